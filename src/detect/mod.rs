@@ -1,0 +1,67 @@
+//! What looks wrong: detectors that read a session's events one by one.
+//!
+//! A detector is one file: a small state kept per session, a function from event to finding, and the reasons for every
+//! number in it. Detectors know nothing of storage or responses; what follows from a finding is decided in
+//! [`consequence`], from the policy.
+
+mod forced_browsing;
+mod known;
+
+pub use forced_browsing::Settings as ForcedBrowsingSettings;
+pub use known::KnownEndpoints;
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::{Detector, Event, Finding, Session};
+use crate::verdict::Action;
+
+/// What every detector remembers of one session.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    forced_browsing: forced_browsing::Memory,
+}
+
+/// How a detector is tuned and what follows from its findings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub forced_browsing: Option<ForcedBrowsingSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { forced_browsing: Some(ForcedBrowsingSettings::default()) }
+    }
+}
+
+/// What an enforcing deployment does about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response {
+    pub action: Action,
+    /// How long a throttle or block holds, ms.
+    pub for_ms: u64,
+}
+
+/// Shows `event` to every detector that is on.
+pub fn observe(memory: &mut Memory, settings: &Settings, known: &KnownEndpoints, event: &Event<'_>) -> Option<Finding> {
+    // A request that was stopped here never reached the origin: its status says nothing about the client.
+    if event.action >= Action::Throttle {
+        return None;
+    }
+    let tuned = settings.forced_browsing.as_ref()?;
+    memory.forced_browsing.observe(tuned, known, event)
+}
+
+/// What follows from a finding of `detector` about `session` where verdicts are enforced.
+///
+/// A session known only by an address, or by an address and a browser build, may be many people. The address alone is
+/// never acted on automatically; with the agent it is, once most of what the session asks for is refused, which a
+/// person among colleagues never brings about.
+pub fn consequence(settings: &Settings, detector: Detector, session: &Session) -> Response {
+    let configured = match detector {
+        Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
+    };
+    let configured = configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 });
+    let spared = session.key_source == crate::identity::ADDRESS_ONLY
+        || (session.is_address_bound() && session.refused * 2 < session.requests);
+    if spared { Response { action: configured.action.min(Action::Tag), for_ms: 0 } } else { configured }
+}

@@ -1,0 +1,5 @@
+//! Endpoints: what a path is an instance of.
+
+mod template;
+
+pub use template::{Shape, Templated, templated};

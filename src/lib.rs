@@ -1,0 +1,13 @@
+//! Throughline: API sessions at the edge.
+//!
+//! A Cloudflare Worker that stands in front of an origin API, groups requests into sessions, finds attacks in the
+//! context of the whole session and, where told to, stops them. `ARCHITECTURE.md` tells the life of a request; this is
+//! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
+
+pub mod detect;
+pub mod identity;
+pub mod inventory;
+pub mod policy;
+pub mod selector;
+pub mod session;
+pub mod verdict;

@@ -1,0 +1,220 @@
+//! The structured bindings as they are written, and their resolution into types.
+
+use serde::{Deserialize, Deserializer};
+
+use super::{OnError, Pattern, Route, parse_duration_ms};
+use crate::detect::{self, ForcedBrowsingSettings, Response};
+use crate::verdict::Action;
+
+/// The field at fault and what is wrong with it.
+type Fault = (String, String);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawKey {
+    pub from: String,
+    pub join: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRoute {
+    r#match: String,
+    decide: Option<Decide>,
+    deadline_ms: Option<u32>,
+    on_error: Option<RawOnError>,
+    record: Option<OnOff>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Decide {
+    Async,
+    Inline,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawOnError {
+    Open,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnOff {
+    On,
+    Off,
+}
+
+/// Deadline of an inline decision where a failure lets the request pass, and where it does not, ms.
+const DEADLINE_OPEN_MS: u32 = 50;
+const DEADLINE_CLOSED_MS: u32 = 1_000;
+const MAX_DEADLINE_MS: u32 = 10_000;
+
+impl RawRoute {
+    pub fn resolve(self) -> Result<Route, Fault> {
+        let pattern = Pattern::parse(&self.r#match).map_err(|reason| ("match".to_owned(), reason))?;
+        let inline = self.decide == Some(Decide::Inline);
+        let on_error = match self.on_error {
+            Some(RawOnError::Open) => OnError::Open,
+            Some(RawOnError::Closed) => OnError::Closed,
+            // Observing routes fail open, enforcing ones closed.
+            None if inline => OnError::Closed,
+            None => OnError::Open,
+        };
+        let default = if on_error == OnError::Open { DEADLINE_OPEN_MS } else { DEADLINE_CLOSED_MS };
+        let deadline_ms = self.deadline_ms.unwrap_or(default);
+        if !(1..=MAX_DEADLINE_MS).contains(&deadline_ms) {
+            return Err(("deadline_ms".into(), format!("is {deadline_ms}; use 1 to {MAX_DEADLINE_MS}")));
+        }
+        let record = self.record != Some(OnOff::Off);
+        if inline && !record {
+            return Err(("record".into(), "is off on an inline route; a decision needs a record".into()));
+        }
+        Ok(Route { pattern, inline, deadline_ms, on_error, record })
+    }
+}
+
+/// `DETECTORS`: a table, or `"off"`, for each detector.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawDetectors {
+    forced_browsing: Option<RawDetector>,
+}
+
+#[derive(Debug)]
+enum RawDetector {
+    Off,
+    Tuned(Tuned),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tuned {
+    limit: Option<f32>,
+    window: Option<String>,
+    action: Option<Action>,
+    r#for: Option<String>,
+    at: Option<Level>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Session,
+}
+
+impl<'de> Deserialize<'de> for RawDetector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(s) if s == "off" => Ok(Self::Off),
+            table @ serde_json::Value::Object(_) => Tuned::deserialize(table).map(Self::Tuned).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("expected \"off\" or a table of settings")),
+        }
+    }
+}
+
+impl RawDetectors {
+    pub fn resolve(self) -> Result<detect::Settings, Fault> {
+        let forced_browsing = match self.forced_browsing {
+            None => Some(ForcedBrowsingSettings::default()),
+            Some(RawDetector::Off) => None,
+            Some(RawDetector::Tuned(tuned)) => {
+                Some(tuned.resolve().map_err(|(field, reason)| (format!("forced_browsing.{field}"), reason))?)
+            }
+        };
+        Ok(detect::Settings { forced_browsing })
+    }
+}
+
+impl Tuned {
+    fn resolve(self) -> Result<ForcedBrowsingSettings, Fault> {
+        let mut settings = ForcedBrowsingSettings::default();
+        let duration = |field: &str, text: &str| {
+            parse_duration_ms(text)
+                .filter(|ms| *ms > 0)
+                .ok_or_else(|| (field.to_owned(), format!("`{text}` is no duration; write for example `90s`, `10m`, `1h`")))
+        };
+        if let Some(limit) = self.limit {
+            if !(1.0..=10_000.0).contains(&limit) {
+                return Err(("limit".into(), format!("is {limit}; use 1 to 10000")));
+            }
+            settings.limit = limit;
+        }
+        if let Some(window) = &self.window {
+            // The bucket that holds `limit` runs empty in one window.
+            settings.leak_ms = (duration("window", window)? as f64 / f64::from(settings.limit)) as u64;
+        }
+        if let Some(text) = &self.r#for {
+            settings.response.for_ms = duration("for", text)?;
+        }
+        if let Some(action) = self.action {
+            if action == Action::Allow {
+                return Err(("action".into(), "is `allow`; use tag, throttle or block, or switch the detector `off`".into()));
+            }
+            settings.response = Response { action, ..settings.response };
+        }
+        let _ = self.at.unwrap_or(Level::Session);
+        Ok(settings)
+    }
+}
+
+/// `LIMITS`: sizes and times within which traffic is handled.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// How long the origin may take to its response headers, ms; then the client is answered 504.
+    pub origin_timeout_ms: u32,
+    /// A flush goes out after this long, ms.
+    pub flush_ms: u32,
+    /// … or with this many events.
+    pub flush_events: u32,
+    /// Events an isolate holds while shards do not take them; what comes after is counted and dropped.
+    pub buffer_events: u32,
+    /// Longest path kept with an event, bytes.
+    pub path_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { origin_timeout_ms: 100_000, flush_ms: 1_000, flush_events: 250, buffer_events: 20_000, path_bytes: 1_024 }
+    }
+}
+
+impl Limits {
+    /// Fields outside their range, each with the range.
+    pub fn out_of_range(&self) -> Vec<(&'static str, String)> {
+        let ranges = [
+            ("origin_timeout_ms", self.origin_timeout_ms, 100, 600_000),
+            ("flush_ms", self.flush_ms, 10, 10_000),
+            ("flush_events", self.flush_events, 1, 2_000),
+            ("buffer_events", self.buffer_events, 100, 100_000),
+            ("path_bytes", self.path_bytes, 64, 8_192),
+        ];
+        let wrong = ranges.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
+        wrong.map(|(field, value, min, max)| (field, format!("is {value}; use {min} to {max}"))).collect()
+    }
+}
+
+/// Checks `ORIGIN_URL` and removes its trailing slash.
+pub fn origin(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or_else(|| format!("`{text}` does not start with https:// or http://"))?;
+    let authority = rest.split('/').next().unwrap_or("");
+    let wrong = if authority.is_empty() {
+        "has no host"
+    } else if authority.contains('@') {
+        "holds credentials; send them in a header from the origin's side instead"
+    } else if rest.contains(['?', '#']) {
+        "has a query or fragment; give scheme, host and, if need be, a base path"
+    } else if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+        "holds a space, backslash or control character"
+    } else {
+        return Ok(text.trim_end_matches('/').to_owned());
+    };
+    Err(format!("`{text}` {wrong}"))
+}

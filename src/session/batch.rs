@@ -1,0 +1,232 @@
+//! Many events in one value: what an isolate flushes, the journal keeps and a fold merges.
+//!
+//! Text that repeats (hosts, templates, agents) stands once in a table and events refer to it by index; a session and
+//! what belongs to it likewise. The encoding is postcard behind a version byte; golden tests pin it.
+
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Event, Marks};
+use super::id::{EventId, SessionId};
+use crate::verdict::Action;
+
+/// First byte of every encoded batch. A reader accepts this version and the one before it (there is none yet).
+pub const VERSION: u8 = 1;
+
+/// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    texts: Vec<Box<str>>,
+    sessions: Vec<Session>,
+    rows: Vec<Row>,
+}
+
+/// A session as its events refer to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Session {
+    id: SessionId,
+    key_source: u32,
+    verified: bool,
+}
+
+/// One event; every `u32` but `duration_ms` and `asn` is an index into a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Row {
+    time_ms: u64,
+    unique: u64,
+    session: u32,
+    method: u32,
+    host: u32,
+    path: u32,
+    template: u32,
+    country: u32,
+    colo: u32,
+    user_agent: u32,
+    ja4: u32,
+    status: u16,
+    duration_ms: u32,
+    asn: u32,
+    request_bytes: Option<u64>,
+    response_bytes: Option<u64>,
+    ip: Option<IpAddr>,
+    action: Action,
+    marks: Marks,
+}
+
+/// Why bytes are not a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("batch is empty")]
+    Empty,
+    #[error("batch has version {0}, this build reads version {VERSION}")]
+    Version(u8),
+    #[error("batch is cut or malformed")]
+    Malformed,
+    #[error("batch refers to an entry that its tables do not have")]
+    Dangling,
+}
+
+impl Batch {
+    /// Version byte and body.
+    pub fn encode(&self) -> Vec<u8> {
+        // Serialising plain data into a growing buffer cannot fail; an empty answer would be refused by `decode`.
+        postcard::to_extend(self, vec![VERSION]).unwrap_or_default()
+    }
+
+    /// Reads what [`Batch::encode`] wrote and checks that every index has its entry.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (version, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
+        if *version != VERSION {
+            return Err(DecodeError::Version(*version));
+        }
+        let batch: Self = postcard::from_bytes(body).map_err(|_| DecodeError::Malformed)?;
+        if batch.is_consistent() { Ok(batch) } else { Err(DecodeError::Dangling) }
+    }
+
+    fn is_consistent(&self) -> bool {
+        let texts = self.texts.len() as u64;
+        let sessions = self.sessions.len() as u64;
+        let text = |i: u32| u64::from(i) < texts;
+        self.sessions.iter().all(|s| text(s.key_source))
+            && self.rows.iter().all(|r| {
+                let indices = [r.method, r.host, r.path, r.template, r.country, r.colo, r.user_agent, r.ja4];
+                u64::from(r.session) < sessions && indices.into_iter().all(text)
+            })
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no event.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The event at `index`, in the order of recording.
+    pub fn event(&self, index: usize) -> Option<Event<'_>> {
+        self.rows.get(index).and_then(|row| self.view(row))
+    }
+
+    /// All events in the order of recording.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
+        self.rows.iter().filter_map(|row| self.view(row))
+    }
+
+    fn view(&self, row: &Row) -> Option<Event<'_>> {
+        let session = self.sessions.get(row.session as usize)?;
+        Some(Event {
+            id: EventId::new(row.time_ms, session.id, row.unique),
+            session: session.id,
+            key_source: self.text(session.key_source)?,
+            verified: session.verified,
+            time_ms: row.time_ms,
+            duration_ms: row.duration_ms,
+            method: self.text(row.method)?,
+            host: self.text(row.host)?,
+            path: self.text(row.path)?,
+            template: self.text(row.template)?,
+            status: row.status,
+            request_bytes: row.request_bytes,
+            response_bytes: row.response_bytes,
+            ip: row.ip,
+            country: self.text(row.country)?,
+            asn: row.asn,
+            colo: self.text(row.colo)?,
+            user_agent: self.text(row.user_agent)?,
+            ja4: self.text(row.ja4)?,
+            action: row.action,
+            marks: row.marks,
+        })
+    }
+
+    fn text(&self, index: u32) -> Option<&str> {
+        self.texts.get(index as usize).map(AsRef::as_ref)
+    }
+}
+
+/// Collects events into a [`Batch`], each text once.
+///
+/// Ordered maps, because the text is the client's to choose: no choice of it makes a look-up slow.
+#[derive(Debug, Default)]
+pub struct BatchBuilder {
+    batch: Batch,
+    texts: BTreeMap<Box<str>, u32>,
+    sessions: BTreeMap<Session, u32>,
+    text_bytes: usize,
+}
+
+/// What a row without its text costs in memory and, at the most, on the wire.
+const ROW_BYTES: usize = size_of::<Row>();
+
+impl BatchBuilder {
+    /// Appends one event. A batch holds at most `u32::MAX` texts; callers stop at a few megabytes.
+    pub fn push(&mut self, event: &Event<'_>) {
+        let head = Session { id: event.session, key_source: self.text(event.key_source), verified: event.verified };
+        let session = match self.sessions.get(&head) {
+            Some(index) => *index,
+            None => {
+                let index = self.batch.sessions.len() as u32;
+                self.batch.sessions.push(head.clone());
+                self.sessions.insert(head, index);
+                index
+            }
+        };
+        let row = Row {
+            time_ms: event.time_ms,
+            unique: event.id.0 as u64 & ((1 << 40) - 1),
+            session,
+            method: self.text(event.method),
+            host: self.text(event.host),
+            path: self.text(event.path),
+            template: self.text(event.template),
+            country: self.text(event.country),
+            colo: self.text(event.colo),
+            user_agent: self.text(event.user_agent),
+            ja4: self.text(event.ja4),
+            status: event.status,
+            duration_ms: event.duration_ms,
+            asn: event.asn,
+            request_bytes: event.request_bytes,
+            response_bytes: event.response_bytes,
+            ip: event.ip,
+            action: event.action,
+            marks: event.marks,
+        };
+        self.batch.rows.push(row);
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        if let Some(index) = self.texts.get(text) {
+            return *index;
+        }
+        let index = self.batch.texts.len() as u32;
+        self.batch.texts.push(text.into());
+        self.texts.insert(text.into(), index);
+        self.text_bytes += text.len();
+        index
+    }
+
+    /// How many events were pushed.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether nothing was pushed.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// An upper estimate of the encoded size, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text_bytes + self.batch.rows.len() * ROW_BYTES + self.batch.sessions.len() * size_of::<Session>()
+    }
+
+    /// The batch; the builder starts over.
+    pub fn take(&mut self) -> Batch {
+        core::mem::take(self).batch
+    }
+}

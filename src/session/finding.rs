@@ -1,0 +1,86 @@
+//! A finding: one detector's statement, with the evidence that lets an analyst judge it.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{EventId, SessionId};
+use crate::verdict::Action;
+
+/// Which detector speaks. Stored by its number: numbers are never reused or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detector {
+    ForcedBrowsing = 0,
+}
+
+impl Detector {
+    /// Every detector, for configuration and filters.
+    pub const ALL: [Self; 1] = [Self::ForcedBrowsing];
+
+    /// The name the API and the configuration use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForcedBrowsing => "forced_browsing",
+        }
+    }
+
+    /// The detector of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.name() == name)
+    }
+
+    /// OWASP API Security Top 10 (2023) entries the behaviour belongs to.
+    pub fn owasp(self) -> &'static [&'static str] {
+        match self {
+            Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
+        }
+    }
+}
+
+/// How bad it is if true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// One piece of evidence: an event that counted, and what about it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub request: EventId,
+    pub time_ms: u64,
+    /// `METHOD path → status`, path masked.
+    pub what: String,
+}
+
+/// One detector's statement about a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The event that completed the pattern; with the detector it names the finding.
+    pub request: EventId,
+    pub session: SessionId,
+    pub time_ms: u64,
+    pub detector: Detector,
+    pub severity: Severity,
+    /// 0–1: how sure the detector is that this is the behaviour it names.
+    pub confidence: f32,
+    /// By how much the session's risk (0–100) rose.
+    pub risk_added: u8,
+    /// What was measured, and what the detector compares it with.
+    pub value: f64,
+    pub baseline: f64,
+    pub message: String,
+    pub evidence: Vec<Evidence>,
+    /// What follows from it in the mode it was found in.
+    pub action: Action,
+}
+
+impl Finding {
+    /// `REQUEST-detector`: unique, and locates itself (shard, time, session) as the event's id does.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.request, self.detector.name())
+    }
+}

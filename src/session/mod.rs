@@ -1,0 +1,19 @@
+//! What is known: events, findings, risk, and the state of a session built from them.
+//!
+//! Everything here is derived from the stream of events; nothing here knows how events are stored or decided upon.
+
+mod batch;
+mod event;
+mod finding;
+mod id;
+mod risk;
+mod state;
+mod tally;
+
+pub use batch::{Batch, BatchBuilder, DecodeError, VERSION as BATCH_VERSION};
+pub use event::{Event, Marks, endpoint_name};
+pub use finding::{Detector, Evidence, Finding, Severity};
+pub use id::{EventId, SessionId, shard_of_prefix};
+pub use risk::{FLAGGED, Risk};
+pub use state::{Address, Session, State};
+pub use tally::Tally;

@@ -1,0 +1,223 @@
+//! The block set: which subjects are stopped, until when, and how the set travels.
+//!
+//! The fleet object owns the set and numbers every change. Shards and isolates hold copies and ask for "what came
+//! after version N", so that a change costs what changed and not the size of the set.
+
+use core::net::{IpAddr, Ipv6Addr};
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Verdict};
+use crate::session::SessionId;
+
+/// Blocks that hold at one time, fleet-wide; one more is refused (manual) or counted and dropped (automatic).
+pub const MAX_BLOCKS: usize = 50_000;
+
+/// What a block can be put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "lowercase")]
+pub enum Subject {
+    Session(SessionId),
+    /// A v4 address, or the first 64 bits of a v6 one with the rest zero.
+    Ip(IpAddr),
+}
+
+impl Subject {
+    /// The subject of an address: v4 (also where mapped into v6) as it is, v6 by its /64.
+    pub fn ip(address: IpAddr) -> Self {
+        Self::Ip(match address.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(v4),
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        })
+    }
+
+    /// `session` or `ip`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Session(_) => "session",
+            Self::Ip(_) => "ip",
+        }
+    }
+
+    /// The subject in the API's notation: 32 hex digits, an address, or a /64.
+    pub fn value(self) -> String {
+        match self {
+            Self::Session(id) => id.to_string(),
+            Self::Ip(IpAddr::V4(v4)) => v4.to_string(),
+            Self::Ip(IpAddr::V6(v6)) => format!("{v6}/64"),
+        }
+    }
+
+    /// Reads what [`Subject::value`] wrote; a bare v6 address stands for its /64.
+    pub fn parse(kind: &str, value: &str) -> Option<Self> {
+        match kind {
+            "session" => SessionId::parse(value).map(Self::Session),
+            "ip" => value.strip_suffix("/64").unwrap_or(value).parse().ok().map(Self::ip),
+            _ => None,
+        }
+    }
+}
+
+/// One subject stopped for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    pub subject: Subject,
+    /// Throttle or block.
+    pub action: Action,
+    pub created_ms: u64,
+    pub until_ms: u64,
+    /// Why: an analyst's words, or the detector's name.
+    pub reason: String,
+    /// `admin`, or `detector`.
+    pub by: String,
+}
+
+/// A numbered change of the set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BlockChange {
+    Set(Block),
+    Lifted(Subject),
+}
+
+impl BlockChange {
+    /// The subject it is about.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Set(block) => block.subject,
+            Self::Lifted(subject) => *subject,
+        }
+    }
+}
+
+/// A copy of the set, at a version.
+#[derive(Debug, Default)]
+pub struct BlockSet {
+    version: u64,
+    blocks: HashMap<Subject, Block>,
+}
+
+impl BlockSet {
+    /// The version up to which changes were taken in.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many blocks are held, those not yet forgotten after their end included.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Takes in one change, whatever its version: used by whoever learns of it first-hand.
+    pub fn apply(&mut self, change: BlockChange) {
+        match change {
+            BlockChange::Set(block) => {
+                self.blocks.insert(block.subject, block);
+            }
+            BlockChange::Lifted(subject) => {
+                self.blocks.remove(&subject);
+            }
+        }
+    }
+
+    /// Takes in the changes that lead to `version`; older news than what is held is ignored.
+    pub fn advance(&mut self, version: u64, changes: impl IntoIterator<Item = BlockChange>) {
+        if version <= self.version {
+            return;
+        }
+        changes.into_iter().for_each(|change| self.apply(change));
+        self.version = version;
+    }
+
+    /// Takes the whole set of `version` in place of what was held: for those too far behind for a delta.
+    pub fn replace(&mut self, version: u64, blocks: impl IntoIterator<Item = Block>) {
+        self.blocks = blocks.into_iter().map(|block| (block.subject, block)).collect();
+        self.version = version;
+    }
+
+    /// The block on `subject` that holds at `now_ms`.
+    pub fn get(&self, subject: Subject, now_ms: u64) -> Option<&Block> {
+        self.blocks.get(&subject).filter(|block| block.until_ms > now_ms)
+    }
+
+    /// What the set says of a request of `session` from `ip`.
+    pub fn verdict(&self, session: SessionId, ip: Option<IpAddr>, now_ms: u64) -> Verdict {
+        if self.blocks.is_empty() {
+            return Verdict::ALLOW;
+        }
+        let by_ip = ip.and_then(|ip| self.get(Subject::ip(ip), now_ms));
+        [self.get(Subject::Session(session), now_ms), by_ip]
+            .into_iter()
+            .flatten()
+            .map(|block| Verdict { action: block.action, until_ms: block.until_ms })
+            .fold(Verdict::ALLOW, Verdict::stricter)
+    }
+
+    /// Forgets the blocks that ended before `now_ms`.
+    pub fn forget_ended(&mut self, now_ms: u64) {
+        self.blocks.retain(|_, block| block.until_ms > now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(n: u8) -> SessionId {
+        SessionId([n; 16])
+    }
+
+    fn block(subject: Subject, until_ms: u64) -> Block {
+        let (reason, by) = ("test".to_owned(), "admin".to_owned());
+        Block { subject, action: Action::Block, created_ms: 0, until_ms, reason, by }
+    }
+
+    #[test]
+    fn a_block_holds_until_its_end_and_not_a_moment_longer() {
+        let mut set = BlockSet::default();
+        set.apply(BlockChange::Set(block(Subject::Session(session(1)), 1_000)));
+        assert_eq!(set.verdict(session(1), None, 999).action, Action::Block);
+        assert_eq!(set.verdict(session(1), None, 1_000), Verdict::ALLOW);
+        assert_eq!(set.verdict(session(2), None, 0), Verdict::ALLOW);
+    }
+
+    #[test]
+    fn a_v6_block_covers_its_64_and_no_more() {
+        let mut set = BlockSet::default();
+        set.apply(BlockChange::Set(block(Subject::ip("2001:db8:1:2:3::4".parse().unwrap()), 10)));
+        let verdict = |ip: &str| set.verdict(session(1), ip.parse().ok(), 0).action;
+        assert_eq!(verdict("2001:db8:1:2:ffff::1"), Action::Block);
+        assert_eq!(verdict("2001:db8:1:3::1"), Action::Allow);
+    }
+
+    #[test]
+    fn a_v4_address_mapped_into_v6_is_the_same_subject() {
+        assert_eq!(
+            Subject::ip("::ffff:203.0.113.9".parse().unwrap()),
+            Subject::ip("203.0.113.9".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn news_older_than_what_is_held_is_ignored() {
+        let mut set = BlockSet::default();
+        set.advance(2, [BlockChange::Lifted(Subject::Session(session(1)))]);
+        set.advance(1, [BlockChange::Set(block(Subject::Session(session(1)), 1_000))]);
+        assert!(set.is_empty());
+        assert_eq!(set.version(), 2);
+    }
+
+    #[test]
+    fn subjects_survive_their_text_form() {
+        for (kind, value) in [("session", "01".repeat(16)), ("ip", "192.0.2.1".into()), ("ip", "2001:db8::/64".into())] {
+            assert_eq!(Subject::parse(kind, &value).map(Subject::value), Some(value));
+        }
+        assert_eq!(Subject::parse("ip", "nonsense"), None);
+        assert_eq!(Subject::parse("colour", "red"), None);
+    }
+}

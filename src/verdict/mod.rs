@@ -5,7 +5,7 @@
 
 mod blocks;
 
-pub use blocks::{Block, BlockChange, BlockSet, MAX_BLOCKS, Subject};
+pub use blocks::{Block, BlockChange, BlockChanges, BlockLog, BlockNews, BlockSet, MAX_BLOCKS, Subject};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,268 @@
+//! Answers in the shape the public API documents.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::rfc3339;
+use crate::session::{Event, Finding, Session, State};
+use crate::verdict::Action;
+
+/// A session as `GET sessions` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionAnswer {
+    pub id: String,
+    pub state: State,
+    pub risk: u8,
+    pub first_seen: String,
+    pub last_seen: String,
+    pub duration_ms: u64,
+    pub requests: u64,
+    pub attacks: u64,
+    pub key: KeyAnswer,
+    pub users: Vec<String>,
+    pub roles: Vec<String>,
+    pub ips: Vec<AddressAnswer>,
+    pub user_agents: Vec<String>,
+    pub endpoints: Vec<EndpointCount>,
+    pub flows: Vec<FlowCount>,
+    pub statuses: BTreeMap<String, u64>,
+    pub methods: BTreeMap<String, u64>,
+    pub params: BTreeMap<String, serde_json::Value>,
+    /// Findings by detector.
+    pub findings: BTreeMap<String, u64>,
+    pub predecessors: Vec<LinkAnswer>,
+    pub successors: Vec<LinkAnswer>,
+    /// Requests to endpoints beyond those listed.
+    pub endpoints_rest: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyAnswer {
+    pub source: String,
+    pub verified: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AddressAnswer {
+    pub ip: String,
+    pub country: Option<String>,
+    pub asn: Option<u32>,
+    pub requests: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointCount {
+    pub endpoint: String,
+    pub requests: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowCount {
+    pub flow: String,
+    pub requests: u64,
+    pub percent: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinkAnswer {
+    pub session: String,
+    pub reason: String,
+    pub time: String,
+}
+
+/// An event as `GET events` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventAnswer {
+    pub id: String,
+    pub session: String,
+    pub time: String,
+    pub method: String,
+    pub host: String,
+    pub path: String,
+    pub endpoint: String,
+    pub status: u16,
+    pub duration_ms: u32,
+    pub request_bytes: Option<u64>,
+    pub response_bytes: Option<u64>,
+    pub ip: Option<String>,
+    pub country: Option<String>,
+    pub asn: Option<u32>,
+    pub colo: Option<String>,
+    pub user_agent: Option<String>,
+    pub ja4: Option<String>,
+    pub user: Option<String>,
+    pub params: BTreeMap<String, serde_json::Value>,
+    pub flow: Option<String>,
+    pub action: Action,
+    /// `null`: no documents to compare with yet.
+    pub inventory: Option<String>,
+    /// What was out of the ordinary about recording it.
+    pub marks: Vec<String>,
+    pub findings: Vec<FindingAnswer>,
+}
+
+/// A finding with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindingAnswer {
+    pub id: String,
+    pub session: String,
+    pub request: String,
+    pub time: String,
+    pub detector: String,
+    /// What it is about: `request` or `session`.
+    pub scope: String,
+    pub severity: crate::session::Severity,
+    pub confidence: f64,
+    pub risk_added: u8,
+    pub value: f64,
+    pub baseline: f64,
+    pub message: String,
+    pub evidence: Vec<EvidenceAnswer>,
+    /// Where in the request it was found, for findings about a request.
+    pub r#where: Option<String>,
+    pub owasp: Vec<String>,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceAnswer {
+    pub request: String,
+    pub time: String,
+    pub what: String,
+}
+
+/// Totals, and buckets by time and group.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StatsAnswer {
+    pub total: StatsCount,
+    pub buckets: Vec<StatsBucket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StatsCount {
+    pub requests: u64,
+    pub sessions: u64,
+    pub attacks: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatsBucket {
+    /// Start of the bucket; `null` without one.
+    pub time: Option<String>,
+    pub group: Option<String>,
+    #[serde(flatten)]
+    pub count: StatsCount,
+}
+
+fn some_text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn some_number(number: u32) -> Option<u32> {
+    (number != 0).then_some(number)
+}
+
+impl SessionAnswer {
+    /// The session at `now_ms`; `blocked` says whether a block holds.
+    pub fn new(session: &Session, blocked: bool, now_ms: u64) -> Self {
+        let mut endpoints: Vec<EndpointCount> = session
+            .endpoints
+            .iter()
+            .map(|(name, requests)| EndpointCount { endpoint: name.clone(), requests })
+            .collect();
+        endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
+        let address = |a: &crate::session::Address| AddressAnswer {
+            ip: a.ip.to_string(),
+            country: some_text(&a.country),
+            asn: some_number(a.asn),
+            requests: a.requests,
+        };
+        Self {
+            id: session.id.to_string(),
+            state: session.state(blocked, now_ms),
+            risk: session.risk.score(now_ms),
+            first_seen: rfc3339(session.first_seen_ms),
+            last_seen: rfc3339(session.last_seen_ms),
+            duration_ms: session.last_seen_ms.saturating_sub(session.first_seen_ms),
+            requests: session.requests,
+            attacks: session.attacks,
+            key: KeyAnswer { source: session.key_source.clone(), verified: session.verified },
+            users: Vec::new(),
+            roles: Vec::new(),
+            ips: session.addresses.iter().map(address).collect(),
+            user_agents: session.user_agents.iter().filter_map(|(agent, _)| some_text(agent)).collect(),
+            endpoints,
+            flows: Vec::new(),
+            statuses: session.statuses.iter().map(|(status, n)| (status.to_string(), n)).collect(),
+            methods: session.methods.iter().map(|(method, n)| (method.clone(), n)).collect(),
+            params: BTreeMap::new(),
+            findings: session.detected.iter().map(|(detector, n)| (detector.name().to_owned(), *n)).collect(),
+            predecessors: Vec::new(),
+            successors: Vec::new(),
+            endpoints_rest: session.endpoints.rest(),
+        }
+    }
+}
+
+impl EventAnswer {
+    /// The event with the findings it completed.
+    pub fn new<'a>(event: &Event<'_>, findings: impl Iterator<Item = &'a Finding>) -> Self {
+        Self {
+            id: event.id.to_string(),
+            session: event.session.to_string(),
+            time: rfc3339(event.time_ms),
+            method: event.method.to_owned(),
+            host: event.host.to_owned(),
+            path: event.path.to_owned(),
+            endpoint: event.endpoint(),
+            status: event.status,
+            duration_ms: event.duration_ms,
+            request_bytes: event.request_bytes,
+            response_bytes: event.response_bytes,
+            ip: event.ip.map(|ip| ip.to_string()),
+            country: some_text(event.country),
+            asn: some_number(event.asn),
+            colo: some_text(event.colo),
+            user_agent: some_text(event.user_agent),
+            ja4: some_text(event.ja4),
+            user: None,
+            params: BTreeMap::new(),
+            flow: None,
+            action: event.action,
+            inventory: None,
+            marks: event.marks.names().map(str::to_owned).collect(),
+            findings: findings.filter(|f| f.request == event.id).map(FindingAnswer::new).collect(),
+        }
+    }
+}
+
+impl FindingAnswer {
+    /// The finding as the API shows it.
+    pub fn new(finding: &Finding) -> Self {
+        let evidence = finding.evidence.iter().map(|e| EvidenceAnswer {
+            request: e.request.to_string(),
+            time: rfc3339(e.time_ms),
+            what: e.what.clone(),
+        });
+        Self {
+            id: finding.id(),
+            session: finding.session.to_string(),
+            request: finding.request.to_string(),
+            time: rfc3339(finding.time_ms),
+            detector: finding.detector.name().to_owned(),
+            scope: "session".to_owned(),
+            severity: finding.severity,
+            // Two digits are what a detector means by its confidence; more would be noise of the float.
+            confidence: (f64::from(finding.confidence) * 100.0).round() / 100.0,
+            risk_added: finding.risk_added,
+            value: finding.value,
+            baseline: finding.baseline,
+            message: finding.message.clone(),
+            evidence: evidence.collect(),
+            r#where: None,
+            owasp: finding.detector.owasp().iter().map(|s| (*s).to_owned()).collect(),
+            action: finding.action,
+        }
+    }
+}

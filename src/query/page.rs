@@ -1,0 +1,88 @@
+//! Pages, and how those of several shards become one.
+
+use serde::{Deserialize, Serialize};
+
+use super::Order;
+
+/// Items in order, each with its sort value and id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    pub items: Vec<(u64, u128, T)>,
+    /// Whether there are more after the last item.
+    pub more: bool,
+    /// Position up to which the shard looked when it stopped early: what lies beyond was not seen.
+    pub cut: Option<(u64, u128)>,
+}
+
+impl<T> Page<T> {
+    /// Sorts `items` and keeps the first `limit`.
+    pub fn of(mut items: Vec<(u64, u128, T)>, order: Order, limit: u32) -> Self {
+        sort(&mut items, order);
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more, cut: None }
+    }
+}
+
+fn sort<T>(items: &mut [(u64, u128, T)], order: Order) {
+    match order {
+        Order::Asc => items.sort_by_key(|(value, id, _)| (*value, *id)),
+        Order::Desc => items.sort_by_key(|(value, id, _)| core::cmp::Reverse((*value, *id))),
+    }
+}
+
+/// Whether `position` comes after `mark` in this order.
+pub fn is_after(position: (u64, u128), mark: (u64, u128), order: Order) -> bool {
+    match order {
+        Order::Asc => position > mark,
+        Order::Desc => position < mark,
+    }
+}
+
+/// Merges the pages of several shards; what lies beyond the nearest cut is left for the next page.
+pub fn merge<T>(pages: Vec<Page<T>>, order: Order, limit: u32) -> Page<T> {
+    let cuts = pages.iter().filter_map(|page| page.cut);
+    let cut = match order {
+        Order::Asc => cuts.min(),
+        Order::Desc => cuts.max(),
+    };
+    let mut more = cut.is_some();
+    let mut items = Vec::new();
+    for page in pages {
+        more |= page.more;
+        items.extend(page.items);
+    }
+    if let Some(cut) = cut {
+        items.retain(|(value, id, _)| !is_after((*value, *id), cut, order));
+    }
+    let merged = Page::of(items, order, limit);
+    Page { more: more || merged.more, cut, items: merged.items }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(values: &[u64], more: bool, cut: Option<(u64, u128)>) -> Page<()> {
+        Page { items: values.iter().map(|v| (*v, 0, ())).collect(), more, cut }
+    }
+
+    fn values(page: &Page<()>) -> Vec<u64> {
+        page.items.iter().map(|(v, ..)| *v).collect()
+    }
+
+    #[test]
+    fn pages_merge_in_order_and_say_that_there_is_more() {
+        let merged = merge(vec![page(&[9, 5], false, None), page(&[7, 3], false, None)], Order::Desc, 3);
+        assert_eq!((values(&merged), merged.more), (vec![9, 7, 5], true));
+        let all = merge(vec![page(&[1, 5], false, None), page(&[3], false, None)], Order::Asc, 3);
+        assert_eq!((values(&all), all.more), (vec![1, 3, 5], false));
+    }
+
+    #[test]
+    fn what_lies_beyond_a_cut_waits_for_the_next_page() {
+        let merged = merge(vec![page(&[9, 5], false, None), page(&[8], false, Some((6, 0)))], Order::Desc, 10);
+        assert_eq!((values(&merged), merged.more, merged.cut), (vec![9, 8], true, Some((6, 0))));
+    }
+}

@@ -1,0 +1,328 @@
+//! Questions to one shard, answered over hot state and chunks together.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::chunk::{self, Snapshot};
+use super::hot::Tracked;
+use super::sql::Sql;
+use super::{Store, StoreError};
+use crate::query::{
+    EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket, StatsCount,
+    StatsQuery, is_after, rfc3339,
+};
+use crate::session::{Event, Finding, Session, SessionId};
+use crate::verdict::Subject;
+
+/// Chunks read for one page; a page that needs more is cut there and says so.
+const MAX_CHUNKS: usize = 128;
+
+/// The shard's condition in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Health {
+    pub events: u64,
+    pub flushes: u64,
+    pub duplicate_flushes: u64,
+    pub refused_flushes: u64,
+    pub findings: u64,
+    pub folds: u64,
+    pub asks: u64,
+    pub corrupt_rows: u64,
+    pub hot_sessions: u64,
+    pub journal_rows: u64,
+    pub journal_bytes: u64,
+    pub chunks: u64,
+    pub blocks: u64,
+    pub outbox: u64,
+    pub isolates: crate::wire::IsolateCounts,
+}
+
+impl<S: Sql> Store<S> {
+    /// A page of sessions.
+    pub fn sessions(&self, query: &SessionQuery, now_ms: u64) -> Result<Page<SessionAnswer>, StoreError> {
+        let mut found = Vec::new();
+        let mut keep = |session: &Session, at: (u64, u64, u64)| {
+            let (first_seen_ms, last_seen_ms, requests) = at;
+            let blocked = self.is_blocked(session.id, now_ms);
+            if requests == 0 || !query.filter.fits_session(session, blocked, now_ms) {
+                return;
+            }
+            let value = match query.sort {
+                SortBy::LastSeen => last_seen_ms,
+                SortBy::FirstSeen => first_seen_ms,
+                SortBy::Risk => u64::from(session.risk.score(query.as_of_ms)),
+                SortBy::Requests => requests,
+                SortBy::Duration => last_seen_ms.saturating_sub(first_seen_ms),
+            };
+            let position = (value, u128::from_be_bytes(session.id.0));
+            if query.after.is_none_or(|after| is_after(position, after, query.order)) {
+                found.push((position.0, position.1, SessionAnswer::new(session, blocked, now_ms)));
+            }
+        };
+        for tracked in self.hot.sessions.values() {
+            keep(&tracked.session, self.as_of(tracked, query.as_of_ms));
+        }
+        let mut seen: HashSet<u64> = self.hot.sessions.keys().map(|id| chunk::prefix(*id)).collect();
+        let from_ms = query.filter.from_ms.unwrap_or(0);
+        let mut read = 0;
+        let mut cut = false;
+        for info in self.chunks.iter().rev().filter(|info| info.to_ms >= from_ms) {
+            if info.prefixes.iter().all(|prefix| seen.contains(prefix)) {
+                continue;
+            }
+            if read == MAX_CHUNKS {
+                cut = true;
+                break;
+            }
+            read += 1;
+            for Snapshot { session, .. } in chunk::snapshots(&self.sql, info.id)? {
+                if seen.insert(chunk::prefix(session.id)) {
+                    keep(&session, (session.first_seen_ms, session.last_seen_ms, session.requests));
+                }
+            }
+        }
+        let mut page = Page::of(found, query.order, query.limit);
+        // Sessions lie in no order that a cut could point into: what was found is answered, and called partial.
+        page.cut = cut.then(|| page.items.last().map_or((0, 0), |(value, id, _)| (*value, *id)));
+        Ok(page)
+    }
+
+    /// First and last seen and requests as they were at `as_of_ms`, as far as the journal reaches back.
+    fn as_of(&self, tracked: &Tracked, as_of_ms: u64) -> (u64, u64, u64) {
+        let session = &tracked.session;
+        if session.last_seen_ms <= as_of_ms {
+            return (session.first_seen_ms, session.last_seen_ms, session.requests);
+        }
+        let (mut later, mut last) = (0, None);
+        for event in self.hot.events_of(tracked) {
+            if event.time_ms > as_of_ms {
+                later += 1;
+            } else {
+                last = last.max(Some(event.time_ms));
+            }
+        }
+        let requests = session.requests.saturating_sub(later);
+        (session.first_seen_ms, last.unwrap_or(session.first_seen_ms.min(as_of_ms)), requests)
+    }
+
+    fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {
+        self.blocks.set().get(Subject::Session(id), now_ms).is_some()
+    }
+
+    /// One session, if it is known here.
+    pub fn session(&self, id: SessionId, now_ms: u64) -> Result<Option<SessionAnswer>, StoreError> {
+        let answer = |session: &Session| SessionAnswer::new(session, self.is_blocked(id, now_ms), now_ms);
+        self.with_session(id, answer)
+    }
+
+    fn with_session<T>(&self, id: SessionId, map: impl FnOnce(&Session) -> T) -> Result<Option<T>, StoreError> {
+        if let Some(tracked) = self.hot.sessions.get(&id) {
+            return Ok(Some(map(&tracked.session)));
+        }
+        let Some(info) = self.chunks.iter().rev().find(|info| info.holds(id)) else { return Ok(None) };
+        let snapshots = chunk::snapshots(&self.sql, info.id)?;
+        Ok(snapshots.iter().find(|s| s.session.id == id).map(|s| map(&s.session)))
+    }
+
+    /// Which of these sessions are known here.
+    pub fn known_of(&self, ids: &[SessionId]) -> Vec<SessionId> {
+        let known = |id: &&SessionId| self.hot.sessions.contains_key(id) || self.chunks.iter().any(|c| c.holds(**id));
+        ids.iter().filter(known).copied().collect()
+    }
+
+    /// A page of events.
+    pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
+        let mut scan = EventScan { query, found: Vec::new() };
+        for hot in &self.hot.batches {
+            for event in hot.batch.events() {
+                scan.offer(&event, |id| self.hot.sessions.get(&id).map_or(&[], |t| t.session.findings.as_slice()));
+            }
+        }
+        let chunks = self.chunks_for(query);
+        let mut cut = None;
+        for (read, info) in chunks.iter().enumerate() {
+            // Nothing in this chunk, nor in any later one, can come before what fills the page already.
+            let bound = match query.order {
+                Order::Desc => info.to_ms,
+                Order::Asc => info.from_ms,
+            };
+            if scan.is_full_before(bound) {
+                break;
+            }
+            if read == MAX_CHUNKS {
+                cut = Some((bound, if query.order == Order::Desc { u128::MAX } else { 0 }));
+                break;
+            }
+            let snapshots = chunk::snapshots(&self.sql, info.id)?;
+            let findings: BTreeMap<SessionId, &[Finding]> = snapshots
+                .iter()
+                .filter(|s| !s.session.findings.is_empty())
+                .map(|s| (s.session.id, s.session.findings.as_slice()))
+                .collect();
+            for event in chunk::events(&self.sql, info.id)?.events() {
+                scan.offer(&event, |id| findings.get(&id).copied().unwrap_or(&[]));
+            }
+        }
+        let mut page = Page::of(scan.found, query.order, query.limit);
+        page.cut = cut;
+        Ok(page)
+    }
+
+    /// The chunks that can hold what is asked for, in the order the question wants its events.
+    fn chunks_for(&self, query: &EventQuery) -> Vec<&chunk::ChunkInfo> {
+        let filter = &query.filter;
+        let after_ms = query.after.map(|id| crate::session::EventId(id).time_ms());
+        let mut chunks: Vec<_> = self
+            .chunks
+            .iter()
+            .filter(|c| filter.from_ms.is_none_or(|from| c.to_ms >= from) && filter.to_ms.is_none_or(|to| c.from_ms <= to))
+            .filter(|c| filter.session.any.is_empty() || filter.session.any.iter().any(|id| c.holds(*id)))
+            .filter(|c| match (after_ms, query.order) {
+                (Some(ms), Order::Desc) => c.from_ms <= ms,
+                (Some(ms), Order::Asc) => c.to_ms >= ms,
+                (None, _) => true,
+            })
+            .filter(|c| {
+                let times = filter.request.any.iter().map(|id| id.time_ms());
+                filter.request.any.is_empty() || times.into_iter().any(|ms| (c.from_ms..=c.to_ms).contains(&ms))
+            })
+            .collect();
+        match query.order {
+            Order::Desc => chunks.sort_by_key(|c| core::cmp::Reverse(c.to_ms)),
+            Order::Asc => chunks.sort_by_key(|c| c.from_ms),
+        }
+        chunks
+    }
+
+    /// Counts over all events that fit.
+    pub fn stats(&self, query: &StatsQuery) -> Result<(StatsAnswer, bool), StoreError> {
+        let mut tally = StatsTally::default();
+        for hot in &self.hot.batches {
+            for event in hot.batch.events() {
+                let findings = self.hot.sessions.get(&event.session).map_or(&[][..], |t| t.session.findings.as_slice());
+                tally.offer(query, &event, findings);
+            }
+        }
+        let everything = EventQuery { filter: query.filter.clone(), order: Order::Desc, limit: 0, after: None };
+        let chunks = self.chunks_for(&everything);
+        for info in chunks.iter().take(MAX_CHUNKS) {
+            let snapshots = chunk::snapshots(&self.sql, info.id)?;
+            let findings: BTreeMap<SessionId, &Snapshot> = snapshots.iter().map(|s| (s.session.id, s)).collect();
+            for event in chunk::events(&self.sql, info.id)?.events() {
+                let of_session = findings.get(&event.session).map_or(&[][..], |s| s.session.findings.as_slice());
+                tally.offer(query, &event, of_session);
+            }
+        }
+        Ok((tally.answer(), chunks.len() > MAX_CHUNKS))
+    }
+
+    /// The shard's condition.
+    pub fn health(&self) -> Health {
+        let c = &self.counts;
+        Health {
+            events: c.events,
+            flushes: c.flushes,
+            duplicate_flushes: c.duplicate_flushes,
+            refused_flushes: c.refused_flushes,
+            findings: c.findings,
+            folds: c.folds,
+            asks: c.asks,
+            corrupt_rows: c.corrupt_rows,
+            hot_sessions: self.hot.sessions.len() as u64,
+            journal_rows: self.hot.batches.len() as u64,
+            journal_bytes: self.hot.journal_bytes as u64,
+            chunks: self.chunks.len() as u64,
+            blocks: self.blocks.set().len() as u64,
+            outbox: self.outbox.len() as u64,
+            isolates: c.isolates,
+        }
+    }
+}
+
+struct EventScan<'q> {
+    query: &'q EventQuery,
+    found: Vec<(u64, u128, EventAnswer)>,
+}
+
+impl EventScan<'_> {
+    fn offer<'f>(&mut self, event: &Event<'_>, findings: impl FnOnce(SessionId) -> &'f [Finding]) {
+        let position = (event.time_ms, event.id.0);
+        let after = self.query.after.map(|id| (crate::session::EventId(id).time_ms(), id));
+        if after.is_some_and(|after| !is_after(position, after, self.query.order)) {
+            return;
+        }
+        let findings = findings(event.session);
+        let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
+        if !self.query.filter.fits_event(event, detected) {
+            return;
+        }
+        self.found.push((position.0, position.1, EventAnswer::new(event, findings.iter())));
+        // Far more than a page is never kept: the rest of it could not be answered anyway.
+        let limit = self.query.limit as usize;
+        if self.found.len() >= (limit + 1) * 4 {
+            let page = Page::of(core::mem::take(&mut self.found), self.query.order, self.query.limit + 1);
+            self.found = page.items;
+        }
+    }
+
+    fn is_full_before(&mut self, bound_ms: u64) -> bool {
+        if self.found.len() <= self.query.limit as usize {
+            return false;
+        }
+        let page = Page::of(core::mem::take(&mut self.found), self.query.order, self.query.limit + 1);
+        self.found = page.items;
+        match (self.found.last(), self.query.order) {
+            (Some((time, ..)), Order::Desc) => *time > bound_ms,
+            (Some((time, ..)), Order::Asc) => *time < bound_ms,
+            (None, _) => false,
+        }
+    }
+}
+
+#[derive(Default)]
+struct StatsTally {
+    total: StatsCount,
+    sessions: HashSet<SessionId>,
+    buckets: BTreeMap<(u64, String), (StatsCount, HashSet<SessionId>)>,
+}
+
+impl StatsTally {
+    fn offer(&mut self, query: &StatsQuery, event: &Event<'_>, findings: &[Finding]) {
+        let of_event = || findings.iter().filter(|f| f.request == event.id);
+        if !query.filter.fits_event(event, |detector| of_event().any(|f| f.detector == detector)) {
+            return;
+        }
+        let attack = u64::from(of_event().next().is_some());
+        add(&mut self.total, attack);
+        self.sessions.insert(event.session);
+        if query.bucket_ms == 0 && query.group_by.is_none() {
+            return;
+        }
+        let time = event.time_ms.checked_rem(query.bucket_ms).map_or(0, |rest| event.time_ms - rest);
+        let group = match query.group_by {
+            None => String::new(),
+            Some(GroupBy::Country) => event.country.to_owned(),
+            Some(GroupBy::Endpoint) => event.endpoint(),
+            Some(GroupBy::Status) => event.status.to_string(),
+        };
+        let (count, sessions) = self.buckets.entry((time, group)).or_default();
+        add(count, attack);
+        sessions.insert(event.session);
+    }
+
+    fn answer(self) -> StatsAnswer {
+        let count = |count: StatsCount, sessions: &HashSet<SessionId>| StatsCount { sessions: sessions.len() as u64, ..count };
+        let bucket = |((time, group), (c, sessions)): ((u64, String), (StatsCount, HashSet<SessionId>))| StatsBucket {
+            time: (time > 0).then(|| rfc3339(time)),
+            group: (!group.is_empty()).then_some(group),
+            count: count(c, &sessions),
+        };
+        StatsAnswer { total: count(self.total, &self.sessions), buckets: self.buckets.into_iter().map(bucket).collect() }
+    }
+}
+
+fn add(count: &mut StatsCount, attack: u64) {
+    count.requests += 1;
+    count.attacks += attack;
+}

@@ -1,0 +1,38 @@
+//! Tables of a shard and the migrations that make them.
+
+use super::sql::{Sql, SqlError, Value, integer};
+
+/// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
+const MIGRATIONS: [&[&str]; 1] = [&[
+    // One row per flush, in the order applied.
+    "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
+    // Immutable: events of many sessions with the sessions' state after them. `journal_to` says which rows it replaces.
+    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, \
+     journal_to INTEGER NOT NULL, prefixes BLOB NOT NULL, sessions BLOB NOT NULL, events BLOB NOT NULL)",
+    // Small whole values by name: what was applied, what is known.
+    "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    // Blocks the fleet has not confirmed yet.
+    "CREATE TABLE outbox (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+]];
+
+/// Brings the schema up to date; running it again changes nothing.
+pub fn migrate(sql: &dyn Sql, migrations: &[&[&str]]) -> Result<(), SqlError> {
+    sql.query("CREATE TABLE IF NOT EXISTS _migrations (version INTEGER PRIMARY KEY)", &[])?;
+    let rows = sql.query("SELECT COALESCE(MAX(version), 0) FROM _migrations", &[])?;
+    let done = rows.first().map_or(0, |row| integer(row, 0));
+    for (version, statements) in (1i64..).zip(migrations) {
+        if version <= done {
+            continue;
+        }
+        for statement in *statements {
+            sql.query(statement, &[])?;
+        }
+        sql.query("INSERT INTO _migrations (version) VALUES (?)", &[Value::Integer(version)])?;
+    }
+    Ok(())
+}
+
+/// The shard's own migrations.
+pub fn migrate_shard(sql: &dyn Sql) -> Result<(), SqlError> {
+    migrate(sql, &MIGRATIONS)
+}

@@ -1,0 +1,154 @@
+//! What the Worker and its Durable Objects say to each other, and what the objects are called.
+//!
+//! Messages on the path of traffic are postcard; questions an analyst asks are JSON. Both ends are built from one
+//! source, but an object and an isolate may be one release apart during a deploy: the first byte of a traffic message
+//! is its version, and a reader that does not know it refuses the message, which the sender then keeps and repeats.
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::SessionId;
+use crate::verdict::{Block, BlockNews, Subject, Verdict};
+
+/// Version of the traffic messages.
+const VERSION: u8 = 1;
+
+/// Layout generation in the names of shards; a later release changes it to move data.
+const GENERATION: u32 = 1;
+
+/// Name of the shard with this index.
+pub fn shard_name(index: u32) -> String {
+    format!("shard-{GENERATION}-{index}")
+}
+
+/// Name of the only fleet object.
+pub const FLEET_NAME: &str = "fleet";
+
+/// Paths of the operations of both objects.
+pub mod operation {
+    pub const FLUSH: &str = "/flush";
+    pub const ASK: &str = "/ask";
+    pub const QUERY: &str = "/query";
+    pub const BLOCK: &str = "/block";
+    pub const SYNC: &str = "/sync";
+    pub const FLEET: &str = "/fleet";
+}
+
+/// Events an isolate could not keep, and other things it can only count; sums since its last confirmed flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IsolateCounts {
+    /// Events dropped because the buffer was full.
+    pub dropped: u64,
+    /// … of those, events that were refused, tagged or stopped.
+    pub dropped_notable: u64,
+    /// Flushes that failed and were kept for another try.
+    pub flush_failures: u64,
+    /// Requests whose inline decision was not to be had in time.
+    pub undecided: u64,
+    /// Requests the origin could not be asked for.
+    pub origin_failures: u64,
+    /// Requests answered 403 or 429 by verdict.
+    pub stopped: u64,
+}
+
+impl IsolateCounts {
+    /// Adds `other` to these.
+    pub fn add(&mut self, other: &Self) {
+        self.dropped += other.dropped;
+        self.dropped_notable += other.dropped_notable;
+        self.flush_failures += other.flush_failures;
+        self.undecided += other.undecided;
+        self.origin_failures += other.origin_failures;
+        self.stopped += other.stopped;
+    }
+}
+
+/// Events on their way to the shard that owns their sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flush {
+    /// A random number below 2⁵² that the isolate chose when it started.
+    pub isolate: u64,
+    /// Rises by one with each flush of that isolate to that shard.
+    pub sequence: u64,
+    pub now_ms: u64,
+    /// Version of the block set the isolate holds.
+    pub blocks_version: u64,
+    pub counts: IsolateCounts,
+    /// An encoded [`crate::session::Batch`].
+    pub batch: Vec<u8>,
+}
+
+/// The shard's answer to a flush; the events are durable when it arrives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlushReply {
+    pub blocks: BlockNews,
+}
+
+/// May this request go on?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    pub session: SessionId,
+    pub ip: Option<core::net::IpAddr>,
+    pub now_ms: u64,
+    pub blocks_version: u64,
+}
+
+/// The shard's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskReply {
+    pub verdict: Verdict,
+    pub blocks: BlockNews,
+}
+
+/// A shard reports to the fleet and learns what the others did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sync {
+    pub now_ms: u64,
+    pub blocks_version: u64,
+    /// Blocks the shard's detectors imposed, to be made known everywhere.
+    pub imposed: Vec<Block>,
+}
+
+/// An order to the fleet from the admin API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FleetOrder {
+    Impose { block: Block, actor: String },
+    Lift { subject: Subject, actor: String, reason: String, now_ms: u64 },
+    List { now_ms: u64 },
+    News { blocks_version: u64, now_ms: u64 },
+    Audit { limit: u32 },
+    Record { entry: AuditEntry },
+}
+
+/// What the fleet answers to an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FleetReply {
+    Done { existed: bool },
+    Full,
+    Blocks(Vec<Block>),
+    News(BlockNews),
+    Audit(Vec<AuditEntry>),
+}
+
+/// One administrative act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub time_ms: u64,
+    /// `admin` or `viewer`.
+    pub actor: String,
+    /// `block`, `lift`, …
+    pub act: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+/// Encodes a traffic message.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    // Plain data into a growing buffer cannot fail; an empty message would be refused by `decode`.
+    postcard::to_extend(message, vec![VERSION]).unwrap_or_default()
+}
+
+/// Decodes a traffic message; `None` if it is malformed or of another version.
+pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (version, body) = bytes.split_first()?;
+    (*version == VERSION).then(|| postcard::from_bytes(body).ok()).flatten()
+}

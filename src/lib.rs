@@ -4,7 +4,9 @@
 //! context of the whole session and, where told to, stops them. `ARCHITECTURE.md` tells the life of a request; this is
 //! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
 
+pub mod api;
 pub mod detect;
+pub mod fleet;
 pub mod identity;
 pub mod inventory;
 pub mod policy;
@@ -14,3 +16,6 @@ pub mod session;
 pub mod store;
 pub mod verdict;
 pub mod wire;
+
+#[cfg(target_arch = "wasm32")]
+mod edge;

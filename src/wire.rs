@@ -114,9 +114,7 @@ pub enum FleetOrder {
     Impose { block: Block, actor: String },
     Lift { subject: Subject, actor: String, reason: String, now_ms: u64 },
     List { now_ms: u64 },
-    News { blocks_version: u64, now_ms: u64 },
     Audit { limit: u32 },
-    Record { entry: AuditEntry },
 }
 
 /// What the fleet answers to an order.
@@ -125,7 +123,6 @@ pub enum FleetReply {
     Done { existed: bool },
     Full,
     Blocks(Vec<Block>),
-    News(BlockNews),
     Audit(Vec<AuditEntry>),
 }
 

@@ -106,6 +106,11 @@ impl KeyPlan {
         &self.headers
     }
 
+    /// The configured keys as written, in their order.
+    pub fn sources(&self) -> Vec<&str> {
+        self.keys.iter().map(|(key, _)| key.from.text()).collect()
+    }
+
     /// The session of a request. There always is one: the address is the last resort, known or not.
     pub fn identify<'a>(&'a self, parts: &Parts<'_>) -> Identified<'a> {
         let cookie_header = parts.headers.get("cookie").unwrap_or("");

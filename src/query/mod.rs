@@ -7,6 +7,7 @@ mod cursor;
 mod filter;
 mod page;
 mod parse;
+mod stats;
 mod time;
 
 pub use answer::{
@@ -17,6 +18,7 @@ pub use cursor::Cursor;
 pub use filter::{EndpointTerm, Filter, StatusTerm, Terms};
 pub use page::{Page, is_after, merge};
 pub use parse::{ParameterError, parse_events, parse_sessions, parse_stats};
+pub use stats::merge_stats;
 pub use time::{parse_time, rfc3339};
 
 use serde::{Deserialize, Serialize};

@@ -319,12 +319,12 @@ impl<S: Sql> Store<S> {
         Ok(())
     }
 
-    /// When the alarm is due, epoch ms: for the fold while there is a journal, for retention while there is anything.
-    pub fn alarm_at(&self) -> Option<u64> {
+    /// In how long the alarm is due, ms: for the fold while there is a journal, for retention while there is anything.
+    pub fn alarm_after(&self, now_ms: u64) -> Option<u64> {
         const DAY_MS: u64 = 86_400_000;
         let fold = self.journal_since_ms.map(|since| since + FOLD_AFTER_MS);
         let retention = self.chunks.first().map(|c| c.to_ms + self.settings.retention_ms + DAY_MS);
-        [fold, retention].into_iter().flatten().min()
+        [fold, retention].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 
     /// What the alarm does; due or not, it is safe to call at any time.

@@ -1,0 +1,263 @@
+//! The public API without the platform: its paths, who may call them, its orders and refusals.
+//!
+//! `openapi.json` describes it to the outside; a test holds the two together.
+
+pub mod access;
+pub mod order;
+
+use serde_json::{Value, json};
+
+use crate::policy::Policy;
+use crate::query::{ParameterError, rfc3339};
+use crate::session::SessionId;
+use crate::verdict::{Block, Subject};
+use crate::wire::AuditEntry;
+
+/// What can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Health,
+    OpenApi,
+    Metrics,
+    Policy,
+    Sessions,
+    Session(SessionId),
+    SessionEvents(SessionId),
+    SessionAction(SessionId),
+    Events,
+    Stats,
+    Lookup,
+    Blocks,
+    Block,
+    Unblock,
+    Audit,
+}
+
+impl Operation {
+    /// Whether a viewer may not call it.
+    pub fn changes_something(self) -> bool {
+        matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock)
+    }
+}
+
+/// Why a call is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Unauthorized,
+    Forbidden,
+    NotFound(&'static str),
+    /// The path exists; these methods are for it.
+    Method(&'static str),
+    Parameter(ParameterError),
+    Body(String),
+    TooLarge(usize),
+    /// The block set holds as many as it may.
+    Full,
+    Unavailable,
+}
+
+impl From<ParameterError> for Refusal {
+    fn from(error: ParameterError) -> Self {
+        Self::Parameter(error)
+    }
+}
+
+impl Refusal {
+    /// Status, title and detail of the problem document.
+    pub fn describe(&self) -> (u16, &'static str, String) {
+        let limit = crate::verdict::MAX_BLOCKS;
+        match self {
+            Self::Unauthorized => (401, "Unauthorized", "Send `Authorization: Bearer` with an admin or viewer token.".into()),
+            Self::Forbidden => (403, "Forbidden", "A viewer may look, not act; use the admin token.".into()),
+            Self::NotFound(what) => (404, "Not found", (*what).into()),
+            Self::Method(allow) => (405, "Method not allowed", format!("Use {allow}.")),
+            Self::Parameter(error) => (400, "Bad parameter", format!("{error}.")),
+            Self::Body(reason) => (400, "Bad body", format!("{reason}.")),
+            Self::TooLarge(max) => (413, "Content too large", format!("A body has at most {max} bytes.")),
+            Self::Full => (409, "Too many blocks", format!("{limit} blocks hold already; lift some first.")),
+            Self::Unavailable => (503, "Service unavailable", "The data could not be reached; try again.".into()),
+        }
+    }
+
+    /// The parameter at fault, if it is one.
+    pub fn parameter(&self) -> Option<String> {
+        match self {
+            Self::Parameter(error) => Some(error.name.clone()),
+            _ => None,
+        }
+    }
+
+    /// The value of the Allow header, where there must be one.
+    pub fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::Method(allow) => Some(allow),
+            _ => None,
+        }
+    }
+}
+
+/// The operation that a method and a path (below the admin prefix) name.
+pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
+    const NOTHING: Refusal = Refusal::NotFound("There is nothing at this path; see openapi.json.");
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let id = |text: &str| SessionId::parse(text).ok_or(Refusal::NotFound("A session id has 32 hex digits."));
+    let get = |operation| if matches!(method, "GET" | "HEAD") { Ok(operation) } else { Err(Refusal::Method("GET")) };
+    let post = |operation| if method == "POST" { Ok(operation) } else { Err(Refusal::Method("POST")) };
+    match segments.as_slice() {
+        ["healthz"] => get(Operation::Health),
+        ["openapi.json"] => get(Operation::OpenApi),
+        ["metrics"] => get(Operation::Metrics),
+        ["api", "v1", rest @ ..] => match rest {
+            ["policy"] => get(Operation::Policy),
+            ["sessions"] => get(Operation::Sessions),
+            ["sessions", session] => get(Operation::Session(id(session)?)),
+            ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
+            ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
+            ["events"] => get(Operation::Events),
+            ["stats"] => get(Operation::Stats),
+            ["lookup"] => post(Operation::Lookup),
+            ["audit"] => get(Operation::Audit),
+            ["blocks"] => match method {
+                "GET" | "HEAD" => Ok(Operation::Blocks),
+                "POST" => Ok(Operation::Block),
+                "DELETE" => Ok(Operation::Unblock),
+                _ => Err(Refusal::Method("GET, POST, DELETE")),
+            },
+            _ => Err(NOTHING),
+        },
+        _ => Err(NOTHING),
+    }
+}
+
+/// A block as the API shows it.
+pub fn block_answer(block: &Block) -> Value {
+    json!({
+        "kind": block.subject.kind(),
+        "value": block.subject.value(),
+        "action": block.action,
+        "created": rfc3339(block.created_ms),
+        "until": rfc3339(block.until_ms),
+        "reason": block.reason,
+        "by": block.by,
+    })
+}
+
+/// An act as the API shows it.
+pub fn audit_answer(entry: &AuditEntry) -> Value {
+    json!({
+        "time": rfc3339(entry.time_ms),
+        "actor": entry.actor,
+        "act": entry.act,
+        "subject": entry.subject,
+        "detail": entry.detail,
+    })
+}
+
+/// The policy as loaded, without its secrets.
+pub fn policy_answer(policy: &Policy) -> Value {
+    let limits = &policy.limits;
+    let detector = policy.detectors.forced_browsing.as_ref().map(|settings| {
+        json!({
+            "limit": settings.limit,
+            "leak_ms": settings.leak_ms,
+            "action": settings.response.action,
+            "for_ms": settings.response.for_ms,
+        })
+    });
+    json!({
+        "mode": policy.mode.name(),
+        "origin": policy.origin,
+        "admin_host": policy.admin_host,
+        "shards": policy.shards,
+        "retention_days": policy.retention_ms / 86_400_000,
+        "session_keys": policy.keys.sources(),
+        "routes": policy.routes.len(),
+        "detectors": { "forced_browsing": detector },
+        "limits": {
+            "origin_timeout_ms": limits.origin_timeout_ms,
+            "flush_ms": limits.flush_ms,
+            "flush_events": limits.flush_events,
+            "buffer_events": limits.buffer_events,
+            "path_bytes": limits.path_bytes,
+        },
+        "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },
+    })
+}
+
+/// The subject named by `kind` and `value` in a query string.
+pub fn subject_of(query: &str) -> Result<Subject, Refusal> {
+    let (mut kind, mut value) = (None, None);
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "kind" => kind = Some(text.into_owned()),
+            "value" => value = Some(text.into_owned()),
+            _ => return Err(bad(&name, "is not known here")),
+        }
+    }
+    let kind = kind.ok_or_else(|| bad("kind", "is missing; use session or ip"))?;
+    let value = value.ok_or_else(|| bad("value", "is missing"))?;
+    if !matches!(kind.as_str(), "session" | "ip") {
+        return Err(bad("kind", "is neither session nor ip"));
+    }
+    Subject::parse(&kind, &value).ok_or_else(|| bad("value", "is no session id or address"))
+}
+
+/// The `limit` of an audit question.
+pub fn audit_limit(query: &str) -> Result<u32, Refusal> {
+    let mut limit = crate::query::DEFAULT_LIMIT;
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let number = text.parse().ok().filter(|n| (1..=crate::query::MAX_LIMIT).contains(n));
+        limit = match (name.as_ref(), number) {
+            ("limit", Some(number)) => number,
+            ("limit", None) => return Err(bad("limit", "is no whole number from 1 to 500")),
+            _ => return Err(bad(&name, "is not known here")),
+        };
+    }
+    Ok(limit)
+}
+
+fn bad(name: &str, reason: &str) -> Refusal {
+    ParameterError { name: name.to_owned(), reason: reason.to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_methods_name_operations_and_nothing_else_does() {
+        let id = "00112233445566778899aabbccddeeff";
+        assert_eq!(resolve("GET", "/healthz"), Ok(Operation::Health));
+        assert_eq!(resolve("HEAD", "/api/v1/sessions"), Ok(Operation::Sessions));
+        assert_eq!(resolve("DELETE", "/api/v1/blocks"), Ok(Operation::Unblock));
+        assert!(matches!(resolve("GET", &format!("/api/v1/sessions/{id}/events")), Ok(Operation::SessionEvents(_))));
+        for (method, path, status) in [
+            ("POST", "/api/v1/sessions", 405),
+            ("GET", "/api/v1/lookup", 405),
+            ("PATCH", "/api/v1/blocks", 405),
+            ("GET", "", 404),
+            ("GET", "/", 404),
+            ("GET", "/api/v1/sessions/", 404),
+            ("GET", "/api/v1/sessions/xyz", 404),
+            ("GET", "/api/v2/sessions", 404),
+            ("GET", "//healthz", 404),
+        ] {
+            assert_eq!(resolve(method, path).map_err(|r| r.describe().0), Err(status), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_subject_needs_a_kind_and_a_value_that_fits_it() {
+        assert!(subject_of("kind=ip&value=192.0.2.1").is_ok());
+        assert!(subject_of("kind=ip&value=2001:db8::1").is_ok());
+        for (query, parameter) in [
+            ("", "kind"),
+            ("kind=ip", "value"),
+            ("kind=colour&value=red", "kind"),
+            ("kind=session&value=192.0.2.1", "value"),
+            ("kind=ip&value=1&x=1", "x"),
+        ] {
+            assert_eq!(subject_of(query).map_err(|r| r.parameter()), Err(Some(parameter.to_owned())), "{query}");
+        }
+    }
+}

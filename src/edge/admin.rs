@@ -1,0 +1,365 @@
+//! The public API under `/_throughline`: who may ask, what is asked, and which objects answer.
+
+use wasm_bindgen_futures::JsFuture;
+use worker::Env;
+use worker::worker_sys::web_sys::{Request, Response};
+
+use super::isolate::{self, Loaded};
+use super::object::{self, Asked, CallError};
+use super::problem::{Problem, json, respond};
+use super::request::Described;
+use super::{clock, metrics};
+use crate::api::access::{Role, role_of};
+use crate::api::order::{ActionOrder, BlockOrder, LookupOrder};
+use crate::api::{Operation, Refusal, policy_answer, resolve};
+use crate::policy::Mode;
+use crate::query::{
+    Cursor, EventAnswer, Order, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats, parse_events,
+    parse_sessions, parse_stats,
+};
+use crate::session::{SessionId, shard_of_prefix};
+use crate::verdict::{Action, Block, BlockChange, Subject};
+use crate::wire::{FleetOrder, FleetReply, operation};
+
+/// How long shards and fleet may take to an analyst's question, ms; who is late is missing and the answer partial.
+const QUESTION_TIMEOUT_MS: u32 = 5_000;
+/// Longest body of an order, bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// The document the API describes itself by.
+const OPENAPI: &str = include_str!("../api/openapi.json");
+
+/// Answers a request below the admin prefix.
+pub async fn answer(request: &Request, described: &Described<'_>, path: &str, loaded: &Loaded, env: &Env) -> Response {
+    let api = Api { request, loaded, env, query: described.query, now_ms: clock::now_ms(loaded.policy.development.clock) };
+    match api.route(described.method, path).await {
+        Ok(response) => response,
+        Err(refusal) => api.refuse(refusal),
+    }
+}
+
+/// Answers below the admin prefix while the configuration is refused: health, and to an admin what is wrong.
+pub async fn answer_without_policy(
+    request: &Request,
+    path: &str,
+    env: &Env,
+    problems: &[crate::policy::Problem],
+) -> Response {
+    let path = path.split('?').next().unwrap_or("");
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    match (path, role(request, env)) {
+        ("/healthz", None) => json(503, &serde_json::json!({ "status": "misconfigured" })),
+        ("/healthz" | "/api/v1/policy", Some(_)) => {
+            json(503, &serde_json::json!({ "status": "misconfigured", "problems": problems }))
+        }
+        _ => Problem::new(503, "Service unavailable", "The configuration is refused; see healthz with a token.", String::new())
+            .response(&[]),
+    }
+}
+
+fn role(request: &Request, env: &Env) -> Option<Role> {
+    let authorization = request.headers().get("authorization").ok().flatten()?;
+    let token = |name| isolate::binding(env, name);
+    role_of(&authorization, token("ADMIN_TOKEN").as_deref(), token("VIEWER_TOKEN").as_deref())
+}
+
+struct Api<'a> {
+    request: &'a Request,
+    loaded: &'a Loaded,
+    env: &'a Env,
+    query: &'a str,
+    now_ms: u64,
+}
+
+type Answer = Result<Response, Refusal>;
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        worker::console_error!("an object did not answer the API: {}", error.0);
+        Self::Unavailable
+    }
+}
+
+/// What the shards answered, and whether one of them is missing.
+struct Gathered<T> {
+    answers: Vec<T>,
+    missing: bool,
+}
+
+impl Api<'_> {
+    async fn route(&self, method: &str, path: &str) -> Answer {
+        let role = role(self.request, self.env);
+        let operation = resolve(method, path)?;
+        if operation == Operation::Health {
+            return Ok(self.health(role.is_some()));
+        }
+        let role = role.ok_or(Refusal::Unauthorized)?;
+        if operation.changes_something() && role != Role::Admin {
+            return Err(Refusal::Forbidden);
+        }
+        match operation {
+            Operation::Health => Ok(self.health(true)),
+            Operation::OpenApi => Ok(respond(200, "application/json", OPENAPI.as_bytes(), &[])),
+            Operation::Metrics => self.metrics().await,
+            Operation::Policy => Ok(json(200, &policy_answer(&self.loaded.policy))),
+            Operation::Sessions => self.sessions().await,
+            Operation::Session(id) => self.session(id).await,
+            Operation::SessionEvents(id) => self.session_events(id).await,
+            Operation::Events => self.events().await,
+            Operation::Stats => self.stats().await,
+            Operation::Lookup => self.lookup().await,
+            Operation::SessionAction(id) => self.act(id, role).await,
+            Operation::Blocks => self.blocks().await,
+            Operation::Block => self.block(role).await,
+            Operation::Unblock => self.unblock(role).await,
+            Operation::Audit => self.audit().await,
+        }
+    }
+
+    fn health(&self, asked_by_somebody: bool) -> Response {
+        let policy = &self.loaded.policy;
+        let mut body = serde_json::json!({ "status": "ok" });
+        if asked_by_somebody && let Some(fields) = body.as_object_mut() {
+            fields.insert("version".into(), env!("CARGO_PKG_VERSION").into());
+            fields.insert("mode".into(), policy.mode.name().into());
+            fields.insert("time".into(), crate::query::rfc3339(self.now_ms).into());
+        }
+        json(200, &body)
+    }
+
+    fn shards(&self) -> u32 {
+        self.loaded.policy.shards
+    }
+
+    async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
+        let asked = Asked { now_ms: self.now_ms, question };
+        let all = (0..self.shards()).map(|index| object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS));
+        let mut gathered = Gathered { answers: Vec::new(), missing: false };
+        for answer in futures_util::future::join_all(all).await {
+            match answer {
+                Ok(answer) => gathered.answers.push(answer),
+                Err(error) => {
+                    worker::console_error!("a shard did not answer the API: {}", error.0);
+                    gathered.missing = true;
+                }
+            }
+        }
+        // With nobody there an empty list would be a lie.
+        if gathered.answers.is_empty() { Err(Refusal::Unavailable) } else { Ok(gathered) }
+    }
+
+    async fn ask_one<T: serde::de::DeserializeOwned>(&self, index: u32, question: &Question) -> Result<T, Refusal> {
+        let asked = Asked { now_ms: self.now_ms, question };
+        Ok(object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS).await?)
+    }
+
+    async fn sessions(&self) -> Answer {
+        let (query, hash) = parse_sessions(self.query, self.now_ms)?;
+        let (order, limit, as_of) = (query.order, query.limit, query.as_of_ms);
+        let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
+        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, as_of))
+    }
+
+    async fn events(&self) -> Answer {
+        let (mut query, hash) = parse_events(self.query, self.now_ms, Order::Desc)?;
+        let (order, limit) = (query.order, query.limit);
+        // A question about one session or request concerns one shard.
+        let shards = self.shards();
+        let sessions = query.filter.session.any.iter().map(|id| id.shard(shards));
+        let requests = query.filter.request.any.iter().map(|id| shard_of_prefix(id.session_prefix(), shards));
+        let mut owners: Vec<u32> = sessions.chain(requests).collect();
+        owners.dedup();
+        query.limit = limit;
+        let question = Question::Events(query);
+        let gathered = match owners.as_slice() {
+            [owner] => Gathered { answers: vec![self.ask_one::<Page<EventAnswer>>(*owner, &question).await?], missing: false },
+            _ => self.ask_all(&question).await?,
+        };
+        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, self.now_ms))
+    }
+
+    async fn session(&self, id: SessionId) -> Answer {
+        self.no_parameters()?;
+        let question = Question::Session(id);
+        let found: Option<SessionAnswer> = self.ask_one(id.shard(self.shards()), &question).await?;
+        found.map(|session| json(200, &session)).ok_or(Refusal::NotFound("No session has this id."))
+    }
+
+    async fn session_events(&self, id: SessionId) -> Answer {
+        let (mut query, hash) = parse_events(self.query, self.now_ms, Order::Asc)?;
+        query.filter.session.any = vec![id];
+        let (order, limit) = (query.order, query.limit);
+        let owner = id.shard(self.shards());
+        let found: Page<EventAnswer> = self.ask_one(owner, &Question::Events(query)).await?;
+        let known = !found.items.is_empty() || self.is_known(id).await?;
+        if !known {
+            return Err(Refusal::NotFound("No session has this id."));
+        }
+        Ok(page(merge(vec![found], order, limit), false, hash, self.now_ms))
+    }
+
+    async fn is_known(&self, id: SessionId) -> Result<bool, Refusal> {
+        let known: Vec<SessionId> = self.ask_one(id.shard(self.shards()), &Question::Known(vec![id])).await?;
+        Ok(!known.is_empty())
+    }
+
+    async fn stats(&self) -> Answer {
+        let query = parse_stats(self.query, self.now_ms)?;
+        let gathered = self.ask_all::<(StatsAnswer, bool)>(&Question::Stats(query)).await?;
+        let partial = gathered.missing || gathered.answers.iter().any(|(_, cut)| *cut);
+        let merged = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
+        let body = serde_json::json!({ "total": merged.total, "buckets": merged.buckets, "partial": partial });
+        Ok(json(200, &body))
+    }
+
+    async fn lookup(&self) -> Answer {
+        let order: LookupOrder = self.order().await?;
+        let candidates = self.loaded.policy.keys.candidates(&order.value()?);
+        let ids = candidates.iter().map(|c| c.session).collect();
+        let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
+        let known: Vec<SessionId> = gathered.answers.concat();
+        let items: Vec<_> = candidates
+            .iter()
+            .filter(|c| known.contains(&c.session))
+            .map(|c| serde_json::json!({ "session": c.session.to_string(), "source": c.source }))
+            .collect();
+        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": gathered.missing })))
+    }
+
+    async fn act(&self, id: SessionId, role: Role) -> Answer {
+        let order: ActionOrder = self.order().await?;
+        if !self.is_known(id).await? {
+            return Err(Refusal::NotFound("No session has this id."));
+        }
+        let subject = Subject::Session(id);
+        match order.resolve()? {
+            (Action::Allow, _, reason) => self.lift(subject, reason, role).await.map(|_| ()),
+            (action, for_ms, reason) => self.impose(subject, action, for_ms, reason, role).await.map(|_| ()),
+        }?;
+        self.session(id).await
+    }
+
+    async fn blocks(&self) -> Answer {
+        self.no_parameters()?;
+        let reply = object::order_fleet(self.env, &FleetOrder::List { now_ms: self.now_ms }, QUESTION_TIMEOUT_MS).await?;
+        let FleetReply::Blocks(blocks) = reply else { return Err(Refusal::Unavailable) };
+        let items: Vec<_> = blocks.iter().map(crate::api::block_answer).collect();
+        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": false })))
+    }
+
+    async fn block(&self, role: Role) -> Answer {
+        let order: BlockOrder = self.order().await?;
+        let (subject, action, for_ms, reason) = order.resolve()?;
+        let block = self.impose(subject, action, for_ms, reason, role).await?;
+        let mut body = crate::api::block_answer(&block);
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("enforced".into(), (self.loaded.policy.mode == Mode::Enforce).into());
+        }
+        Ok(json(201, &body))
+    }
+
+    async fn unblock(&self, role: Role) -> Answer {
+        let subject = crate::api::subject_of(self.query)?;
+        if self.lift(subject, String::new(), role).await? {
+            Ok(respond(204, "application/json", b"", &[]))
+        } else {
+            Err(Refusal::NotFound("No block holds on this subject."))
+        }
+    }
+
+    async fn impose(
+        &self,
+        subject: Subject,
+        action: Action,
+        for_ms: u64,
+        reason: String,
+        role: Role,
+    ) -> Result<Block, Refusal> {
+        let (created_ms, by) = (self.now_ms, role.name().to_owned());
+        let block = Block { subject, action, created_ms, until_ms: created_ms.saturating_add(for_ms), reason, by: by.clone() };
+        let order = FleetOrder::Impose { block: block.clone(), actor: by };
+        match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
+            FleetReply::Full => return Err(Refusal::Full),
+            FleetReply::Done { .. } => {}
+            FleetReply::Blocks(_) | FleetReply::Audit(_) => return Err(Refusal::Unavailable),
+        }
+        self.tell(BlockChange::Set(block.clone())).await;
+        Ok(block)
+    }
+
+    async fn lift(&self, subject: Subject, reason: String, role: Role) -> Result<bool, Refusal> {
+        let order = FleetOrder::Lift { subject, actor: role.name().to_owned(), reason, now_ms: self.now_ms };
+        let reply = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
+        self.tell(BlockChange::Lifted(subject)).await;
+        Ok(matches!(reply, FleetReply::Done { existed: true }))
+    }
+
+    /// Tells this isolate at once, and the shards whose inline decisions it concerns; the rest learn by version.
+    async fn tell(&self, change: BlockChange) {
+        isolate::with(self.env, |i| i.blocks.apply(change.clone()));
+        let shards: Vec<u32> = match change.subject() {
+            Subject::Session(id) => vec![id.shard(self.shards())],
+            Subject::Ip(_) => (0..self.shards()).collect(),
+        };
+        let told = shards
+            .into_iter()
+            .map(|index| object::tell_shard::<_, ()>(self.env, index, operation::BLOCK, &change, QUESTION_TIMEOUT_MS));
+        for result in futures_util::future::join_all(told).await {
+            if let Err(error) = result {
+                worker::console_error!("a shard was not told of a block and learns it from the fleet: {}", error.0);
+            }
+        }
+    }
+
+    async fn audit(&self) -> Answer {
+        let limit = crate::api::audit_limit(self.query)?;
+        let reply = object::order_fleet(self.env, &FleetOrder::Audit { limit }, QUESTION_TIMEOUT_MS).await?;
+        let FleetReply::Audit(entries) = reply else { return Err(Refusal::Unavailable) };
+        let items: Vec<_> = entries.iter().map(crate::api::audit_answer).collect();
+        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": false })))
+    }
+
+    async fn metrics(&self) -> Answer {
+        let gathered = self.ask_all::<crate::store::Health>(&Question::Health).await?;
+        let local = isolate::with(self.env, |i| i.buffers.counts);
+        let text = metrics::text(&gathered.answers, gathered.missing, &local);
+        Ok(respond(200, "text/plain; version=0.0.4; charset=utf-8", text.as_bytes(), &[]))
+    }
+
+    fn no_parameters(&self) -> Result<(), Refusal> {
+        match form_urlencoded::parse(self.query.as_bytes()).next() {
+            None => Ok(()),
+            Some((name, _)) => Err(ParameterError { name: name.into_owned(), reason: "is not known here".into() }.into()),
+        }
+    }
+
+    async fn order<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        let promise = self.request.array_buffer().map_err(|_| Refusal::Body("the body cannot be read".into()))?;
+        let buffer = JsFuture::from(promise).await.map_err(|_| Refusal::Body("the body cannot be read".into()))?;
+        let bytes = js_sys::Uint8Array::new(&buffer);
+        if bytes.length() as usize > MAX_BODY {
+            return Err(Refusal::TooLarge(MAX_BODY));
+        }
+        crate::api::order::read(&bytes.to_vec())
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response {
+        let reference = isolate::event_id(self.env, self.now_ms, SessionId([0; 16])).to_string();
+        let (status, title, detail) = refusal.describe();
+        let mut problem = Problem::new(status, title, detail, reference);
+        problem.parameter = refusal.parameter();
+        let allow = refusal.allow();
+        match (&refusal, allow) {
+            (Refusal::Unauthorized, _) => problem.response(&[("www-authenticate", "Bearer realm=\"throughline\"")]),
+            (_, Some(allow)) => problem.response(&[("allow", allow)]),
+            _ => problem.response(&[]),
+        }
+    }
+}
+
+fn page<T: serde::Serialize>(merged: Page<T>, missing: bool, hash: u32, as_of_ms: u64) -> Response {
+    let last = merged.cut.or_else(|| merged.items.last().map(|(value, id, _)| (*value, *id)));
+    let next = last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id).encode());
+    let partial = missing || merged.cut.is_some();
+    let items: Vec<&T> = merged.items.iter().map(|(_, _, item)| item).collect();
+    json(200, &serde_json::json!({ "items": items, "next": next, "partial": partial }))
+}

@@ -1,0 +1,228 @@
+//! Events on their way to the shards: collected in the isolate, flushed after a second or when there are enough.
+//!
+//! A batch is sealed with a sequence number before it is sent and keeps it through every repetition, so a shard applies
+//! it once. A sealed batch leaves the buffer only when its shard has confirmed it. Whoever records an event while
+//! nobody owns the timer takes it over; an owner whose request died loses it by lease.
+
+use std::collections::VecDeque;
+
+use worker::{Context, Env};
+
+use super::clock::real_now_ms;
+use super::{glue, isolate, object};
+use crate::policy::Limits;
+use crate::session::{BatchBuilder, Event};
+use crate::store::FLUSH_WINDOW;
+use crate::verdict::Action;
+use crate::wire::{Flush, FlushReply, IsolateCounts, operation};
+
+/// A batch is sealed at this size, bytes, whatever its number of events: well within a row of two megabytes.
+const SEAL_BYTES: usize = 512 * 1024;
+/// Sealed batches one shard may have outstanding: below the window in which it recognises repetitions.
+const MAX_SEALED: usize = FLUSH_WINDOW as usize - 28;
+/// Refused requests in the buffer that make it worth flushing before its time …
+const NOTABLE_EVENTS: u32 = 8;
+/// … at most this often, ms: a flood of misses must not become a flood of flushes.
+const NOTABLE_EVERY_MS: u64 = 100;
+/// A flush that has not come back after this long is taken for lost and repeated, ms.
+const IN_FLIGHT_MS: u64 = 20_000;
+/// How long the shard may take to a flush, ms.
+const FLUSH_TIMEOUT_MS: u32 = 10_000;
+/// Waits before a failed flush is repeated by the same request, ms; after that the next flush takes it along.
+const BACKOFF_MS: [u32; 3] = [200, 1_000, 3_000];
+/// Events beyond the buffer's limit that are still taken if they are notable: benign ones are dropped first.
+const NOTABLE_RESERVE: u32 = 4;
+
+/// The buffers of all shards.
+pub struct Buffers {
+    isolate: u64,
+    shards: Vec<Buffer>,
+    pub counts: IsolateCounts,
+    /// Until when somebody waits to flush, platform time.
+    timer_until_ms: u64,
+    notable: u32,
+    notable_flushed_ms: u64,
+    /// Events in all buffers, sealed ones included.
+    held: u32,
+}
+
+#[derive(Default)]
+struct Buffer {
+    builder: BatchBuilder,
+    sealed: VecDeque<Sealed>,
+    sequence: u64,
+}
+
+struct Sealed {
+    flush: Flush,
+    events: u32,
+    sent_ms: Option<u64>,
+}
+
+/// What recording an event calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    Nothing,
+    /// Wait, then flush: this request owns the timer now.
+    Later,
+    Now,
+}
+
+impl Buffers {
+    /// Empty buffers of the isolate with this random number.
+    pub fn new(isolate: u64) -> Self {
+        Self {
+            isolate,
+            shards: Vec::new(),
+            counts: IsolateCounts::default(),
+            timer_until_ms: 0,
+            notable: 0,
+            notable_flushed_ms: 0,
+            held: 0,
+        }
+    }
+
+    /// Takes an event in for the shard that owns its session.
+    pub fn record(&mut self, event: &Event<'_>, shards: u32, limits: &Limits) -> Due {
+        let notable = event.refused() || event.action > Action::Allow;
+        let room = limits.buffer_events + if notable { limits.buffer_events / NOTABLE_RESERVE } else { 0 };
+        if self.held >= room {
+            self.counts.dropped += 1;
+            self.counts.dropped_notable += u64::from(notable);
+            return Due::Nothing;
+        }
+        let index = event.session.shard(shards) as usize;
+        if self.shards.len() <= index {
+            self.shards.resize_with(index + 1, Buffer::default);
+        }
+        let Some(buffer) = self.shards.get_mut(index) else { return Due::Nothing };
+        buffer.builder.push(event);
+        self.held += 1;
+        self.notable += u32::from(notable);
+        let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
+        self.due(full, limits)
+    }
+
+    fn due(&mut self, full: bool, limits: &Limits) -> Due {
+        let now = real_now_ms();
+        if full {
+            return Due::Now;
+        }
+        if self.notable >= NOTABLE_EVENTS && now.saturating_sub(self.notable_flushed_ms) >= NOTABLE_EVERY_MS {
+            self.notable_flushed_ms = now;
+            return Due::Now;
+        }
+        if self.timer_until_ms > now {
+            return Due::Nothing;
+        }
+        // The lease outlives the wait by enough for the flush itself.
+        self.timer_until_ms = now + u64::from(limits.flush_ms) + u64::from(FLUSH_TIMEOUT_MS);
+        Due::Later
+    }
+
+    /// Seals what is collected and hands out every batch that is not under way, with its shard.
+    fn take_sendable(&mut self, now_ms: u64, blocks_version: u64) -> Vec<(u32, Flush)> {
+        self.notable = 0;
+        let now = real_now_ms();
+        let mut sendable = Vec::new();
+        for (index, buffer) in (0u32..).zip(&mut self.shards) {
+            if !buffer.builder.is_empty() && buffer.sealed.len() < MAX_SEALED {
+                let batch = buffer.builder.take();
+                buffer.sequence += 1;
+                let flush = Flush {
+                    isolate: self.isolate,
+                    sequence: buffer.sequence,
+                    now_ms,
+                    blocks_version,
+                    counts: core::mem::take(&mut self.counts),
+                    batch: batch.encode(),
+                };
+                buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, sent_ms: None });
+            }
+            for sealed in &mut buffer.sealed {
+                if sealed.sent_ms.is_none_or(|sent| now.saturating_sub(sent) >= IN_FLIGHT_MS) {
+                    sealed.sent_ms = Some(now);
+                    sendable.push((index, sealed.flush.clone()));
+                }
+            }
+        }
+        sendable
+    }
+
+    fn confirmed(&mut self, shard: u32, sequence: u64) {
+        let Some(buffer) = self.shards.get_mut(shard as usize) else { return };
+        if let Some(at) = buffer.sealed.iter().position(|s| s.flush.sequence == sequence)
+            && let Some(sealed) = buffer.sealed.remove(at)
+        {
+            self.held = self.held.saturating_sub(sealed.events);
+        }
+    }
+
+    fn failed(&mut self, shard: u32, sequence: u64) {
+        self.counts.flush_failures += 1;
+        let Some(buffer) = self.shards.get_mut(shard as usize) else { return };
+        if let Some(sealed) = buffer.sealed.iter_mut().find(|s| s.flush.sequence == sequence) {
+            sealed.sent_ms = None;
+        }
+    }
+
+    fn release_timer(&mut self) {
+        self.timer_until_ms = 0;
+    }
+}
+
+/// Arranges what recording called for, in the background of this request.
+pub fn arrange(due: Due, env: &Env, context: &Context, limits: &Limits, development_clock: bool) {
+    let (env, wait) = (env.clone(), limits.flush_ms);
+    match due {
+        Due::Nothing => {}
+        Due::Now => context.wait_until(async move { flush_until_confirmed(&env, development_clock).await }),
+        Due::Later => context.wait_until(async move {
+            pause(wait).await;
+            isolate::with(&env, |isolate| isolate.buffers.release_timer());
+            flush_until_confirmed(&env, development_clock).await;
+        }),
+    }
+}
+
+/// Flushes, and repeats what failed a few times with growing, scattered pauses.
+async fn flush_until_confirmed(env: &Env, development_clock: bool) {
+    for backoff in BACKOFF_MS {
+        if flush(env, development_clock).await {
+            return;
+        }
+        let scatter = (js_sys::Math::random() * f64::from(backoff)) as u32;
+        pause(backoff + scatter).await;
+    }
+    flush(env, development_clock).await;
+}
+
+/// Sends every batch that is not under way, side by side; true if all were confirmed.
+pub async fn flush(env: &Env, development_clock: bool) -> bool {
+    let now_ms = super::clock::now_ms(development_clock);
+    let sendable = isolate::with(env, |i| i.buffers.take_sendable(now_ms, i.blocks.version()));
+    let sent = sendable.into_iter().map(|(shard, flush)| send(env, shard, flush));
+    futures_util::future::join_all(sent).await.into_iter().all(|confirmed| confirmed)
+}
+
+async fn send(env: &Env, shard: u32, flush: Flush) -> bool {
+    let reply: Result<FlushReply, _> = object::tell_shard(env, shard, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
+    isolate::with(env, |isolate| match reply {
+        Ok(reply) => {
+            isolate.buffers.confirmed(shard, flush.sequence);
+            isolate.blocks.take(reply.blocks);
+            isolate.blocks_heard_ms = real_now_ms();
+            true
+        }
+        Err(error) => {
+            isolate.buffers.failed(shard, flush.sequence);
+            worker::console_error!("flush {} to shard {shard} failed, kept: {}", flush.sequence, error.0);
+            false
+        }
+    })
+}
+
+async fn pause(ms: u32) {
+    // A timer cannot fail; should it, the flush merely comes early.
+    let _ = wasm_bindgen_futures::JsFuture::from(glue::sleep(ms)).await;
+}

@@ -1,0 +1,50 @@
+//! Metrics in the Prometheus text format (version 0.0.4).
+
+use core::fmt::Write;
+
+use crate::store::Health;
+use crate::wire::IsolateCounts;
+
+/// Everything known, one series per shard where it belongs to one.
+pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
+    let mut out = String::new();
+    let mut per_shard = |name: &str, kind: &str, help: &str, value: fn(&Health) -> u64| {
+        let _ = writeln!(out, "# HELP throughline_{name} {help}\n# TYPE throughline_{name} {kind}");
+        for (index, health) in shards.iter().enumerate() {
+            let _ = writeln!(out, "throughline_{name}{{shard=\"{index}\"}} {}", value(health));
+        }
+    };
+    per_shard("events_total", "counter", "Events taken in since the shard was last loaded.", |h| h.events);
+    per_shard("flushes_total", "counter", "Flushes applied.", |h| h.flushes);
+    per_shard("flushes_duplicate_total", "counter", "Flushes received again and not applied.", |h| h.duplicate_flushes);
+    per_shard("flushes_refused_total", "counter", "Flushes that could not be read.", |h| h.refused_flushes);
+    per_shard("findings_total", "counter", "Findings stated.", |h| h.findings);
+    per_shard("folds_total", "counter", "Times the journal was folded.", |h| h.folds);
+    per_shard("asks_total", "counter", "Decisions asked of the shard.", |h| h.asks);
+    per_shard("corrupt_rows_total", "counter", "Stored rows that could not be read.", |h| h.corrupt_rows);
+    per_shard("hot_sessions", "gauge", "Sessions in memory.", |h| h.hot_sessions);
+    per_shard("journal_rows", "gauge", "Flushes not folded yet.", |h| h.journal_rows);
+    per_shard("journal_bytes", "gauge", "Their encoded size.", |h| h.journal_bytes);
+    per_shard("chunks", "gauge", "Folded chunks.", |h| h.chunks);
+    per_shard("blocks", "gauge", "Blocks held.", |h| h.blocks);
+    per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
+
+    let mut total = *local;
+    shards.iter().for_each(|health| total.add(&health.isolates));
+    let mut overall = |name: &str, help: &str, value: u64| {
+        let _ = writeln!(out, "# HELP throughline_{name} {help}\n# TYPE throughline_{name} counter\nthroughline_{name} {value}");
+    };
+    overall("events_dropped_total", "Events dropped because a buffer was full.", total.dropped);
+    overall("events_dropped_notable_total", "Dropped events that were refused, tagged or stopped.", total.dropped_notable);
+    overall("flush_failures_total", "Flushes that failed and were kept.", total.flush_failures);
+    overall("undecided_total", "Requests whose decision was not to be had in time.", total.undecided);
+    overall("origin_failures_total", "Requests the origin did not answer.", total.origin_failures);
+    overall("stopped_total", "Requests answered 403 or 429 by verdict.", total.stopped);
+    let _ = writeln!(
+        out,
+        "# HELP throughline_shards_missing Whether a shard did not answer this scrape.\n# TYPE throughline_shards_missing gauge\n\
+         throughline_shards_missing {}",
+        u8::from(missing)
+    );
+    out
+}

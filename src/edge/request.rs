@@ -1,0 +1,112 @@
+//! A request as the frontend reads it: one string from JavaScript, split without copying.
+
+use core::net::IpAddr;
+
+use crate::identity::{Client, HeaderView, Parts};
+use crate::policy::Policy;
+
+/// Headers read of every request before those of the policy's session keys.
+const FIXED: [&str; 5] = ["content-length", "cf-connecting-ip", "user-agent", "session-context", "session-event"];
+/// Headers that stand in for the platform where a development binding says so.
+const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+/// Headers that only this product may set, and those of the development clock and client: removed before the origin.
+pub const OURS: [&str; 2] = ["session-context", "session-event"];
+/// Development headers that the origin must not see.
+pub const PLAYED: [&str; 4] = ["x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+
+/// The header names to read for a policy, in the order [`Described`] expects their values.
+pub fn names(policy: &Policy) -> Vec<String> {
+    let fixed = FIXED.iter().chain(&DEVELOPMENT).map(|name| (*name).to_owned());
+    let development = policy.development.client_headers || policy.development.clock;
+    let fixed: Vec<String> = fixed.take(if development { FIXED.len() + DEVELOPMENT.len() } else { FIXED.len() }).collect();
+    fixed.into_iter().chain(policy.keys.headers().iter().cloned()).collect()
+}
+
+/// What a request says, borrowed from the one string it was described in.
+#[derive(Debug)]
+pub struct Described<'a> {
+    pub method: &'a str,
+    /// Without port where it is the scheme's own.
+    pub host: &'a str,
+    /// As the platform handed it over; starts with `/`.
+    pub path: &'a str,
+    /// Path and query as they go to the origin.
+    pub target: &'a str,
+    pub query: &'a str,
+    pub request_bytes: Option<u64>,
+    pub client: Client<'a>,
+    /// Values of the headers the session keys read.
+    key_values: Vec<&'a str>,
+    /// The client sent a header that only this product may set.
+    pub spoofed: bool,
+    /// A development header is there and must be removed.
+    pub played: bool,
+    /// Development time of the request, epoch ms.
+    pub time_ms: Option<u64>,
+    /// A development binding was ignored because the request came through the real network.
+    pub development_refused: bool,
+}
+
+impl<'a> Described<'a> {
+    /// Reads a description made for `policy`.
+    pub fn read(text: &'a str, policy: &Policy) -> Self {
+        let mut fields = text.split('\n');
+        let mut next = || fields.next().unwrap_or("");
+        let (method, url) = (next(), next());
+        let (country, asn, colo, ja4) = (next(), next(), next(), next());
+        let (length, ip, user_agent, context, event) = (next(), next(), next(), next(), next());
+        let mut client = Client { ip: ip.parse().ok(), country, asn: asn.parse().unwrap_or(0), colo, ja4, user_agent };
+        let (mut played, mut time_ms, mut development_refused) = (false, None, false);
+        let development = policy.development;
+        if development.client_headers || development.clock {
+            let (ray, dev_country, dev_asn, dev_ja4, latlon, time) = (next(), next(), next(), next(), next(), next());
+            // A ray names the real network: there the client must not choose who it is.
+            development_refused = !ray.is_empty();
+            played = [dev_asn, dev_ja4, latlon, time].iter().any(|value| !value.is_empty());
+            if development.client_headers && !development_refused {
+                client.country = dev_country;
+                client.asn = dev_asn.parse().unwrap_or(0);
+                client.ja4 = dev_ja4;
+            }
+            if development.clock && !development_refused {
+                time_ms = time.parse().ok();
+            }
+        }
+        if client.ip.is_none() && development.client_headers && !development_refused {
+            client.ip = Some(IpAddr::from([127, 0, 0, 1]));
+        }
+        let key_values = policy.keys.headers().iter().map(|_| next()).collect();
+        let (host, target) = split_url(url);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method,
+            host,
+            path,
+            target,
+            query,
+            request_bytes: length.parse().ok(),
+            client,
+            key_values,
+            spoofed: !(context.is_empty() && event.is_empty()),
+            played,
+            time_ms,
+            development_refused,
+        }
+    }
+
+    /// The parts that identity reads.
+    pub fn parts<'b>(&'b self, policy: &'b Policy) -> Parts<'b> {
+        let headers = HeaderView { names: policy.keys.headers(), values: &self.key_values };
+        Parts { query: self.query, headers, client: self.client }
+    }
+}
+
+/// Authority and target of an absolute URL as the platform writes it. The target starts at the first slash after the
+/// authority and is never parsed as a URL again, so nothing in it can become an authority.
+fn split_url(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match rest.find(['/', '?']) {
+        Some(i) if rest.as_bytes().get(i) == Some(&b'/') => rest.split_at(i),
+        _ => (rest.split('?').next().unwrap_or(rest), "/"),
+    }
+}

@@ -1,0 +1,270 @@
+//! The Shard object: owns the sessions whose hash falls to it.
+//!
+//! Why its sequences are atomic: every operation on the store runs to its end without an await, so no other request
+//! to the object comes between; the platform holds the answer back until what was written is durable. The store is
+//! borrowed only within such a stretch. Awaits happen before (reading the request, learning blocks) and after.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+
+use super::isolate::{self, Setup};
+use super::sql::ObjectSql;
+use super::{clock, object};
+use crate::query::Question;
+use crate::store::{self, Store, StoreError};
+use crate::verdict::{BlockChange, BlockNews};
+use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
+
+/// The shard asks the fleet for news when it has not for this long, ms.
+const SYNC_EVERY_MS: u64 = 1_500;
+const SYNC_TIMEOUT_MS: u32 = 1_000;
+
+#[durable_object(alarm)]
+pub struct Shard {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    state: State,
+    env: Env,
+    /// The store, or why it could not be opened; then everything is answered 503.
+    store: RefCell<core::result::Result<Store<ObjectSql>, String>>,
+    /// Highest time any message carried, for a development clock.
+    played_ms: Cell<u64>,
+    development_clock: bool,
+    synced_ms: Cell<u64>,
+    syncing: Cell<bool>,
+    alarm_set: Cell<bool>,
+}
+
+impl DurableObject for Shard {
+    fn new(state: State, env: Env) -> Self {
+        let (settings, development_clock) = match isolate::setup(&env) {
+            Setup::Ready(loaded) => {
+                let policy = &loaded.policy;
+                let enforce = policy.mode == crate::policy::Mode::Enforce;
+                let settings =
+                    store::Settings { detectors: policy.detectors.clone(), enforce, retention_ms: policy.retention_ms };
+                (Ok(settings), policy.development.clock)
+            }
+            Setup::Refused { .. } => (Err("the configuration is refused".to_owned()), false),
+        };
+        let now_ms = clock::now_ms(development_clock);
+        let opened = settings.and_then(|settings| {
+            Store::open(ObjectSql(state.storage().sql()), settings, now_ms).map_err(|error| {
+                worker::console_error!("shard cannot open its store: {}", chain(&error));
+                error.to_string()
+            })
+        });
+        let inner = Inner {
+            state,
+            env,
+            store: RefCell::new(opened),
+            played_ms: Cell::new(0),
+            development_clock,
+            synced_ms: Cell::new(0),
+            syncing: Cell::new(false),
+            alarm_set: Cell::new(false),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let path = request.path();
+        let body = request.bytes().await?;
+        self.inner.clone().answer(&path, &body).await
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let inner = &self.inner;
+        inner.alarm_set.set(false);
+        let now_ms = inner.now_ms(0);
+        let done = inner.with_store(|store| store.alarm(now_ms));
+        if let Err(Failure { text, .. }) = done {
+            worker::console_error!("fold failed, tried again later: {text}");
+        }
+        inner.set_alarm().await?;
+        Response::ok("")
+    }
+}
+
+/// What an operation answers when it fails.
+struct Failure {
+    status: u16,
+    text: String,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let status = if matches!(error, StoreError::Batch(_)) { 400 } else { 500 };
+        Self { status, text: chain(&error) }
+    }
+}
+
+impl Inner {
+    async fn answer(self: Rc<Self>, path: &str, body: &[u8]) -> Result<Response> {
+        let answered = match path {
+            operation::FLUSH => self.flush(body).await,
+            operation::ASK => self.ask(body).await,
+            operation::QUERY => self.query(body).await,
+            operation::BLOCK => self.told(body),
+            _ => Err(Failure { status: 404, text: "no such operation".to_owned() }),
+        };
+        match answered {
+            Ok(bytes) => Response::from_bytes(bytes),
+            Err(Failure { status, text }) => {
+                if status >= 500 {
+                    worker::console_error!("shard {path}: {text}");
+                }
+                Response::error(text, status)
+            }
+        }
+    }
+
+    async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
+        let now_ms = self.now_ms(flush.now_ms);
+        let (news, imposed) = self.with_store(|store| {
+            let imposed = store.apply(&flush, now_ms)?;
+            let any = !imposed.is_empty();
+            Ok((store.block_news(flush.blocks_version, imposed), any))
+        })?;
+        if imposed || self.is_stale() {
+            let this = self.clone();
+            self.state.wait_until(async move { this.sync().await });
+        }
+        if self.set_alarm().await.is_err() {
+            worker::console_error!("alarm could not be set; the next flush tries again");
+        }
+        Ok(wire::encode(&FlushReply { blocks: news }))
+    }
+
+    async fn ask(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
+        if self.is_stale() {
+            self.sync().await;
+        }
+        let reply = self.with_store(|store| {
+            let verdict = store.ask(&ask);
+            Ok(AskReply { verdict, blocks: store.block_news(ask.blocks_version, Vec::new()) })
+        })?;
+        Ok(wire::encode(&reply))
+    }
+
+    async fn query(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        #[derive(serde::Deserialize)]
+        struct Asked {
+            now_ms: u64,
+            question: Question,
+        }
+        let asked: Asked = serde_json::from_slice(body).map_err(|_| unreadable())?;
+        let now_ms = self.now_ms(asked.now_ms);
+        if self.is_stale() {
+            self.sync().await;
+        }
+        let encoded = self.with_store(|store| {
+            let json = match &asked.question {
+                Question::Sessions(query) => serde_json::to_vec(&store.sessions(query, now_ms)?),
+                Question::Session(id) => serde_json::to_vec(&store.session(*id, now_ms)?),
+                Question::Events(query) => serde_json::to_vec(&store.events(query)?),
+                Question::Stats(query) => serde_json::to_vec(&store.stats(query)?),
+                Question::Known(ids) => serde_json::to_vec(&store.known_of(ids)),
+                Question::Health => serde_json::to_vec(&store.health()),
+            };
+            Ok(json)
+        })?;
+        encoded.map_err(|error| Failure { status: 500, text: error.to_string() })
+    }
+
+    /// A change of the block set, told first-hand so that inline decisions know at once.
+    fn told(&self, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        let change: BlockChange = wire::decode(body).ok_or_else(unreadable)?;
+        self.with_store(|store| {
+            store.told(change);
+            Ok(wire::encode(&()))
+        })
+    }
+
+    fn with_store<T>(
+        &self,
+        operate: impl FnOnce(&mut Store<ObjectSql>) -> core::result::Result<T, StoreError>,
+    ) -> core::result::Result<T, Failure> {
+        match self.store.borrow_mut().as_mut() {
+            Ok(store) => operate(store).map_err(Failure::from),
+            Err(text) => Err(Failure { status: 503, text: text.clone() }),
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        clock::real_now_ms().saturating_sub(self.synced_ms.get()) >= SYNC_EVERY_MS
+    }
+
+    /// Reports imposed blocks to the fleet and learns what changed; a failure is tried again by the next request.
+    async fn sync(&self) {
+        if self.syncing.replace(true) {
+            return;
+        }
+        let report = self.with_store(|store| Ok(store.report()));
+        if let Ok((blocks_version, outbox)) = report {
+            let (rows, imposed): (Vec<u64>, Vec<_>) = outbox.into_iter().unzip();
+            let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed };
+            let news: core::result::Result<BlockNews, _> =
+                object::tell_fleet(&self.env, operation::SYNC, &message, SYNC_TIMEOUT_MS).await;
+            match news {
+                Ok(news) => {
+                    self.synced_ms.set(clock::real_now_ms());
+                    if let Err(Failure { text, .. }) = self.with_store(|store| store.synced(news, &rows)) {
+                        worker::console_error!("shard could not note the fleet's answer: {text}");
+                    }
+                }
+                Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.0),
+            }
+        }
+        self.syncing.set(false);
+    }
+
+    /// Sets the alarm if there is something to do and none is set.
+    async fn set_alarm(&self) -> Result<()> {
+        if self.alarm_set.get() {
+            return Ok(());
+        }
+        let now_ms = self.now_ms(0);
+        let wait = self.with_store(|store| Ok(store.alarm_after(now_ms)));
+        if let Ok(Some(wait)) = wait {
+            self.alarm_set.set(true);
+            let set = self.state.storage().set_alarm(core::time::Duration::from_millis(wait)).await;
+            if set.is_err() {
+                self.alarm_set.set(false);
+            }
+            set?;
+        }
+        Ok(())
+    }
+
+    /// The platform's time, or the highest played one where a development clock runs.
+    fn now_ms(&self, told_ms: u64) -> u64 {
+        if !self.development_clock {
+            return clock::real_now_ms();
+        }
+        let played = self.played_ms.get().max(told_ms);
+        self.played_ms.set(played);
+        if played > 0 { played } else { clock::real_now_ms() }
+    }
+}
+
+fn unreadable() -> Failure {
+    Failure { status: 400, text: "the message cannot be read; is one side a release behind?".to_owned() }
+}
+
+/// An error with all its sources, for the log.
+fn chain(error: &dyn core::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,39 @@
+//! The SQL port over a Durable Object's storage.
+
+use worker::{SqlStorage, SqlStorageValue};
+
+use crate::store::sql::{Row, Sql, SqlError, Value};
+
+/// SQLite inside the object.
+#[derive(Debug)]
+pub struct ObjectSql(pub SqlStorage);
+
+impl Sql for ObjectSql {
+    fn query(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+        let bindings: Vec<SqlStorageValue> = parameters.iter().map(bind).collect();
+        let failed = |e: worker::Error| SqlError(e.to_string());
+        let cursor = self.0.exec(statement, bindings).map_err(failed)?;
+        cursor.raw().map(|row| row.map(|values| values.into_iter().map(read).collect()).map_err(failed)).collect()
+    }
+}
+
+fn bind(value: &Value) -> SqlStorageValue {
+    match value {
+        Value::Null => SqlStorageValue::Null,
+        Value::Integer(n) => SqlStorageValue::Integer(*n),
+        Value::Text(text) => SqlStorageValue::String(text.clone()),
+        Value::Blob(bytes) => SqlStorageValue::Blob(bytes.clone()),
+    }
+}
+
+fn read(value: SqlStorageValue) -> Value {
+    match value {
+        SqlStorageValue::Null => Value::Null,
+        SqlStorageValue::Boolean(b) => Value::Integer(i64::from(b)),
+        SqlStorageValue::Integer(n) => Value::Integer(n),
+        // Integers arrive as numbers; a fraction is never stored.
+        SqlStorageValue::Float(f) => Value::Integer(f as i64),
+        SqlStorageValue::String(text) => Value::Text(text),
+        SqlStorageValue::Blob(bytes) => Value::Blob(bytes),
+    }
+}

@@ -1,0 +1,150 @@
+//! The fleet-wide view: the block set everybody copies, and the audit log.
+
+use crate::store::sql::{Sql, Value, blob};
+use crate::store::{StoreError, migrate, named, remember};
+use crate::verdict::{Block, BlockChange, BlockLog, BlockNews, MAX_BLOCKS, Subject};
+use crate::wire::{AuditEntry, FleetOrder, FleetReply, Sync};
+
+const MIGRATIONS: [&[&str]; 1] = [&[
+    "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+]];
+
+/// Acts the audit log keeps; the oldest goes first.
+const MAX_AUDIT: u64 = 10_000;
+/// Acts one answer shows.
+const MAX_AUDIT_ANSWER: u32 = 500;
+
+/// The fleet's state over its database.
+#[derive(Debug)]
+pub struct Fleet<S> {
+    sql: S,
+    blocks: BlockLog,
+}
+
+impl<S: Sql> Fleet<S> {
+    /// Migrates the database and reads the block set.
+    pub fn open(sql: S) -> Result<Self, StoreError> {
+        migrate(&sql, &MIGRATIONS)?;
+        let mut blocks = Vec::new();
+        for mut row in sql.query("SELECT body FROM blocks", &[])? {
+            let block: Block = postcard::from_bytes(&blob(&mut row, 0)).map_err(|_| StoreError::Corrupt("block"))?;
+            blocks.push(block);
+        }
+        let version = named(&sql, "version")?.unwrap_or(0u64);
+        Ok(Self { sql, blocks: BlockLog::new(version, blocks) })
+    }
+
+    /// Takes in what a shard imposed and answers what it does not know yet.
+    pub fn sync(&mut self, sync: Sync) -> Result<BlockNews, StoreError> {
+        for block in sync.imposed {
+            let held = self.blocks.set().get(block.subject, sync.now_ms);
+            // What is there and holds longer was decided by an analyst, or is this very block, reported again.
+            if held.is_some_and(|held| held.until_ms >= block.until_ms) {
+                continue;
+            }
+            let entry = AuditEntry {
+                time_ms: block.created_ms,
+                actor: "detector".to_owned(),
+                act: block.action.name().to_owned(),
+                subject: format!("{}:{}", block.subject.kind(), block.subject.value()),
+                detail: block.reason.clone(),
+            };
+            if self.impose(block, sync.now_ms)? {
+                self.record(&entry)?;
+            }
+        }
+        Ok(self.blocks.news_since(sync.blocks_version))
+    }
+
+    /// Carries out an order of the admin API.
+    pub fn order(&mut self, order: FleetOrder) -> Result<FleetReply, StoreError> {
+        Ok(match order {
+            FleetOrder::Impose { block, actor } => {
+                let entry = AuditEntry {
+                    time_ms: block.created_ms,
+                    actor,
+                    act: block.action.name().to_owned(),
+                    subject: format!("{}:{}", block.subject.kind(), block.subject.value()),
+                    detail: block.reason.clone(),
+                };
+                let now_ms = block.created_ms;
+                if !self.impose(block, now_ms)? {
+                    return Ok(FleetReply::Full);
+                }
+                self.record(&entry)?;
+                FleetReply::Done { existed: false }
+            }
+            FleetOrder::Lift { subject, actor, reason, now_ms } => {
+                let existed = self.blocks.set().get(subject, now_ms).is_some();
+                self.lift(subject)?;
+                let subject = format!("{}:{}", subject.kind(), subject.value());
+                self.record(&AuditEntry { time_ms: now_ms, actor, act: "allow".to_owned(), subject, detail: reason })?;
+                FleetReply::Done { existed }
+            }
+            FleetOrder::List { now_ms } => {
+                let mut blocks: Vec<Block> = self.blocks.holding(now_ms).cloned().collect();
+                blocks.sort_by_key(|b| (core::cmp::Reverse(b.created_ms), b.subject));
+                FleetReply::Blocks(blocks)
+            }
+            FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
+        })
+    }
+
+    /// Puts a block on; false if the set is full of blocks that hold.
+    fn impose(&mut self, block: Block, now_ms: u64) -> Result<bool, StoreError> {
+        if self.blocks.set().len() >= MAX_BLOCKS {
+            self.forget_ended(now_ms)?;
+        }
+        if self.blocks.set().len() >= MAX_BLOCKS && self.blocks.set().get(block.subject, 0).is_none() {
+            return Ok(false);
+        }
+        let body = postcard::to_allocvec(&block).map_err(|_| StoreError::Corrupt("block"))?;
+        self.sql.query(
+            "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
+            &[key(block.subject), Value::Blob(body)],
+        )?;
+        self.blocks.change(BlockChange::Set(block));
+        self.keep_version()?;
+        Ok(true)
+    }
+
+    fn lift(&mut self, subject: Subject) -> Result<(), StoreError> {
+        self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        self.blocks.change(BlockChange::Lifted(subject));
+        self.keep_version()
+    }
+
+    fn keep_version(&self) -> Result<(), StoreError> {
+        remember(&self.sql, "version", &self.blocks.set().version())
+    }
+
+    fn forget_ended(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        let before: Vec<Subject> = self.blocks.holding(0).map(|b| b.subject).collect();
+        self.blocks.forget_ended(now_ms);
+        for subject in before.into_iter().filter(|s| self.blocks.set().get(*s, 0).is_none()) {
+            self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        }
+        Ok(())
+    }
+
+    fn record(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let body = postcard::to_allocvec(entry).map_err(|_| StoreError::Corrupt("audit entry"))?;
+        self.sql.query("INSERT INTO audit (body) VALUES (?)", &[Value::Blob(body)])?;
+        self.sql.query("DELETE FROM audit WHERE id <= (SELECT MAX(id) FROM audit) - ?", &[MAX_AUDIT.into()])?;
+        Ok(())
+    }
+
+    /// The newest acts, newest first.
+    fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let limit = u64::from(limit.min(MAX_AUDIT_ANSWER));
+        let rows = self.sql.query("SELECT body FROM audit ORDER BY id DESC LIMIT ?", &[limit.into()])?;
+        let read = |mut row| postcard::from_bytes(&blob(&mut row, 0)).map_err(|_| StoreError::Corrupt("audit entry"));
+        rows.into_iter().map(read).collect()
+    }
+}
+
+fn key(subject: Subject) -> Value {
+    Value::Text(format!("{}:{}", subject.kind(), subject.value()))
+}

@@ -1,0 +1,86 @@
+// Targets and Host headers made to lead a proxy astray: what arrives is what the platform hands over, and whatever
+// is asked for, nobody but the configured origin is asked. A second server stands where each attack points.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { notOurs, startPair } from './harness.mjs';
+import { send } from './client.mjs';
+import { startOrigin } from './origin.mjs';
+
+// These arrive byte by byte as they were sent.
+const AS_SENT = [
+  '/', '//', '///', '/a//b', '/a/', '/?', '/x?', '/x??', '/x?a=1&a=2&&b', '/x?a=b?c', '/a%20b?x=%zz&&y', '/%', '/%zz', '/%00', '/%0d%0aX:1',
+  '/a/..%2fb', '/a/..%2Fb', '/a/..;/b', '/a;b=c', '/a%3Fb', '/a%23b', '/a%5Cb', '/%5c%5cevil', '/%252e%252e/x', '/a/...', '/a/.b',
+  '//host/x', '//evil.example/x', '//user:pw@evil.example/x', '//@evil.example/', '//evil.example:80/', '/http://evil/', '/https://evil.example/x',
+  '/@evil', '/:80', '/a:b@c', '/~x', '/%7Ex', '/a+b', '/a\'b', '/[x]', '/?[x]=1', '/a,b', '/a|b', '/?a=^|`{}', '/caf%C3%A9', '/caf%c3%a9',
+  '/?x=\\', '/?x=/../y', '/?u=http://evil.example/', '/?a=%20+', `/${'long'.repeat(4000)}`,
+];
+
+// A fetch to ORIGIN_URL names its target by URL, so the URL standard's own resolution shows; through a binding the
+// request goes on as it came. request.url itself is raw in both cases, Host header included.
+const RESOLVED = [
+  ['/a/../b', '/b'], ['/a/./b', '/a/b'], ['/a/%2e%2e/b', '/b'], ['/.%2E/x', '/x'], ['/a/..', '/'], ['/..', '/'], ['//..', '/'],
+  ['/a\\..\\b', '/b'], ['/\\evil.example', '//evil.example'], ['//\\evil', '///evil'], ['/a"b', '/a%22b'], ['/{x}', '/%7Bx%7D'], ['/?\'', '/?%27'],
+  ['/a#b', '/a'], ['/a?x#b', '/a?x'],
+];
+
+// Each points at the second server, whose port takes the place of PORT.
+const ASTRAY = [
+  { target: '//127.0.0.1:PORT/x' }, { target: '/\\127.0.0.1:PORT/x' }, { target: '\\\\127.0.0.1:PORT/x' }, { target: '///127.0.0.1:PORT/x' },
+  { target: '/@127.0.0.1:PORT/x' }, { target: '@127.0.0.1:PORT/x' }, { target: '@127.0.0.1:PORT' }, { target: ':@127.0.0.1:PORT/' },
+  { target: '127.0.0.1:PORT' }, { target: '.127.0.0.1:PORT/' }, { target: '//user@127.0.0.1:PORT/' }, { target: '/http://127.0.0.1:PORT/' },
+  { target: 'http://127.0.0.1:PORT/x' }, { target: 'http://user:pw@127.0.0.1:PORT/x' }, { target: 'HTTP://127.0.0.1:PORT/x' },
+  { target: '/x', host: '127.0.0.1:PORT' }, { target: '/x', host: 'a@127.0.0.1:PORT' }, { target: '/x', host: '127.0.0.1:PORT/y?' },
+  { target: '/x', host: '127.0.0.1:PORT#' }, { target: '/x', host: '127.0.0.1:PORT\\' }, { target: '/x', host: '' }, { target: '*', host: '127.0.0.1:PORT' },
+  { target: '/x', host: 'origin.example', also: [['Host', '127.0.0.1:PORT']] },
+  { target: '/x', also: [['X-Forwarded-Host', '127.0.0.1:PORT'], ['X-Original-URL', 'http://127.0.0.1:PORT/'], ['Forwarded', 'host=127.0.0.1:PORT']] },
+];
+
+for (const originBinding of [false, true]) {
+  describe(`through ${originBinding ? 'the ORIGIN binding' : 'ORIGIN_URL'}`, () => {
+    let pair;
+    let trap;
+    before(async () => {
+      trap = await startOrigin();
+      pair = await startPair({ originBinding });
+    });
+    after(async () => {
+      await pair?.stop();
+      await trap?.stop();
+    });
+
+    /** What target the origin saw for one that was sent, or null when it saw none. */
+    async function arrives(target) {
+      pair.origin.clear();
+      await pair.send({ target });
+      return pair.origin.requests[0]?.target ?? null;
+    }
+
+    for (const target of AS_SENT) {
+      test(`${target.slice(0, 60)} arrives as sent`, async () => { assert.equal(await arrives(target), target); });
+    }
+
+    if (!originBinding) {
+      for (const [target, resolved] of RESOLVED) {
+        test(`${target} arrives as ${resolved}`, async () => { assert.equal(await arrives(target), resolved); });
+      }
+    }
+
+    for (const { target, host, also = [] } of ASTRAY) {
+      const aimed = (text) => text.replaceAll('PORT', trap.port);
+      test(`target ${target}, Host ${host ?? 'the origin\'s'}${also.length > 0 ? ` and ${also.map(([name]) => name)}` : ''} leads nowhere else`, async () => {
+        const before = trap.count;
+        await send({ port: pair.worker.port, method: 'GET', target: aimed(target), headers: [
+          ['Host', aimed(host ?? `127.0.0.1:${pair.origin.port}`)], ...also.map(([name, value]) => [name, aimed(value)])] });
+        assert.equal(trap.count, before);
+        assert.equal((await pair.send({ target: '/after' })).status, 200, 'the Worker still serves');
+      });
+    }
+
+    test('a target that is no path is refused by name, not by accident', { skip: notOurs }, async () => {
+      const got = await pair.send({ method: 'OPTIONS', target: '*' });
+      assert.equal(got.status, 400);
+      assert.equal(JSON.parse(got.body).status, 400);
+    });
+  });
+}

@@ -55,7 +55,9 @@ for (const each of [baseline, ours]) {
 const table = [];
 const quiet = () => table.filter(({ waited }) => waited < DISTURBED);
 while (quiet().length < rounds && table.length < rounds * PATIENCE) table.push(await round(table.length));
-if (quiet().length < rounds) note(`the machine was busy: only ${quiet().length} of ${table.length} rounds were undisturbed; the ${rounds} calmest count`);
+if (quiet().length < rounds) {
+  note(`the machine was busy: ${quiet().length} of ${table.length} rounds were undisturbed; the ${rounds} calmest count`);
+}
 const calmest = table.toSorted((a, b) => a.waited - b.waited).slice(0, rounds);
 
 const ratio = (of) => median(calmest.map((row) => of(row.ours) / of(row.passthrough))).toFixed(3);
@@ -78,8 +80,9 @@ async function round(index) {
     row[each.name] = { p50: alone.p50, p99: alone.p99, rps: full.rps, cpu: full.cpu };
     row.waited = Math.max(row.waited, alone.waited, full.waited);
   }
-  note(`round ${index + 1}: ${[baseline, ours].map(({ name }) => `${name} p50 ${row[name].p50} µs, p99 ${row[name].p99} µs, `
-    + `${row[name].rps.toFixed(0)} rps at ${row[name].cpu.toFixed(0)} µs of CPU`).join('; ')}; disturbed ${(row.waited * 100).toFixed(0)} %`);
+  const told = [baseline, ours].map(({ name }) =>
+    `${name} p50 ${row[name].p50} µs, p99 ${row[name].p99} µs, ${row[name].rps.toFixed(0)} rps at ${row[name].cpu.toFixed(0)} µs of CPU`);
+  note(`round ${index + 1}: ${told.join('; ')}; disturbed ${(row.waited * 100).toFixed(0)} %`);
   return row;
 }
 
@@ -99,7 +102,9 @@ async function knownEvents() {
   const answer = await fetch(`${ours.worker.url}/_throughline/api/v1/stats`, { headers: { Authorization: `Bearer ${token}` } });
   const text = await answer.text();
   const known = answer.ok ? JSON.parse(text).total?.requests : undefined;
-  if (known === undefined) throw new Error(`GET /_throughline/api/v1/stats: ${answer.status} ${text.slice(0, 500)}\n${ours.worker.logs().slice(-2000)}`);
+  if (known === undefined) {
+    throw new Error(`GET /_throughline/api/v1/stats: ${answer.status} ${text.slice(0, 500)}\n${ours.worker.logs().slice(-2000)}`);
+  }
   return known;
 }
 

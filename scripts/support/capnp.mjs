@@ -4,7 +4,7 @@
 // from it, so that tests and benchmarks exercise the deployment's own compatibility date, flags, bindings and
 // Durable Object classes. Text in, text out: no process is started in this file (runtime.mjs does that).
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 
@@ -40,6 +40,7 @@ export function binding(value) {
 
 /** The modules a built Worker consists of: its main file and whatever that imports by a relative path. */
 export function collectModules(main) {
+  if (!existsSync(main)) throw new Error(`${main} is not there; scripts/build makes it`);
   const root = dirname(resolve(main));
   const modules = new Map();
   const pending = [resolve(main)];

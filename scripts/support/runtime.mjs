@@ -44,21 +44,21 @@ export async function startWorker({
   origin = null, originBinding = false, storage = null, env = process.env, prefix = [], echo = null,
 } = {}) {
   const settings = readConfig(config);
-  const folder = mkdtempSync(join(tmpdir(), 'throughline-'));
-  const kept = storage === null ? join(folder, 'storage') : resolve(storage);
   const modules = collectModules(main ?? join(dirname(resolve(config)), settings.main));
-  for (const { name, content } of modules) {
-    mkdirSync(dirname(join(folder, 'modules', name)), { recursive: true });
-    writeFileSync(join(folder, 'modules', name), content);
-  }
-  mkdirSync(kept, { recursive: true });
-  writeFileSync(join(folder, 'worker.capnp'), workerdConfig({
-    config: settings, modules, storage: kept, address: `${host}:${port}`,
-    vars: origin === null || originBinding ? vars : { ORIGIN_URL: String(origin), ...vars },
-    originService: originBinding ? String(origin) : null,
-  }));
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-'));
   const worker = new Worker({ folder, host, env, prefix, echo });
   try {
+    for (const { name, content } of modules) {
+      mkdirSync(dirname(join(folder, 'modules', name)), { recursive: true });
+      writeFileSync(join(folder, 'modules', name), content);
+    }
+    const kept = storage === null ? join(folder, 'storage') : resolve(storage);
+    mkdirSync(kept, { recursive: true });
+    writeFileSync(join(folder, 'worker.capnp'), workerdConfig({
+      config: settings, modules, storage: kept, address: `${host}:${port}`,
+      vars: origin === null || originBinding ? vars : { ORIGIN_URL: String(origin), ...vars },
+      originService: originBinding ? String(origin) : null,
+    }));
     await worker.start();
   } catch (error) {
     worker.abandon();

@@ -131,7 +131,9 @@ debian_toolchain() {
 }
 
 debian_toolchain_ready() {
-  [[ -x $(debian_toolchain)/bin/rustc && -x /usr/bin/cargo && -x /usr/bin/rust-lld ]]
+  local bin
+  bin=$(debian_toolchain)/bin
+  [[ -x $bin/rustc && -x $bin/cargo && -x $bin/clippy-driver && -x /usr/bin/rust-lld ]]
 }
 
 make_debian_toolchain() {

@@ -5,12 +5,13 @@
 pub mod access;
 pub mod order;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::policy::Policy;
-use crate::query::{ParameterError, rfc3339};
+use crate::policy::{Mode, Policy};
+use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
-use crate::verdict::{Block, Subject};
+use crate::verdict::{Action, Block, Subject};
 use crate::wire::AuditEntry;
 
 /// What can be called.
@@ -67,7 +68,9 @@ impl Refusal {
     pub fn describe(&self) -> (u16, &'static str, String) {
         let limit = crate::verdict::MAX_BLOCKS;
         match self {
-            Self::Unauthorized => (401, "Unauthorized", "Send `Authorization: Bearer` with an admin or viewer token.".into()),
+            Self::Unauthorized => {
+                (401, "Unauthorized", "Send `Authorization: Bearer` with an admin or viewer token.".into())
+            }
             Self::Forbidden => (403, "Forbidden", "A viewer may look, not act; use the admin token.".into()),
             Self::NotFound(what) => (404, "Not found", (*what).into()),
             Self::Method(allow) => (405, "Method not allowed", format!("Use {allow}.")),
@@ -129,28 +132,102 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
     }
 }
 
+/// A list as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct ListAnswer<T> {
+    pub items: Vec<T>,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// Whether something may be missing.
+    pub partial: bool,
+}
+
 /// A block as the API shows it.
-pub fn block_answer(block: &Block) -> Value {
-    json!({
-        "kind": block.subject.kind(),
-        "value": block.subject.value(),
-        "action": block.action,
-        "created": rfc3339(block.created_ms),
-        "until": rfc3339(block.until_ms),
-        "reason": block.reason,
-        "by": block.by,
-    })
+#[derive(Debug, Serialize)]
+pub struct BlockAnswer {
+    kind: &'static str,
+    value: String,
+    action: Action,
+    created: String,
+    until: String,
+    reason: String,
+    by: String,
+    /// Whether this deployment acts on blocks at all.
+    enforced: bool,
+}
+
+impl BlockAnswer {
+    /// The block in a deployment of this mode.
+    pub fn new(block: &Block, mode: Mode) -> Self {
+        Self {
+            kind: block.subject.kind(),
+            value: block.subject.value(),
+            action: block.action,
+            created: rfc3339(block.created_ms),
+            until: rfc3339(block.until_ms),
+            reason: block.reason.clone(),
+            by: block.by.clone(),
+            enforced: mode == Mode::Enforce,
+        }
+    }
+}
+
+/// Totals and buckets as the API shows them.
+#[derive(Debug, Serialize)]
+pub struct StatsPage {
+    #[serde(flatten)]
+    pub stats: StatsAnswer,
+    pub partial: bool,
+}
+
+/// One session that a raw key value leads to.
+#[derive(Debug, Serialize)]
+pub struct LookupAnswer {
+    pub session: String,
+    pub source: String,
+}
+
+/// The worker's condition, as much as the asker may know.
+#[derive(Debug, Serialize)]
+pub struct HealthAnswer {
+    pub status: &'static str,
+    #[serde(flatten)]
+    pub details: Option<HealthDetails>,
+}
+
+/// What only somebody with a token is told.
+#[derive(Debug, Default, Serialize)]
+pub struct HealthDetails {
+    pub version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<&'static str>,
+    pub time: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+impl HealthAnswer {
+    /// Whether the configuration is in force; `details` for those with a token.
+    pub fn new(ready: bool, details: Option<HealthDetails>) -> Self {
+        Self { status: if ready { "ok" } else { "misconfigured" }, details }
+    }
 }
 
 /// An act as the API shows it.
-pub fn audit_answer(entry: &AuditEntry) -> Value {
-    json!({
-        "time": rfc3339(entry.time_ms),
-        "actor": entry.actor,
-        "act": entry.act,
-        "subject": entry.subject,
-        "detail": entry.detail,
-    })
+#[derive(Debug, Serialize)]
+pub struct AuditAnswer {
+    time: String,
+    actor: String,
+    act: String,
+    subject: String,
+    detail: String,
+}
+
+impl From<AuditEntry> for AuditAnswer {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { time_ms, actor, act, subject, detail } = entry;
+        Self { time: rfc3339(time_ms), actor, act, subject, detail }
+    }
 }
 
 /// The policy as loaded, without its secrets.

@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn a_block_order_has_sensible_defaults() {
         let (subject, action, for_ms, reason) = block(r#"{"kind":"ip","value":"192.0.2.1"}"#).unwrap();
-        assert_eq!((subject.value().as_str(), action, for_ms, reason.as_str()), ("192.0.2.1", Action::Block, DEFAULT_FOR_MS, ""));
+        assert_eq!(
+            (subject.value().as_str(), action, for_ms, reason.as_str()),
+            ("192.0.2.1", Action::Block, DEFAULT_FOR_MS, "")
+        );
     }
 
     #[test]

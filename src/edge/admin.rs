@@ -11,11 +11,13 @@ use super::request::Described;
 use super::{clock, metrics};
 use crate::api::access::{Role, role_of};
 use crate::api::order::{ActionOrder, BlockOrder, LookupOrder};
-use crate::api::{Operation, Refusal, policy_answer, resolve};
-use crate::policy::Mode;
+use crate::api::{
+    AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, LookupAnswer, Operation, Refusal, StatsPage,
+    policy_answer, resolve,
+};
 use crate::query::{
-    Cursor, EventAnswer, Order, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats, parse_events,
-    parse_sessions, parse_stats,
+    Cursor, EventAnswer, Order, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
+    parse_events, parse_sessions, parse_stats,
 };
 use crate::session::{SessionId, shard_of_prefix};
 use crate::verdict::{Action, Block, BlockChange, Subject};
@@ -25,15 +27,17 @@ use crate::wire::{FleetOrder, FleetReply, operation};
 const QUESTION_TIMEOUT_MS: u32 = 5_000;
 /// Longest body of an order, bytes.
 const MAX_BODY: usize = 64 * 1024;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The document the API describes itself by.
 const OPENAPI: &str = include_str!("../api/openapi.json");
 
 /// Answers a request below the admin prefix.
 pub async fn answer(request: &Request, described: &Described<'_>, path: &str, loaded: &Loaded, env: &Env) -> Response {
-    let api = Api { request, loaded, env, query: described.query, now_ms: clock::now_ms(loaded.policy.development.clock) };
+    let api =
+        Api { request, loaded, env, query: described.query, now_ms: clock::now_ms(loaded.policy.development.clock) };
     match api.route(described.method, path).await {
         Ok(response) => response,
-        Err(refusal) => api.refuse(refusal),
+        Err(refusal) => api.refuse(&refusal),
     }
 }
 
@@ -45,14 +49,22 @@ pub async fn answer_without_policy(
     problems: &[crate::policy::Problem],
 ) -> Response {
     let path = path.split('?').next().unwrap_or("");
-    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let details = || HealthDetails {
+        version: VERSION,
+        mode: None,
+        time: crate::query::rfc3339(clock::real_now_ms()),
+        problems: problems.iter().map(ToString::to_string).collect(),
+    };
     match (path, role(request, env)) {
-        ("/healthz", None) => json(503, &serde_json::json!({ "status": "misconfigured" })),
-        ("/healthz" | "/api/v1/policy", Some(_)) => {
-            json(503, &serde_json::json!({ "status": "misconfigured", "problems": problems }))
-        }
-        _ => Problem::new(503, "Service unavailable", "The configuration is refused; see healthz with a token.", String::new())
-            .response(&[]),
+        ("/healthz", role) => json(503, &HealthAnswer::new(false, role.map(|_| details()))),
+        ("/api/v1/policy", Some(_)) => json(503, &HealthAnswer::new(false, Some(details()))),
+        _ => Problem::new(
+            503,
+            "Service unavailable",
+            "The configuration is refused; see healthz with a token.",
+            String::new(),
+        )
+        .response(&[]),
     }
 }
 
@@ -116,14 +128,13 @@ impl Api<'_> {
     }
 
     fn health(&self, asked_by_somebody: bool) -> Response {
-        let policy = &self.loaded.policy;
-        let mut body = serde_json::json!({ "status": "ok" });
-        if asked_by_somebody && let Some(fields) = body.as_object_mut() {
-            fields.insert("version".into(), env!("CARGO_PKG_VERSION").into());
-            fields.insert("mode".into(), policy.mode.name().into());
-            fields.insert("time".into(), crate::query::rfc3339(self.now_ms).into());
-        }
-        json(200, &body)
+        let details = || HealthDetails {
+            version: VERSION,
+            mode: Some(self.loaded.policy.mode.name()),
+            time: crate::query::rfc3339(self.now_ms),
+            problems: Vec::new(),
+        };
+        json(200, &HealthAnswer::new(true, asked_by_somebody.then(details)))
     }
 
     fn shards(&self) -> u32 {
@@ -160,7 +171,7 @@ impl Api<'_> {
     }
 
     async fn events(&self) -> Answer {
-        let (mut query, hash) = parse_events(self.query, self.now_ms, Order::Desc)?;
+        let (query, hash) = parse_events(self.query, self.now_ms, Order::Desc)?;
         let (order, limit) = (query.order, query.limit);
         // A question about one session or request concerns one shard.
         let shards = self.shards();
@@ -168,10 +179,11 @@ impl Api<'_> {
         let requests = query.filter.request.any.iter().map(|id| shard_of_prefix(id.session_prefix(), shards));
         let mut owners: Vec<u32> = sessions.chain(requests).collect();
         owners.dedup();
-        query.limit = limit;
         let question = Question::Events(query);
         let gathered = match owners.as_slice() {
-            [owner] => Gathered { answers: vec![self.ask_one::<Page<EventAnswer>>(*owner, &question).await?], missing: false },
+            [owner] => {
+                Gathered { answers: vec![self.ask_one::<Page<EventAnswer>>(*owner, &question).await?], missing: false }
+            }
             _ => self.ask_all(&question).await?,
         };
         Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, self.now_ms))
@@ -206,9 +218,8 @@ impl Api<'_> {
         let query = parse_stats(self.query, self.now_ms)?;
         let gathered = self.ask_all::<(StatsAnswer, bool)>(&Question::Stats(query)).await?;
         let partial = gathered.missing || gathered.answers.iter().any(|(_, cut)| *cut);
-        let merged = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
-        let body = serde_json::json!({ "total": merged.total, "buckets": merged.buckets, "partial": partial });
-        Ok(json(200, &body))
+        let stats = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
+        Ok(json(200, &StatsPage { stats, partial }))
     }
 
     async fn lookup(&self) -> Answer {
@@ -217,12 +228,9 @@ impl Api<'_> {
         let ids = candidates.iter().map(|c| c.session).collect();
         let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
         let known: Vec<SessionId> = gathered.answers.concat();
-        let items: Vec<_> = candidates
-            .iter()
-            .filter(|c| known.contains(&c.session))
-            .map(|c| serde_json::json!({ "session": c.session.to_string(), "source": c.source }))
-            .collect();
-        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": gathered.missing })))
+        let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
+        let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
+        Ok(json(200, &ListAnswer { items, next: None, partial: gathered.missing }))
     }
 
     async fn act(&self, id: SessionId, role: Role) -> Answer {
@@ -240,21 +248,18 @@ impl Api<'_> {
 
     async fn blocks(&self) -> Answer {
         self.no_parameters()?;
-        let reply = object::order_fleet(self.env, &FleetOrder::List { now_ms: self.now_ms }, QUESTION_TIMEOUT_MS).await?;
+        let reply =
+            object::order_fleet(self.env, &FleetOrder::List { now_ms: self.now_ms }, QUESTION_TIMEOUT_MS).await?;
         let FleetReply::Blocks(blocks) = reply else { return Err(Refusal::Unavailable) };
-        let items: Vec<_> = blocks.iter().map(crate::api::block_answer).collect();
-        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": false })))
+        let items = blocks.iter().map(|block| BlockAnswer::new(block, self.loaded.policy.mode)).collect();
+        Ok(json(200, &ListAnswer { items, next: None, partial: false }))
     }
 
     async fn block(&self, role: Role) -> Answer {
         let order: BlockOrder = self.order().await?;
         let (subject, action, for_ms, reason) = order.resolve()?;
         let block = self.impose(subject, action, for_ms, reason, role).await?;
-        let mut body = crate::api::block_answer(&block);
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("enforced".into(), (self.loaded.policy.mode == Mode::Enforce).into());
-        }
-        Ok(json(201, &body))
+        Ok(json(201, &BlockAnswer::new(&block, self.loaded.policy.mode)))
     }
 
     async fn unblock(&self, role: Role) -> Answer {
@@ -275,7 +280,8 @@ impl Api<'_> {
         role: Role,
     ) -> Result<Block, Refusal> {
         let (created_ms, by) = (self.now_ms, role.name().to_owned());
-        let block = Block { subject, action, created_ms, until_ms: created_ms.saturating_add(for_ms), reason, by: by.clone() };
+        let block =
+            Block { subject, action, created_ms, until_ms: created_ms.saturating_add(for_ms), reason, by: by.clone() };
         let order = FleetOrder::Impose { block: block.clone(), actor: by };
         match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
             FleetReply::Full => return Err(Refusal::Full),
@@ -314,8 +320,8 @@ impl Api<'_> {
         let limit = crate::api::audit_limit(self.query)?;
         let reply = object::order_fleet(self.env, &FleetOrder::Audit { limit }, QUESTION_TIMEOUT_MS).await?;
         let FleetReply::Audit(entries) = reply else { return Err(Refusal::Unavailable) };
-        let items: Vec<_> = entries.iter().map(crate::api::audit_answer).collect();
-        Ok(json(200, &serde_json::json!({ "items": items, "next": null, "partial": false })))
+        let items: Vec<AuditAnswer> = entries.into_iter().map(AuditAnswer::from).collect();
+        Ok(json(200, &ListAnswer { items, next: None, partial: false }))
     }
 
     async fn metrics(&self) -> Answer {
@@ -328,7 +334,9 @@ impl Api<'_> {
     fn no_parameters(&self) -> Result<(), Refusal> {
         match form_urlencoded::parse(self.query.as_bytes()).next() {
             None => Ok(()),
-            Some((name, _)) => Err(ParameterError { name: name.into_owned(), reason: "is not known here".into() }.into()),
+            Some((name, _)) => {
+                Err(ParameterError { name: name.into_owned(), reason: "is not known here".into() }.into())
+            }
         }
     }
 
@@ -342,13 +350,13 @@ impl Api<'_> {
         crate::api::order::read(&bytes.to_vec())
     }
 
-    fn refuse(&self, refusal: Refusal) -> Response {
+    fn refuse(&self, refusal: &Refusal) -> Response {
         let reference = isolate::event_id(self.env, self.now_ms, SessionId([0; 16])).to_string();
         let (status, title, detail) = refusal.describe();
         let mut problem = Problem::new(status, title, detail, reference);
         problem.parameter = refusal.parameter();
         let allow = refusal.allow();
-        match (&refusal, allow) {
+        match (refusal, allow) {
             (Refusal::Unauthorized, _) => problem.response(&[("www-authenticate", "Bearer realm=\"throughline\"")]),
             (_, Some(allow)) => problem.response(&[("allow", allow)]),
             _ => problem.response(&[]),
@@ -360,6 +368,6 @@ fn page<T: serde::Serialize>(merged: Page<T>, missing: bool, hash: u32, as_of_ms
     let last = merged.cut.or_else(|| merged.items.last().map(|(value, id, _)| (*value, *id)));
     let next = last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id).encode());
     let partial = missing || merged.cut.is_some();
-    let items: Vec<&T> = merged.items.iter().map(|(_, _, item)| item).collect();
-    json(200, &serde_json::json!({ "items": items, "next": next, "partial": partial }))
+    let items = merged.items.into_iter().map(|(_, _, item)| item).collect();
+    json(200, &ListAnswer { items, next, partial })
 }

@@ -38,7 +38,8 @@ pub async fn handle(request: Request, env: Env, context: Context) -> Response {
                 Class::Traffic => Exchange::new(&loaded, &described, &env, &context).run(&request).await,
                 Class::Admin(path) => admin::answer(&request, &described, path, &loaded, &env).await,
                 Class::Nowhere => {
-                    Problem::new(404, "Not found", "This host serves the console and API only.", String::new()).response(&[])
+                    Problem::new(404, "Not found", "This host serves the console and API only.", String::new())
+                        .response(&[])
                 }
             }
         }
@@ -79,7 +80,9 @@ async fn without_policy(
     if on_error == OnError::Closed {
         return Problem::new(503, "Service unavailable", "The gateway is not configured.", String::new()).response(&[]);
     }
-    let origin = isolate::binding(env, "ORIGIN_URL").map(|o| o.trim().trim_end_matches('/').to_owned()).filter(|o| !o.is_empty());
+    let origin = isolate::binding(env, "ORIGIN_URL")
+        .map(|o| o.trim().trim_end_matches('/').to_owned())
+        .filter(|o| !o.is_empty());
     let strip = names(request::OURS.iter().chain(&request::PLAYED));
     let sent = glue::forward(request, origin.map(|o| o + path).as_deref(), &origin_binding(env), &strip, 0);
     match settle(sent).await {
@@ -109,7 +112,9 @@ impl<'a> Exchange<'a> {
             clock::play(played);
         }
         if described.development_refused {
-            worker::console_warn!("DEV_CLIENT_HEADERS and DEV_CLOCK are ignored for requests from the network; remove them");
+            worker::console_warn!(
+                "DEV_CLIENT_HEADERS and DEV_CLOCK are ignored for requests from the network; remove them"
+            );
         }
         let identified = policy.keys.identify(&described.parts(policy));
         let started_ms = clock::real_now_ms();
@@ -195,7 +200,9 @@ impl<'a> Exchange<'a> {
         isolate::with(self.env, |i| i.buffers.counts.undecided += 1);
         match on_error {
             OnError::Open => Ok(self.cached()),
-            OnError::Closed => Err(self.problem(503, "Service unavailable", "The request could not be checked in time.", &[])),
+            OnError::Closed => {
+                Err(self.problem(503, "Service unavailable", "The request could not be checked in time.", &[]))
+            }
         }
     }
 

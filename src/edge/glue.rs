@@ -25,7 +25,8 @@ extern "C" {
     pub fn without_header(response: &Response, name: &str) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(catch)]
-    pub fn call(stub: &JsValue, path: &str, body: js_sys::Uint8Array, timeout: u32) -> Result<js_sys::Promise, JsValue>;
+    pub fn call(stub: &JsValue, path: &str, body: js_sys::Uint8Array, timeout: u32)
+    -> Result<js_sys::Promise, JsValue>;
 
     pub fn sleep(ms: u32) -> js_sys::Promise;
 

@@ -26,7 +26,10 @@ pub struct Loaded {
 pub enum Setup {
     Ready(Rc<Loaded>),
     /// The configuration is refused; traffic follows `ON_ERROR`.
-    Refused { problems: Rc<Vec<Problem>>, on_error: OnError },
+    Refused {
+        problems: Rc<Vec<Problem>>,
+        on_error: OnError,
+    },
 }
 
 /// The isolate's own state.

@@ -32,10 +32,17 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     let mut total = *local;
     shards.iter().for_each(|health| total.add(&health.isolates));
     let mut overall = |name: &str, help: &str, value: u64| {
-        let _ = writeln!(out, "# HELP throughline_{name} {help}\n# TYPE throughline_{name} counter\nthroughline_{name} {value}");
+        let _ = writeln!(
+            out,
+            "# HELP throughline_{name} {help}\n# TYPE throughline_{name} counter\nthroughline_{name} {value}"
+        );
     };
     overall("events_dropped_total", "Events dropped because a buffer was full.", total.dropped);
-    overall("events_dropped_notable_total", "Dropped events that were refused, tagged or stopped.", total.dropped_notable);
+    overall(
+        "events_dropped_notable_total",
+        "Dropped events that were refused, tagged or stopped.",
+        total.dropped_notable,
+    );
     overall("flush_failures_total", "Flushes that failed and were kept.", total.flush_failures);
     overall("undecided_total", "Requests whose decision was not to be had in time.", total.undecided);
     overall("origin_failures_total", "Requests the origin did not answer.", total.origin_failures);

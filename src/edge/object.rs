@@ -20,7 +20,14 @@ impl From<JsValue> for CallError {
 }
 
 /// Sends bytes to an object of the binding; a `timeout_ms` of 0 is none.
-async fn call(env: &Env, binding: &str, name: &str, path: &str, body: &[u8], timeout_ms: u32) -> Result<Vec<u8>, CallError> {
+async fn call(
+    env: &Env,
+    binding: &str,
+    name: &str,
+    path: &str,
+    body: &[u8],
+    timeout_ms: u32,
+) -> Result<Vec<u8>, CallError> {
     let promise = {
         let namespace = env.durable_object(binding).map_err(|e| CallError(e.to_string()))?;
         let stub = namespace.get_by_name(name).map_err(|e| CallError(e.to_string()))?;

@@ -18,7 +18,8 @@ pub const PLAYED: [&str; 4] = ["x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-
 pub fn names(policy: &Policy) -> Vec<String> {
     let fixed = FIXED.iter().chain(&DEVELOPMENT).map(|name| (*name).to_owned());
     let development = policy.development.client_headers || policy.development.clock;
-    let fixed: Vec<String> = fixed.take(if development { FIXED.len() + DEVELOPMENT.len() } else { FIXED.len() }).collect();
+    let fixed: Vec<String> =
+        fixed.take(if development { FIXED.len() + DEVELOPMENT.len() } else { FIXED.len() }).collect();
     fixed.into_iter().chain(policy.keys.headers().iter().cloned()).collect()
 }
 

@@ -97,7 +97,13 @@ impl KeyPlan {
                 headers.push(name.clone());
             }
         }
-        let keys = keys.into_iter().map(|key| { let namespace = key.namespace(); (key, namespace) }).collect();
+        let keys = keys
+            .into_iter()
+            .map(|key| {
+                let namespace = key.namespace();
+                (key, namespace)
+            })
+            .collect();
         Self { keys, ring, headers }
     }
 

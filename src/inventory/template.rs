@@ -55,7 +55,8 @@ impl Shape {
         } else if traits.hex == s.len() && s.len() >= 8 && traits.digits > 0 {
             // A SHA-256 or longer in hex names no object: it is a reset or confirmation token.
             if s.len() >= 64 { Self::Secret } else { Self::Hex }
-        } else if s.len() == 26 && traits.crockford == 26 && traits.digits > 0 && s.first().is_some_and(|c| *c <= b'7') {
+        } else if s.len() == 26 && traits.crockford == 26 && traits.digits > 0 && s.first().is_some_and(|c| *c <= b'7')
+        {
             Self::Ulid
         } else if traits.is_secret(s.len()) {
             Self::Secret
@@ -104,7 +105,11 @@ impl Traits {
 
     /// Words joined by dashes, camel case and version numbers turn now and then; random text at every third digit.
     fn is_secret(&self, len: usize) -> bool {
-        len >= SECRET_LEN && self.token == len && self.digits > 0 && self.upper + self.lower > 0 && self.turns * 5 >= len
+        len >= SECRET_LEN
+            && self.token == len
+            && self.digits > 0
+            && self.upper + self.lower > 0
+            && self.turns * 5 >= len
     }
 }
 
@@ -225,9 +230,22 @@ mod tests {
     #[test]
     fn names_stay_names() {
         for name in [
-            "orders", "v1", "facade", "deadbeef", "shopping-cart-items-overview", "getUserAccountPreferences",
-            "oauth2-authorize", "product-2024-spring-collection", "a", "%E4%BD%A0%E5%A5%BD", "..%2fb", "index.html",
-            "internationalization", "decade", "jquery-3.7.1.min.js", "Universal-Declaration-of-Human-Rights",
+            "orders",
+            "v1",
+            "facade",
+            "deadbeef",
+            "shopping-cart-items-overview",
+            "getUserAccountPreferences",
+            "oauth2-authorize",
+            "product-2024-spring-collection",
+            "a",
+            "%E4%BD%A0%E5%A5%BD",
+            "..%2fb",
+            "index.html",
+            "internationalization",
+            "decade",
+            "jquery-3.7.1.min.js",
+            "Universal-Declaration-of-Human-Rights",
         ] {
             assert_eq!(template(&format!("/{name}")), format!("/{name}"), "{name}");
         }

@@ -22,7 +22,9 @@ mod tests {
 
     #[test]
     fn durations_have_a_number_and_a_unit() {
-        for (text, ms) in [("500ms", 500), ("90s", 90_000), ("10m", 600_000), ("1h", 3_600_000), ("3650d", 315_360_000_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("90s", 90_000), ("10m", 600_000), ("1h", 3_600_000), ("3650d", 315_360_000_000)]
+        {
             assert_eq!(parse_duration_ms(text), Some(ms), "{text}");
         }
         for bad in ["", "5", "m", "-1m", "1.5h", "1 h", "3651d", "99999999999999999999s", "1w"] {

@@ -159,10 +159,7 @@ impl Reader<'_> {
             detectors: self.detectors(),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
-            development: Development {
-                client_headers: self.flag("DEV_CLIENT_HEADERS"),
-                clock: self.flag("DEV_CLOCK"),
-            },
+            development: Development { client_headers: self.flag("DEV_CLIENT_HEADERS"), clock: self.flag("DEV_CLOCK") },
         }
     }
 
@@ -224,7 +221,10 @@ impl Reader<'_> {
         let secret = self.text("SESSION_SECRET").unwrap_or_default();
         if secret.len() < crate::identity::MIN_SECRET_BYTES {
             let least = crate::identity::MIN_SECRET_BYTES;
-            self.problem("SESSION_SECRET", format!("is not set or shorter than {least} bytes; use a long random value"));
+            self.problem(
+                "SESSION_SECRET",
+                format!("is not set or shorter than {least} bytes; use a long random value"),
+            );
         }
         let raw: Vec<sections::RawKey> = self.section("SESSION_KEYS");
         self.at_most("SESSION_KEYS", raw.len(), MAX_SESSION_KEYS);

@@ -23,7 +23,9 @@ impl Pattern {
         let (method, path) = text.split_once(' ').ok_or("expected `METHOD /path`, or `* /path` for any method")?;
         let method = match method {
             "*" => None,
-            m if !m.is_empty() && m.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-') => Some(m.to_ascii_uppercase()),
+            m if !m.is_empty() && m.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-') => {
+                Some(m.to_ascii_uppercase())
+            }
             m => return Err(format!("`{m}` is no method; use letters, or `*` for any")),
         };
         let path = path.trim();
@@ -36,7 +38,11 @@ impl Pattern {
             Some(_) => return Err("`*` stands for whole segments: write `/*` at the end".to_owned()),
             None => (rest, false),
         };
-        let segments = if rest.is_empty() && open { Vec::new() } else { rest.split('/').map(segment).collect::<Result<_, _>>()? };
+        let segments = if rest.is_empty() && open {
+            Vec::new()
+        } else {
+            rest.split('/').map(segment).collect::<Result<_, _>>()?
+        };
         Ok(Self { method, segments, open })
     }
 
@@ -60,7 +66,9 @@ fn segment(text: &str) -> Result<Segment, String> {
     match named {
         Some("") => Err("`{}` needs a name".to_owned()),
         Some(_) => Ok(Segment::Any),
-        None if text.contains(['{', '}', '*']) => Err(format!("`{text}`: a placeholder is a whole segment, `{{name}}`")),
+        None if text.contains(['{', '}', '*']) => {
+            Err(format!("`{text}`: a placeholder is a whole segment, `{{name}}`"))
+        }
         None => Ok(Segment::Literal(text.to_owned())),
     }
 }

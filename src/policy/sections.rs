@@ -110,7 +110,9 @@ impl<'de> Deserialize<'de> for RawDetector {
         use serde::de::Error;
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(s) if s == "off" => Ok(Self::Off),
-            table @ serde_json::Value::Object(_) => Tuned::deserialize(table).map(Self::Tuned).map_err(D::Error::custom),
+            table @ serde_json::Value::Object(_) => {
+                Tuned::deserialize(table).map(Self::Tuned).map_err(D::Error::custom)
+            }
             _ => Err(D::Error::custom("expected \"off\" or a table of settings")),
         }
     }
@@ -133,9 +135,9 @@ impl Tuned {
     fn resolve(self) -> Result<ForcedBrowsingSettings, Fault> {
         let mut settings = ForcedBrowsingSettings::default();
         let duration = |field: &str, text: &str| {
-            parse_duration_ms(text)
-                .filter(|ms| *ms > 0)
-                .ok_or_else(|| (field.to_owned(), format!("`{text}` is no duration; write for example `90s`, `10m`, `1h`")))
+            parse_duration_ms(text).filter(|ms| *ms > 0).ok_or_else(|| {
+                (field.to_owned(), format!("`{text}` is no duration; write for example `90s`, `10m`, `1h`"))
+            })
         };
         if let Some(limit) = self.limit {
             if !(1.0..=10_000.0).contains(&limit) {
@@ -152,7 +154,10 @@ impl Tuned {
         }
         if let Some(action) = self.action {
             if action == Action::Allow {
-                return Err(("action".into(), "is `allow`; use tag, throttle or block, or switch the detector `off`".into()));
+                return Err((
+                    "action".into(),
+                    "is `allow`; use tag, throttle or block, or switch the detector `off`".into(),
+                ));
             }
             settings.response = Response { action, ..settings.response };
         }
@@ -179,7 +184,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { origin_timeout_ms: 100_000, flush_ms: 1_000, flush_events: 250, buffer_events: 20_000, path_bytes: 1_024 }
+        Self {
+            origin_timeout_ms: 100_000,
+            flush_ms: 1_000,
+            flush_events: 250,
+            buffer_events: 20_000,
+            path_bytes: 1_024,
+        }
     }
 }
 

@@ -87,7 +87,8 @@ fn limits_hold_at_their_bounds() {
 
 #[test]
 fn an_inline_route_fails_closed_and_gets_a_second_others_open_and_fifty_milliseconds() {
-    let routes = r#"[{"match":"POST /pay","decide":"inline"},{"match":"POST /try","decide":"inline","on_error":"open"}]"#;
+    let routes =
+        r#"[{"match":"POST /pay","decide":"inline"},{"match":"POST /try","decide":"inline","on_error":"open"}]"#;
     let policy = load(&[("ROUTES", routes)]).unwrap();
     let pay = policy.route("POST", "/pay").unwrap();
     assert_eq!((pay.on_error, pay.deadline_ms), (OnError::Closed, 1_000));

@@ -34,7 +34,8 @@ impl Cursor {
     /// Reads a cursor back; the error is for the client.
     pub fn decode(text: &str, question: u32) -> Result<Self, &'static str> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "is not a cursor; use `next` of an answer as it is")?;
-        let cursor: Self = postcard::from_bytes(&bytes).map_err(|_| "is not a cursor; use `next` of an answer as it is")?;
+        let cursor: Self =
+            postcard::from_bytes(&bytes).map_err(|_| "is not a cursor; use `next` of an answer as it is")?;
         if cursor.version != VERSION {
             return Err("is of another release; start again without it");
         }

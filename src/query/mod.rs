@@ -11,8 +11,8 @@ mod stats;
 mod time;
 
 pub use answer::{
-    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, SessionAnswer, StatsAnswer, StatsBucket,
-    StatsCount,
+    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, SessionAnswer, StatsAnswer,
+    StatsBucket, StatsCount,
 };
 pub use cursor::Cursor;
 pub use filter::{EndpointTerm, Filter, StatusTerm, Terms};

@@ -90,11 +90,14 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
     if filter.asks_of_session() {
         return Err(error("state, min_risk, min_requests", "filter sessions; a statistic counts events"));
     }
-    if bucket_ms > 0 {
+    if bucket_ms != 0 {
         let from = filter.from_ms.ok_or_else(|| error("bucket", "needs `from`, so that the buckets can be counted"))?;
         let span = filter.to_ms.unwrap_or(now_ms).saturating_sub(from);
-        if span / bucket_ms >= MAX_BUCKETS {
-            return Err(error("bucket", &format!("gives more than {MAX_BUCKETS} buckets; make it wider or the range shorter")));
+        if span >= MAX_BUCKETS.saturating_mul(bucket_ms) {
+            return Err(error(
+                "bucket",
+                &format!("gives more than {MAX_BUCKETS} buckets; make it wider or the range shorter"),
+            ));
         }
     }
     Ok(StatsQuery { filter, bucket_ms, group_by })
@@ -118,7 +121,8 @@ fn take_page(pairs: &mut Pairs, default_order: Order) -> Result<PageRequest, Par
     let cursor = take(pairs, "cursor")?;
     // Everything but the page's size and place is the question; a cursor belongs to one question.
     let question = question_hash(pairs);
-    let cursor = cursor.map(|text| Cursor::decode(&text, question).map_err(|reason| error("cursor", reason))).transpose()?;
+    let cursor =
+        cursor.map(|text| Cursor::decode(&text, question).map_err(|reason| error("cursor", reason))).transpose()?;
     let order = match take(pairs, "order")?.as_deref() {
         None => default_order,
         Some("asc") => Order::Asc,
@@ -183,7 +187,8 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
     match field {
         "ip" => add(&mut filter.ip, excluded, network(value), "is no address or CIDR block"),
         "country" => {
-            let country = (value.len() == 2 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| value.to_owned());
+            let country =
+                (value.len() == 2 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| value.to_owned());
             add(&mut filter.country, excluded, country, "is no two-letter country code")
         }
         "asn" => {
@@ -199,7 +204,9 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             let method = value.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-').then(|| value.to_owned());
             add(&mut filter.method, excluded, method, "is no HTTP method")
         }
-        "status" => add(&mut filter.status, excluded, status(value), "is neither a status like 404 nor a class like 4xx"),
+        "status" => {
+            add(&mut filter.status, excluded, status(value), "is neither a status like 404 nor a class like 4xx")
+        }
         "detector" => add(&mut filter.detector, excluded, Detector::from_name(value), &known_detectors()),
         "state" => {
             let state = [("clear", State::Clear), ("flagged", State::Flagged), ("blocked", State::Blocked)];

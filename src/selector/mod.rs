@@ -59,7 +59,9 @@ impl Selector {
                 Err(SelectorError { at: name_at + MAX_NAME, reason: "a name has at most 256 bytes" })
             }
             Some(name) => match name.find(|c: char| c.is_ascii_control() || c == ' ') {
-                Some(i) => Err(SelectorError { at: name_at + i, reason: "a name holds no spaces or control characters" }),
+                Some(i) => {
+                    Err(SelectorError { at: name_at + i, reason: "a name holds no spaces or control characters" })
+                }
                 None => Ok(name.to_owned()),
             },
         };
@@ -68,7 +70,9 @@ impl Selector {
             ("header", _) => Source::Header(named()?.to_ascii_lowercase()),
             ("query", _) => Source::Query(named()?),
             ("jwt", None) => Source::Token,
-            ("jwt", Some(_)) => return fail(name_at, "claims are not read by this version; use `request.jwt`, the whole token"),
+            ("jwt", Some(_)) => {
+                return fail(name_at, "claims are not read by this version; use `request.jwt`, the whole token");
+            }
             _ => return fail(part_at, "expected `cookie.NAME`, `header.NAME`, `query.NAME` or `jwt` here"),
         };
         Ok(Self { text: text.to_owned(), source })

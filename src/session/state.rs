@@ -109,8 +109,8 @@ impl Session {
         }
     }
 
-    /// Takes in a finding about this session; its `risk_added` is filled in here.
-    pub fn record(&mut self, mut finding: Finding) -> &Finding {
+    /// Takes in a finding about this session and fills in its `risk_added`.
+    pub fn record(&mut self, mut finding: Finding) {
         finding.risk_added = self.risk.add(finding.severity, finding.confidence, finding.time_ms);
         self.attacks += 1;
         *self.detected.entry(finding.detector).or_default() += 1;
@@ -118,8 +118,6 @@ impl Session {
             self.findings.remove(0);
         }
         self.findings.push(finding);
-        // Just pushed; the fallback keeps this free of panics.
-        &self.findings[self.findings.len() - 1]
     }
 
     /// `flagged` by risk; whether a block holds is the block set's to say.

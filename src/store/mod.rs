@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::detect::{self, KnownEndpoints, Memory};
 use crate::session::{Batch, BatchBuilder, DecodeError, EventId, Session, SessionId};
-use crate::verdict::{Action, Block, BlockChange, BlockChanges, BlockLog, BlockNews, Verdict};
+use crate::verdict::{Action, Block, BlockChange, BlockChanges, BlockLog, BlockNews, Subject, Verdict};
 use crate::wire::{Ask, Flush, IsolateCounts};
 use applied::Applied;
 use chunk::{ChunkInfo, Snapshot};
@@ -198,10 +198,9 @@ impl<S: Sql> Store<S> {
             self.counts.findings += 1;
             let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
             finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
-            let finding = tracked.session.record(finding);
             if finding.action >= Action::Throttle {
                 imposed.push(Block {
-                    subject: crate::verdict::Subject::Session(event.session),
+                    subject: Subject::Session(event.session),
                     action: finding.action,
                     created_ms: event.time_ms,
                     until_ms: event.time_ms.saturating_add(response.for_ms),
@@ -376,7 +375,10 @@ impl<S: Sql> Store<S> {
 pub fn remember<T: serde::Serialize>(sql: &dyn Sql, name: &str, value: &T) -> Result<(), StoreError> {
     let body = postcard::to_allocvec(value).map_err(|_| StoreError::Corrupt("state"))?;
     let parameters = [Value::Text(name.to_owned()), Value::Blob(body)];
-    sql.query("INSERT INTO state (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body", &parameters)?;
+    sql.query(
+        "INSERT INTO state (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+        &parameters,
+    )?;
     Ok(())
 }
 

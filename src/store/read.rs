@@ -9,8 +9,8 @@ use super::hot::Tracked;
 use super::sql::Sql;
 use super::{Store, StoreError};
 use crate::query::{
-    EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket, StatsCount,
-    StatsQuery, is_after, rfc3339,
+    EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket,
+    StatsCount, StatsQuery, is_after, rfc3339,
 };
 use crate::session::{Event, Finding, Session, SessionId};
 use crate::verdict::Subject;
@@ -176,7 +176,9 @@ impl<S: Sql> Store<S> {
         let mut chunks: Vec<_> = self
             .chunks
             .iter()
-            .filter(|c| filter.from_ms.is_none_or(|from| c.to_ms >= from) && filter.to_ms.is_none_or(|to| c.from_ms <= to))
+            .filter(|c| {
+                filter.from_ms.is_none_or(|from| c.to_ms >= from) && filter.to_ms.is_none_or(|to| c.from_ms <= to)
+            })
             .filter(|c| filter.session.any.is_empty() || filter.session.any.iter().any(|id| c.holds(*id)))
             .filter(|c| match (after_ms, query.order) {
                 (Some(ms), Order::Desc) => c.from_ms <= ms,
@@ -312,13 +314,17 @@ impl StatsTally {
     }
 
     fn answer(self) -> StatsAnswer {
-        let count = |count: StatsCount, sessions: &HashSet<SessionId>| StatsCount { sessions: sessions.len() as u64, ..count };
+        let count =
+            |count: StatsCount, sessions: &HashSet<SessionId>| StatsCount { sessions: sessions.len() as u64, ..count };
         let bucket = |((time, group), (c, sessions)): ((u64, String), (StatsCount, HashSet<SessionId>))| StatsBucket {
             time: (time > 0).then(|| rfc3339(time)),
             group: (!group.is_empty()).then_some(group),
             count: count(c, &sessions),
         };
-        StatsAnswer { total: count(self.total, &self.sessions), buckets: self.buckets.into_iter().map(bucket).collect() }
+        StatsAnswer {
+            total: count(self.total, &self.sessions),
+            buckets: self.buckets.into_iter().map(bucket).collect(),
+        }
     }
 }
 

@@ -53,8 +53,9 @@ pub fn blob(row: &mut Row, index: usize) -> Vec<u8> {
 }
 
 impl From<u64> for Value {
-    /// Times and sequence numbers, all far below 2⁵³.
+    /// Times and sequence numbers, all far below 2⁵³; what is not is held at the highest that is exact everywhere.
     fn from(n: u64) -> Self {
-        Self::Integer(n as i64)
+        const MAX: i64 = (1 << 53) - 1;
+        Self::Integer(i64::try_from(n).unwrap_or(MAX).min(MAX))
     }
 }

@@ -16,7 +16,6 @@ pub const MAX_BLOCKS: usize = 50_000;
 
 /// What a block can be put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "value", rename_all = "lowercase")]
 pub enum Subject {
     Session(SessionId),
     /// A v4 address, or the first 64 bits of a v6 one with the rest zero.
@@ -317,10 +316,7 @@ mod tests {
 
     #[test]
     fn a_v4_address_mapped_into_v6_is_the_same_subject() {
-        assert_eq!(
-            Subject::ip("::ffff:203.0.113.9".parse().unwrap()),
-            Subject::ip("203.0.113.9".parse().unwrap())
-        );
+        assert_eq!(Subject::ip("::ffff:203.0.113.9".parse().unwrap()), Subject::ip("203.0.113.9".parse().unwrap()));
     }
 
     #[test]
@@ -334,7 +330,8 @@ mod tests {
 
     #[test]
     fn subjects_survive_their_text_form() {
-        for (kind, value) in [("session", "01".repeat(16)), ("ip", "192.0.2.1".into()), ("ip", "2001:db8::/64".into())] {
+        for (kind, value) in [("session", "01".repeat(16)), ("ip", "192.0.2.1".into()), ("ip", "2001:db8::/64".into())]
+        {
             assert_eq!(Subject::parse(kind, &value).map(Subject::value), Some(value));
         }
         assert_eq!(Subject::parse("ip", "nonsense"), None);
@@ -346,7 +343,11 @@ mod tests {
         let (mut fleet, mut copy) = (BlockLog::default(), BlockSet::default());
         for n in 0..3_000u32 {
             let subject = Subject::Session(session((n % 50) as u8));
-            fleet.change(if n % 7 == 0 { BlockChange::Lifted(subject) } else { BlockChange::Set(block(subject, u64::from(n))) });
+            fleet.change(if n % 7 == 0 {
+                BlockChange::Lifted(subject)
+            } else {
+                BlockChange::Set(block(subject, u64::from(n)))
+            });
             // Often enough for a delta, and now and then too late for one.
             if n % 13 == 0 && !(500..2_000).contains(&n) {
                 copy.take(fleet.news_since(copy.version()));

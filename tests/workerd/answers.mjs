@@ -51,7 +51,8 @@ export const ANSWERS = {
   'not-modified': () => ({ status: 304, reason: 'Not Modified', headers: [['ETag', '"v1"'], ['Cache-Control', 'max-age=60'], ['Content-Length', '1234']] }),
 
   /** hop-by-hop: response headers that concern one connection, and one that is only named with them. */
-  'hop-by-hop': () => ({ headers: [['Keep-Alive', 'timeout=5'], ['Connection', 'keep-alive, X-Hop'], ['X-Hop', '1'], TEXT], body: 'hop' }),
+  'hop-by-hop': () =>
+    ({ headers: [['Keep-Alive', 'timeout=5'], ['Connection', 'keep-alive, X-Hop'], ['X-Hop', '1'], TEXT], body: 'hop' }),
 
   /** encoded gzip|br: bytes that must arrive as they are. */
   encoded: (_, reply, coding) => ({ headers: [['Content-Encoding', coding], TEXT], body: ENCODED[coding] }),

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { release } from './answers.mjs';
 import { open, receive } from './client.mjs';
 import { differences } from './compare.mjs';
-import { residentMb, startPair, waitFor } from './harness.mjs';
+import { notOurs, residentMb, startPair, waitFor } from './harness.mjs';
 import { pattern, readHead, values } from './http1.mjs';
 import { acceptKey, readFrame, writeFrame } from './websocket.mjs';
 
@@ -48,7 +48,9 @@ for (const originBinding of [false, true]) {
 
     test('a server-sent event arrives before the next one is sent', async () => {
       const text = [];
-      const done = pair.send({ headers: [['x-answer', 'sse next'], ['Accept', 'text/event-stream']], onData: (data) => { text.push(data); } });
+      const done = pair.send({
+        headers: [['x-answer', 'sse next'], ['Accept', 'text/event-stream']], onData: (data) => { text.push(data); },
+      });
       await waitFor(() => text.length > 0, { what: 'the first event' });
       assert.equal(Buffer.concat(text).toString(), 'id: 1\ndata: first\n\n');
       release('next');
@@ -76,30 +78,41 @@ for (const originBinding of [false, true]) {
     });
 
     test('an answer that comes before the upload was read reaches the client', async () => {
-      const got = await pair.send({ method: 'POST', body: pattern(2_000_000), headers: [['x-answer', 'refuse'], ['Content-Length', '2000000']] });
+      const got = await pair.send({
+        method: 'POST', body: pattern(2_000_000), headers: [['x-answer', 'refuse'], ['Content-Length', '2000000']],
+      });
       assert.deepEqual([got.status, got.body.toString()], [413, 'too large']);
     });
 
-    test('a WebSocket is upgraded and echoes both ways', async () => {
-      const upgrade = { target: '/live?room=1', headers: [['Host', `127.0.0.1:${pair.origin.port}`], ['x-answer', 'websocket'],
-        ['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Key', KEY], ['Sec-WebSocket-Version', '13'],
-        ['Sec-WebSocket-Protocol', 'chat'], ['Cookie', 'sid=abc']] };
-      const exchanges = [];
-      for (const port of [pair.origin.port, pair.worker.port]) {
-        const wire = await open({ ...upgrade, port });
-        const { start, headers } = await readHead(wire);
-        for (const frame of [{ opcode: 1, payload: Buffer.from('grüße') }, { opcode: 2, payload: Buffer.alloc(60_000, 7) },
-          { opcode: 8, payload: Buffer.from([0x03, 0xe8]) }]) {
-          await writeFrame(wire, frame, { mask: true });
-          assert.deepEqual(await readFrame(wire), frame);
-        }
-        wire.socket.destroy();
-        exchanges.push({ got: { status: start, headers }, sent: pair.origin.requests.findLast((entry) => entry.target === upgrade.target) });
-      }
-      assert.deepEqual(differences(...exchanges), []);
-      assert.deepEqual(values(exchanges[1].got.headers, 'sec-websocket-accept'), [acceptKey(KEY)]);
-    });
+    for (const feedback of notOurs ? [false] : [false, true]) {
+      test(`a WebSocket is upgraded and echoes both ways${feedback ? ', with feedback' : ''}`, async () => {
+        const upgrade = { target: '/live?room=1', headers: [['Host', `127.0.0.1:${pair.origin.port}`], ['x-answer', 'websocket'],
+          ['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Key', KEY], ['Sec-WebSocket-Version', '13'],
+          ['Sec-WebSocket-Protocol', 'chat'], ['Cookie', 'sid=abc'], ...(feedback ? [['x-feedback', 'login-success']] : [])] };
+        const direct = await echoed(pair, { ...upgrade, port: pair.origin.port });
+        const proxied = await echoed(pair, { ...upgrade, port: pair.worker.port });
+        assert.deepEqual(differences(direct, proxied), []);
+        assert.deepEqual(values(proxied.got.headers, 'sec-websocket-accept'), [acceptKey(KEY)]);
+      });
+    }
   });
+}
+
+/** Upgrades, has frames of each kind echoed, closes; and what each side saw of the handshake. */
+async function echoed(pair, upgrade) {
+  const wire = await open(upgrade);
+  const { start, headers } = await readHead(wire);
+  const frames = [
+    { opcode: 1, payload: Buffer.from('grüße') },
+    { opcode: 2, payload: Buffer.alloc(60_000, 7) },
+    { opcode: 8, payload: Buffer.from([0x03, 0xe8]) }, // normal closure
+  ];
+  for (const frame of frames) {
+    await writeFrame(wire, frame, { mask: true });
+    assert.deepEqual(await readFrame(wire), frame);
+  }
+  wire.socket.destroy();
+  return { got: { status: start, headers }, sent: pair.origin.requests.findLast((entry) => entry.target === upgrade.target) };
 }
 
 /** What the pattern of a size must hash to. */

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { notOurs, startPair } from './harness.mjs';
 import { send } from './client.mjs';
+import { notOurs, startPair, waitFor } from './harness.mjs';
 import { startOrigin } from './origin.mjs';
 
 // These arrive byte by byte as they were sent.
@@ -68,14 +68,30 @@ for (const originBinding of [false, true]) {
 
     for (const { target, host, also = [] } of ASTRAY) {
       const aimed = (text) => text.replaceAll('PORT', trap.port);
-      test(`target ${target}, Host ${host ?? 'the origin\'s'}${also.length > 0 ? ` and ${also.map(([name]) => name)}` : ''} leads nowhere else`, async () => {
-        const before = trap.count;
+      const headers = [`Host ${host ?? 'of the origin'}`, ...also.map(([name]) => name)].join(', ');
+      test(`target ${target} with ${headers} leads nowhere else`, async () => {
+        const asked = trap.count;
         await send({ port: pair.worker.port, method: 'GET', target: aimed(target), headers: [
           ['Host', aimed(host ?? `127.0.0.1:${pair.origin.port}`)], ...also.map(([name, value]) => [name, aimed(value)])] });
-        assert.equal(trap.count, before);
+        assert.equal(trap.count, asked);
         assert.equal((await pair.send({ target: '/after' })).status, 200, 'the Worker still serves');
       });
     }
+
+    test('what is recorded is what arrived', { skip: notOurs }, async () => {
+      // A rule for a path must not be passed by with a longer way to it.
+      const sent = ['/judged/one', '/x/../judged/two', '/judged/./three', '/x\\..\\judged/four', '/%2e%2e/judged/five',
+        '/judged//six', '/judged/..%2fseven'];
+      pair.origin.clear();
+      for (const target of sent) await pair.send({ target });
+      const arrived = pair.origin.requests.map((request) => request.target);
+      const recorded = await waitFor(async () => {
+        const { items } = await (await pair.admin('api/v1/events?limit=500')).json();
+        const paths = items.map((event) => event.path).filter((path) => arrived.includes(path) || sent.includes(path));
+        return paths.length >= sent.length && paths;
+      }, { what: 'the events to be found' });
+      assert.deepEqual(recorded.toSorted(), arrived.toSorted());
+    });
 
     test('a target that is no path is refused by name, not by accident', { skip: notOurs }, async () => {
       const got = await pair.send({ method: 'OPTIONS', target: '*' });

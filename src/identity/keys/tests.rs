@@ -35,7 +35,8 @@ fn source(plan: &KeyPlan, sent: &[(&str, &str)]) -> String {
 
 #[test]
 fn configured_keys_come_first_and_in_their_order() {
-    let plan = plan(&[("request.header.x-tenant-session", None), ("request.query.s", None), ("request.cookie.app", None)]);
+    let plan =
+        plan(&[("request.header.x-tenant-session", None), ("request.query.s", None), ("request.cookie.app", None)]);
     let all = [("x-tenant-session", "1"), (":query", "s=2"), ("cookie", "app=3; PHPSESSID=4"), ("user-agent", AGENT)];
     assert_eq!(source(&plan, &all), "request.header.x-tenant-session");
     assert_eq!(source(&plan, &all[1..]), "request.query.s");

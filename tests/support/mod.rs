@@ -1,0 +1,6 @@
+//! What several native tests need: SQLite as the store's engine, and events to fill it with.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod events;
+pub mod sqlite;

@@ -74,7 +74,7 @@ need_packages() {
   done
   ((${#missing[@]})) || return 0
   command -v apt-get >/dev/null || die "$why: install ${missing[*]} (found no apt-get to do it with)"
-  ((EUID == 0)) || die "$why. As root, run:
+  ((EUID == 0)) || die "$why. Run these, then start again:
   sudo apt-get update
   sudo apt-get install -y --no-install-recommends ${missing[*]}"
   say "installing Debian's ${missing[*]}: $why"
@@ -233,10 +233,14 @@ need_node() {
     unlock_setup
   fi
   export PATH=$ROOT/node_modules/.bin:$PATH
-  # npm has that Node for Linux only; elsewhere the system's is in PATH.
-  NODE=$(command -v node) || die "node is not in PATH: install Node 22.12 or newer"
+  NODE=$ROOT/node_modules/.bin/node
+  if [[ ! -x $NODE ]]; then # npm has that Node for Linux only
+    NODE=$(command -v node || true)
+    "${NODE:-node}" -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < 2212))' 2>/dev/null ||
+      die "node is too old or not in PATH: install Node 22.12 or newer"
+  fi
   export NODE
-  # wrangler is never to wait for an answer or to talk to the outside.
-  export CI=${CI:-1} WRANGLER_SEND_METRICS=false WRANGLER_SEND_ERROR_REPORTS=false WRANGLER_HIDE_BANNER=true \
-    WRANGLER_NO_SKILLS_UPDATE_PROMPTS=true CLOUDFLARE_CF_FETCH_ENABLED=false
+  # wrangler is never to wait for an answer, to talk to the outside or to leave logs in the home folder.
+  export CI=${CI:-1} WRANGLER_SEND_METRICS=false WRANGLER_SEND_ERROR_REPORTS=false WRANGLER_WRITE_LOGS=false \
+    WRANGLER_HIDE_BANNER=true WRANGLER_NO_SKILLS_UPDATE_PROMPTS=true CLOUDFLARE_CF_FETCH_ENABLED=false
 }

@@ -255,6 +255,7 @@ pub fn policy_answer(policy: &Policy) -> Value {
             "flush_ms": limits.flush_ms,
             "flush_events": limits.flush_events,
             "buffer_events": limits.buffer_events,
+            "abandon_ms": limits.abandon_ms,
             "path_bytes": limits.path_bytes,
         },
         "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },

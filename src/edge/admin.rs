@@ -4,7 +4,7 @@ use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, Response};
 
-use super::isolate::{self, Loaded};
+use super::isolate;
 use super::object::{self, Asked, CallError};
 use super::problem::{Problem, json, respond};
 use super::request::Described;
@@ -15,6 +15,7 @@ use crate::api::{
     AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, LookupAnswer, Operation, Refusal, StatsPage,
     policy_answer, resolve,
 };
+use crate::policy::Policy;
 use crate::query::{
     Cursor, EventAnswer, Order, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
     parse_events, parse_sessions, parse_stats,
@@ -32,9 +33,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const OPENAPI: &str = include_str!("../api/openapi.json");
 
 /// Answers a request below the admin prefix.
-pub async fn answer(request: &Request, described: &Described<'_>, path: &str, loaded: &Loaded, env: &Env) -> Response {
-    let api =
-        Api { request, loaded, env, query: described.query, now_ms: clock::now_ms(loaded.policy.development.clock) };
+pub async fn answer(request: &Request, described: &Described<'_>, path: &str, policy: &Policy, env: &Env) -> Response {
+    let api = Api { request, policy, env, query: described.query, now_ms: clock::now_ms(policy.development.clock) };
     match api.route(described.method, path).await {
         Ok(response) => response,
         Err(refusal) => api.refuse(&refusal),
@@ -42,7 +42,7 @@ pub async fn answer(request: &Request, described: &Described<'_>, path: &str, lo
 }
 
 /// Answers below the admin prefix while the configuration is refused: health, and to an admin what is wrong.
-pub async fn answer_without_policy(
+pub fn answer_without_policy(
     request: &Request,
     path: &str,
     env: &Env,
@@ -76,7 +76,7 @@ fn role(request: &Request, env: &Env) -> Option<Role> {
 
 struct Api<'a> {
     request: &'a Request,
-    loaded: &'a Loaded,
+    policy: &'a Policy,
     env: &'a Env,
     query: &'a str,
     now_ms: u64,
@@ -112,7 +112,7 @@ impl Api<'_> {
             Operation::Health => Ok(self.health(true)),
             Operation::OpenApi => Ok(respond(200, "application/json", OPENAPI.as_bytes(), &[])),
             Operation::Metrics => self.metrics().await,
-            Operation::Policy => Ok(json(200, &policy_answer(&self.loaded.policy))),
+            Operation::Policy => Ok(json(200, &policy_answer(self.policy))),
             Operation::Sessions => self.sessions().await,
             Operation::Session(id) => self.session(id).await,
             Operation::SessionEvents(id) => self.session_events(id).await,
@@ -130,7 +130,7 @@ impl Api<'_> {
     fn health(&self, asked_by_somebody: bool) -> Response {
         let details = || HealthDetails {
             version: VERSION,
-            mode: Some(self.loaded.policy.mode.name()),
+            mode: Some(self.policy.mode.name()),
             time: crate::query::rfc3339(self.now_ms),
             problems: Vec::new(),
         };
@@ -138,7 +138,7 @@ impl Api<'_> {
     }
 
     fn shards(&self) -> u32 {
-        self.loaded.policy.shards
+        self.policy.shards
     }
 
     async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
@@ -224,7 +224,7 @@ impl Api<'_> {
 
     async fn lookup(&self) -> Answer {
         let order: LookupOrder = self.order().await?;
-        let candidates = self.loaded.policy.keys.candidates(&order.value()?);
+        let candidates = self.policy.keys.candidates(&order.value()?);
         let ids = candidates.iter().map(|c| c.session).collect();
         let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
         let known: Vec<SessionId> = gathered.answers.concat();
@@ -251,7 +251,7 @@ impl Api<'_> {
         let reply =
             object::order_fleet(self.env, &FleetOrder::List { now_ms: self.now_ms }, QUESTION_TIMEOUT_MS).await?;
         let FleetReply::Blocks(blocks) = reply else { return Err(Refusal::Unavailable) };
-        let items = blocks.iter().map(|block| BlockAnswer::new(block, self.loaded.policy.mode)).collect();
+        let items = blocks.iter().map(|block| BlockAnswer::new(block, self.policy.mode)).collect();
         Ok(json(200, &ListAnswer { items, next: None, partial: false }))
     }
 
@@ -259,7 +259,7 @@ impl Api<'_> {
         let order: BlockOrder = self.order().await?;
         let (subject, action, for_ms, reason) = order.resolve()?;
         let block = self.impose(subject, action, for_ms, reason, role).await?;
-        Ok(json(201, &BlockAnswer::new(&block, self.loaded.policy.mode)))
+        Ok(json(201, &BlockAnswer::new(&block, self.policy.mode)))
     }
 
     async fn unblock(&self, role: Role) -> Answer {
@@ -301,7 +301,7 @@ impl Api<'_> {
 
     /// Tells this isolate at once, and the shards whose inline decisions it concerns; the rest learn by version.
     async fn tell(&self, change: BlockChange) {
-        isolate::with(self.env, |i| i.blocks.apply(change.clone()));
+        isolate::with(|i| i.blocks.apply(change.clone()));
         let shards: Vec<u32> = match change.subject() {
             Subject::Session(id) => vec![id.shard(self.shards())],
             Subject::Ip(_) => (0..self.shards()).collect(),
@@ -326,7 +326,7 @@ impl Api<'_> {
 
     async fn metrics(&self) -> Answer {
         let gathered = self.ask_all::<crate::store::Health>(&Question::Health).await?;
-        let local = isolate::with(self.env, |i| i.buffers.counts);
+        let local = isolate::with(|i| i.buffers.counts);
         let text = metrics::text(&gathered.answers, gathered.missing, &local);
         Ok(respond(200, "text/plain; version=0.0.4; charset=utf-8", text.as_bytes(), &[]))
     }
@@ -351,7 +351,7 @@ impl Api<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
-        let reference = isolate::event_id(self.env, self.now_ms, SessionId([0; 16])).to_string();
+        let reference = isolate::with(|i| i.event_id(self.now_ms, SessionId([0; 16]))).to_string();
         let (status, title, detail) = refusal.describe();
         let mut problem = Problem::new(status, title, detail, reference);
         problem.parameter = refusal.parameter();

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use worker::{Context, Env};
+use worker::Env;
 
 use super::clock::real_now_ms;
 use super::{glue, isolate, object};
@@ -66,6 +66,30 @@ pub enum Due {
     /// Wait, then flush: this request owns the timer now.
     Later,
     Now,
+    /// Flush, and only then let the answer go: parallel attempts must find each other's outcome.
+    BeforeAnswer,
+}
+
+impl Due {
+    /// The number `entry.mjs` knows it by.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Later => 1,
+            Self::Now => 2,
+            Self::BeforeAnswer => 3,
+        }
+    }
+
+    /// What [`Due::code`] numbered.
+    pub fn from_code(code: u32) -> Self {
+        match code {
+            1 => Self::Later,
+            2 => Self::Now,
+            3 => Self::BeforeAnswer,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Buffers {
@@ -83,7 +107,7 @@ impl Buffers {
     }
 
     /// Takes an event in for the shard that owns its session.
-    pub fn record(&mut self, event: &Event<'_>, shards: u32, limits: &Limits) -> Due {
+    pub fn record(&mut self, event: &Event<'_>, shards: u32, limits: &Limits, now_ms: u64) -> Due {
         let notable = event.refused() || event.action > Action::Allow;
         let room = limits.buffer_events + if notable { limits.buffer_events / NOTABLE_RESERVE } else { 0 };
         if self.held >= room {
@@ -100,11 +124,10 @@ impl Buffers {
         self.held += 1;
         self.notable += u32::from(notable);
         let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
-        self.due(full, limits)
+        self.due(full, limits, now_ms)
     }
 
-    fn due(&mut self, full: bool, limits: &Limits) -> Due {
-        let now = real_now_ms();
+    fn due(&mut self, full: bool, limits: &Limits, now: u64) -> Due {
         if full {
             return Due::Now;
         }
@@ -171,43 +194,43 @@ impl Buffers {
     }
 }
 
-/// Arranges what recording called for, in the background of this request.
-pub fn arrange(due: Due, env: &Env, context: &Context, limits: &Limits, development_clock: bool) {
-    let (env, wait) = (env.clone(), limits.flush_ms);
+/// Does what recording called for; true if everything that was to be sent is confirmed.
+pub async fn carry_out(due: Due, env: &Env, limits: &Limits, development_clock: bool) -> bool {
     match due {
-        Due::Nothing => {}
-        Due::Now => context.wait_until(async move { flush_until_confirmed(&env, development_clock).await }),
-        Due::Later => context.wait_until(async move {
-            pause(wait).await;
-            isolate::with(&env, |isolate| isolate.buffers.release_timer());
-            flush_until_confirmed(&env, development_clock).await;
-        }),
+        Due::Nothing => true,
+        Due::BeforeAnswer => flush(env, development_clock).await,
+        Due::Now => flush_until_confirmed(env, development_clock).await,
+        Due::Later => {
+            pause(limits.flush_ms).await;
+            isolate::with(|isolate| isolate.buffers.release_timer());
+            flush_until_confirmed(env, development_clock).await
+        }
     }
 }
 
 /// Flushes, and repeats what failed a few times with growing, scattered pauses.
-async fn flush_until_confirmed(env: &Env, development_clock: bool) {
+async fn flush_until_confirmed(env: &Env, development_clock: bool) -> bool {
     for backoff in BACKOFF_MS {
         if flush(env, development_clock).await {
-            return;
+            return true;
         }
         let scatter = (js_sys::Math::random() * f64::from(backoff)) as u32;
         pause(backoff + scatter).await;
     }
-    flush(env, development_clock).await;
+    flush(env, development_clock).await
 }
 
 /// Sends every batch that is not under way, side by side; true if all were confirmed.
-pub async fn flush(env: &Env, development_clock: bool) -> bool {
+async fn flush(env: &Env, development_clock: bool) -> bool {
     let now_ms = super::clock::now_ms(development_clock);
-    let sendable = isolate::with(env, |i| i.buffers.take_sendable(now_ms, i.blocks.version()));
+    let sendable = isolate::with(|i| i.buffers.take_sendable(now_ms, i.blocks.version()));
     let sent = sendable.into_iter().map(|(shard, flush)| send(env, shard, flush));
     futures_util::future::join_all(sent).await.into_iter().all(|confirmed| confirmed)
 }
 
 async fn send(env: &Env, shard: u32, flush: Flush) -> bool {
     let reply: Result<FlushReply, _> = object::tell_shard(env, shard, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
-    isolate::with(env, |isolate| match reply {
+    isolate::with(|isolate| match reply {
         Ok(reply) => {
             isolate.buffers.confirmed(shard, flush.sequence);
             isolate.blocks.take(reply.blocks);

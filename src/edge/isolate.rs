@@ -8,23 +8,18 @@ use std::rc::Rc;
 use worker::Env;
 
 use super::buffer::Buffers;
+use super::exchange::Exchanges;
 use super::glue;
-use super::request;
 use crate::policy::{OnError, Policy, Problem};
 use crate::session::{EventId, SessionId};
 use crate::verdict::BlockSet;
 
-/// The policy as this isolate loaded it, with what is derived from it once.
-pub struct Loaded {
-    pub policy: Policy,
-    /// Names of the headers to read, as JavaScript wants them.
-    pub names: js_sys::Array,
-}
-
 /// The outcome of loading the policy.
 #[derive(Clone)]
 pub enum Setup {
-    Ready(Rc<Loaded>),
+    /// Nobody has needed it yet.
+    Unloaded,
+    Ready(Rc<Policy>),
     /// The configuration is refused; traffic follows `ON_ERROR`.
     Refused {
         problems: Rc<Vec<Problem>>,
@@ -34,11 +29,12 @@ pub enum Setup {
 
 /// The isolate's own state.
 pub struct Isolate {
-    setup: Setup,
+    pub setup: Setup,
     pub blocks: BlockSet,
     /// Platform time at which the block set was last heard of, epoch ms; 0 for never.
     pub blocks_heard_ms: u64,
     pub buffers: Buffers,
+    pub exchanges: Exchanges,
     ids: Ids,
 }
 
@@ -46,14 +42,29 @@ thread_local! {
     static ISOLATE: RefCell<Option<Isolate>> = const { RefCell::new(None) };
 }
 
-/// Gives the isolate's state to `use_it`, loading the policy first where this is the first time.
-pub fn with<T>(env: &Env, use_it: impl FnOnce(&mut Isolate) -> T) -> T {
-    ISOLATE.with(|cell| use_it(cell.borrow_mut().get_or_insert_with(|| Isolate::new(env))))
+/// Gives the isolate's state to `use_it`.
+pub fn with<T>(use_it: impl FnOnce(&mut Isolate) -> T) -> T {
+    ISOLATE.with(|cell| use_it(cell.borrow_mut().get_or_insert_with(Isolate::new)))
 }
 
-/// The isolate's policy.
-pub fn setup(env: &Env) -> Setup {
-    with(env, |isolate| isolate.setup.clone())
+/// The isolate's policy, loaded from the bindings the first time.
+pub fn load(env: &Env) -> Setup {
+    let setup = with(|isolate| isolate.setup.clone());
+    if !matches!(setup, Setup::Unloaded) {
+        return setup;
+    }
+    let get = |name: &str| binding(env, name);
+    let setup = match Policy::load(&get) {
+        Ok(policy) => Setup::Ready(Rc::new(policy)),
+        Err(problems) => {
+            for problem in &problems {
+                worker::console_error!("configuration refused: {problem}");
+            }
+            Setup::Refused { problems: Rc::new(problems), on_error: Policy::on_error(&get) }
+        }
+    };
+    with(|isolate| isolate.setup = setup.clone());
+    setup
 }
 
 /// The text of a binding.
@@ -61,28 +72,22 @@ pub fn binding(env: &Env, name: &str) -> Option<String> {
     glue::binding(env, name)
 }
 
-/// A name for an event of `session`.
-pub fn event_id(env: &Env, now_ms: u64, session: SessionId) -> EventId {
-    with(env, |isolate| EventId::new(now_ms, session, isolate.ids.next()))
-}
-
 impl Isolate {
-    fn new(env: &Env) -> Self {
-        let get = |name: &str| binding(env, name);
-        let setup = match Policy::load(&get) {
-            Ok(policy) => {
-                let names = request::names(&policy).iter().map(|name| js_sys::JsString::from(name.as_str())).collect();
-                Setup::Ready(Rc::new(Loaded { policy, names }))
-            }
-            Err(problems) => {
-                for problem in &problems {
-                    worker::console_error!("configuration refused: {problem}");
-                }
-                Setup::Refused { problems: Rc::new(problems), on_error: Policy::on_error(&get) }
-            }
-        };
+    fn new() -> Self {
         let ids = Ids::new();
-        Self { setup, blocks: BlockSet::default(), blocks_heard_ms: 0, buffers: Buffers::new(ids.isolate), ids }
+        Self {
+            setup: Setup::Unloaded,
+            blocks: BlockSet::default(),
+            blocks_heard_ms: 0,
+            buffers: Buffers::new(ids.isolate),
+            exchanges: Exchanges::default(),
+            ids,
+        }
+    }
+
+    /// A name for an event of `session`.
+    pub fn event_id(&mut self, now_ms: u64, session: SessionId) -> EventId {
+        EventId::new(now_ms, session, self.ids.next())
     }
 }
 

@@ -19,7 +19,7 @@ impl From<JsValue> for CallError {
     }
 }
 
-/// Sends bytes to an object of the binding; a `timeout_ms` of 0 is none.
+/// Sends bytes to an object of the binding.
 async fn call(
     env: &Env,
     binding: &str,

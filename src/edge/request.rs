@@ -6,34 +6,35 @@ use crate::identity::{Client, HeaderView, Parts};
 use crate::policy::Policy;
 
 /// Headers read of every request before those of the policy's session keys.
-const FIXED: [&str; 5] = ["content-length", "cf-connecting-ip", "user-agent", "session-context", "session-event"];
+const FIXED: [&str; 4] = ["cf-connecting-ip", "user-agent", "session-context", "session-event"];
 /// Headers that stand in for the platform where a development binding says so.
 const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
-/// Headers that only this product may set, and those of the development clock and client: removed before the origin.
-pub const OURS: [&str; 2] = ["session-context", "session-event"];
-/// Development headers that the origin must not see.
-pub const PLAYED: [&str; 4] = ["x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+/// Removed before the origin: what only this product may set, and what plays the network in development.
+pub const STRIPPED: [&str; 6] =
+    ["session-context", "session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
 
 /// The header names to read for a policy, in the order [`Described`] expects their values.
-pub fn names(policy: &Policy) -> Vec<String> {
-    let fixed = FIXED.iter().chain(&DEVELOPMENT).map(|name| (*name).to_owned());
-    let development = policy.development.client_headers || policy.development.clock;
-    let fixed: Vec<String> =
-        fixed.take(if development { FIXED.len() + DEVELOPMENT.len() } else { FIXED.len() }).collect();
-    fixed.into_iter().chain(policy.keys.headers().iter().cloned()).collect()
+pub fn names(policy: &Policy) -> Vec<&str> {
+    let development: &[&str] = if is_development(policy) { &DEVELOPMENT } else { &[] };
+    let keys = policy.keys.headers().iter().map(String::as_str);
+    FIXED.iter().chain(development).copied().chain(keys).collect()
+}
+
+fn is_development(policy: &Policy) -> bool {
+    policy.development.client_headers || policy.development.clock
 }
 
 /// What a request says, borrowed from the one string it was described in.
 #[derive(Debug)]
 pub struct Described<'a> {
     pub method: &'a str,
-    /// Without port where it is the scheme's own.
+    /// With the port, where it is not the scheme's own.
     pub host: &'a str,
-    /// As the platform handed it over; starts with `/`.
+    /// As the origin will get it; starts with `/`.
     pub path: &'a str,
-    /// Path and query as they go to the origin.
-    pub target: &'a str,
     pub query: &'a str,
+    /// A CORS preflight: passes, and belongs to no session.
+    pub preflight: bool,
     pub request_bytes: Option<u64>,
     pub client: Client<'a>,
     /// Values of the headers the session keys read.
@@ -46,6 +47,8 @@ pub struct Described<'a> {
     pub time_ms: Option<u64>,
     /// A development binding was ignored because the request came through the real network.
     pub development_refused: bool,
+    /// The host is none, or the target is no path (`OPTIONS *`).
+    pub malformed: bool,
 }
 
 impl<'a> Described<'a> {
@@ -55,26 +58,24 @@ impl<'a> Described<'a> {
         let mut next = || fields.next().unwrap_or("");
         let (method, url) = (next(), next());
         let (country, asn, colo, ja4) = (next(), next(), next(), next());
-        let (length, ip, user_agent, context, event) = (next(), next(), next(), next(), next());
+        let (preflight, length) = (!next().is_empty(), next());
+        let (ip, user_agent, context, event) = (next(), next(), next(), next());
         let mut client = Client { ip: ip.parse().ok(), country, asn: asn.parse().unwrap_or(0), colo, ja4, user_agent };
         let (mut played, mut time_ms, mut development_refused) = (false, None, false);
-        let development = policy.development;
-        if development.client_headers || development.clock {
+        if is_development(policy) {
             let (ray, dev_country, dev_asn, dev_ja4, latlon, time) = (next(), next(), next(), next(), next(), next());
             // A ray names the real network: there the client must not choose who it is.
             development_refused = !ray.is_empty();
             played = [dev_asn, dev_ja4, latlon, time].iter().any(|value| !value.is_empty());
-            if development.client_headers && !development_refused {
+            if policy.development.client_headers && !development_refused {
                 client.country = dev_country;
                 client.asn = dev_asn.parse().unwrap_or(0);
                 client.ja4 = dev_ja4;
+                client.ip = client.ip.or(Some(IpAddr::from([127, 0, 0, 1])));
             }
-            if development.clock && !development_refused {
+            if policy.development.clock && !development_refused {
                 time_ms = time.parse().ok();
             }
-        }
-        if client.ip.is_none() && development.client_headers && !development_refused {
-            client.ip = Some(IpAddr::from([127, 0, 0, 1]));
         }
         let key_values = policy.keys.headers().iter().map(|_| next()).collect();
         let (host, target) = split_url(url);
@@ -83,8 +84,8 @@ impl<'a> Described<'a> {
             method,
             host,
             path,
-            target,
             query,
+            preflight,
             request_bytes: length.parse().ok(),
             client,
             key_values,
@@ -92,6 +93,7 @@ impl<'a> Described<'a> {
             played,
             time_ms,
             development_refused,
+            malformed: !path.starts_with('/') || !is_authority(host),
         }
     }
 
@@ -106,8 +108,11 @@ impl<'a> Described<'a> {
 /// authority and is never parsed as a URL again, so nothing in it can become an authority.
 fn split_url(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    match rest.find(['/', '?']) {
-        Some(i) if rest.as_bytes().get(i) == Some(&b'/') => rest.split_at(i),
-        _ => (rest.split('?').next().unwrap_or(rest), "/"),
-    }
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
+/// Host and port: letters, digits and what belongs to names, ports and v6 literals.
+fn is_authority(host: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    !host.is_empty() && host.bytes().all(allowed)
 }

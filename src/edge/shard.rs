@@ -41,15 +41,14 @@ struct Inner {
 
 impl DurableObject for Shard {
     fn new(state: State, env: Env) -> Self {
-        let (settings, development_clock) = match isolate::setup(&env) {
-            Setup::Ready(loaded) => {
-                let policy = &loaded.policy;
+        let (settings, development_clock) = match isolate::load(&env) {
+            Setup::Ready(policy) => {
                 let enforce = policy.mode == crate::policy::Mode::Enforce;
                 let settings =
                     store::Settings { detectors: policy.detectors.clone(), enforce, retention_ms: policy.retention_ms };
                 (Ok(settings), policy.development.clock)
             }
-            Setup::Refused { .. } => (Err("the configuration is refused".to_owned()), false),
+            Setup::Refused { .. } | Setup::Unloaded => (Err("the configuration is refused".to_owned()), false),
         };
         let now_ms = clock::now_ms(development_clock);
         let opened = settings.and_then(|settings| {

@@ -178,6 +178,8 @@ pub struct Limits {
     pub flush_events: u32,
     /// Events an isolate holds while shards do not take them; what comes after is counted and dropped.
     pub buffer_events: u32,
+    /// A request without an answer for this long is recorded as abandoned, ms.
+    pub abandon_ms: u32,
     /// Longest path kept with an event, bytes.
     pub path_bytes: u32,
 }
@@ -189,6 +191,7 @@ impl Default for Limits {
             flush_ms: 1_000,
             flush_events: 250,
             buffer_events: 20_000,
+            abandon_ms: 900_000,
             path_bytes: 1_024,
         }
     }
@@ -202,6 +205,7 @@ impl Limits {
             ("flush_ms", self.flush_ms, 10, 10_000),
             ("flush_events", self.flush_events, 1, 2_000),
             ("buffer_events", self.buffer_events, 100, 100_000),
+            ("abandon_ms", self.abandon_ms, 1_000, 86_400_000),
             ("path_bytes", self.path_bytes, 64, 8_192),
         ];
         let wrong = ranges.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));

@@ -75,11 +75,15 @@ impl Marks {
     /// The client sent a header that only this product may set; it was removed.
     pub const SPOOFED: Self = Self(1 << 3);
 
-    const NAMES: [(Self, &'static str); 4] = [
+    /// The client went away, or the runtime did, before the origin answered; the status is ours.
+    pub const ABANDONED: Self = Self(1 << 4);
+
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::CUT, "cut"),
         (Self::ORIGIN_FAILED, "origin_failed"),
         (Self::UNDECIDED, "undecided"),
         (Self::SPOOFED, "spoofed"),
+        (Self::ABANDONED, "abandoned"),
     ];
 
     /// Adds every mark of `other`.

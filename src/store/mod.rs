@@ -208,6 +208,7 @@ impl<S: Sql> Store<S> {
                     by: "detector".to_owned(),
                 });
             }
+            tracked.session.record(finding);
         }
         self.hot.push(HotBatch { seq, batch, bytes });
     }

@@ -1,0 +1,211 @@
+// The Worker's entry: reads a request, lets the Wasm side decide, forwards, tells the Wasm side how it went.
+//
+// Forwarding stands here, not in Rust, for two reasons: the path of every request crosses between JavaScript and Wasm
+// twice and no more, and a failure of the Wasm side can still be answered, by passing the request on. No decision
+// about a request is made here.
+
+import { Fleet, Gateway, Shard } from "./index.js";
+
+export { Fleet, Shard };
+
+// What `Gateway.begin` answers besides a token: the request waits for a decision, or is answered here.
+const DECIDE = -1;
+const ANSWER = -2;
+const UNLOADED = -3;
+// Flags beside a token.
+const STRIP = 1;
+// What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
+const BEFORE_ANSWER = 3;
+
+// What was read from the policy once: names of the headers to read, origin, timeout, headers to strip.
+let setup;
+
+export default {
+  async fetch(request, env, context) {
+    const state = { sent: false, response: undefined };
+    try {
+      return await exchange(request, env, context, state);
+    } catch (error) {
+      return survive(error, request, env, state);
+    }
+  },
+};
+
+async function exchange(request, env, context, state) {
+  setup ??= JSON.parse(Gateway.setup(env));
+  let text = describe(request);
+  let code = Gateway.begin(text, Date.now());
+  if (code === UNLOADED) {
+    setup = JSON.parse(Gateway.setup(env));
+    text = describe(request);
+    code = Gateway.begin(text, Date.now());
+  }
+  if (code === ANSWER) {
+    const answer = await Gateway.answer(request, text, env);
+    // No answer of its own: the configuration is refused and traffic passes unseen.
+    return answer ?? send(request, env, text, true);
+  }
+  if (code === DECIDE) {
+    const decided = await Gateway.decide(text, env);
+    if (decided instanceof Response) {
+      later(env, context, 1);
+      return decided;
+    }
+    code = decided;
+  }
+  const token = code >> 1;
+  let response;
+  try {
+    state.sent = true;
+    const answered = send(request, env, text, code & STRIP);
+    response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
+  } catch (error) {
+    response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
+    later(env, context, 1);
+    return response;
+  }
+  state.response = response;
+  const headers = response.headers;
+  const length = headers.get("content-length");
+  const due = Gateway.finish(token, response.status, length === null ? -1 : +length, Date.now());
+  if (due === BEFORE_ANSWER) {
+    if (!(await Gateway.flush(env, due))) later(env, context, 2);
+  } else if (due) {
+    later(env, context, due);
+  }
+  return headers.has("session-event") ? withoutHeader(response, "session-event") : response;
+}
+
+function later(env, context, due) {
+  context.waitUntil(Gateway.flush(env, due));
+}
+
+// Everything the Wasm side reads of a request in one string. Fields end with a line feed, which neither a method, a
+// URL nor a header value can hold.
+function describe(request) {
+  const { headers, cf, method } = request;
+  let text = method + "\n" + settled(request.url) + "\n";
+  if (cf) {
+    text += (cf.country ?? "") + "\n" + (cf.asn ?? "") + "\n" + (cf.colo ?? "") + "\n";
+    text += (cf.botManagement?.ja4 ?? "") + "\n";
+  } else {
+    text += "\n\n\n\n";
+  }
+  const preflight = method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
+  text += (preflight ? "1" : "") + "\n";
+  text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
+  for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
+  return text;
+}
+
+// The URL with its path as the origin will get it: a platform that hands paths over unresolved resolves them when the
+// request is sent, and what is judged must be what is sent.
+function settled(url) {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const query = url.indexOf("?", start);
+  const path = query < 0 ? url.slice(start) : url.slice(start, query);
+  if (start < 0 || !UNSETTLED.test(path)) return url;
+  try {
+    return url.slice(0, start) + new URL("http://x" + path).pathname + (query < 0 ? "" : url.slice(query));
+  } catch {
+    return url;
+  }
+}
+const UNSETTLED = /\\|\/(?:\.|%2e)/i;
+
+// Sends the request on, its body unread and redirects left to the client.
+function send(request, env, text, strip) {
+  let url;
+  if (setup.origin) {
+    // The target is appended, never parsed: nothing in it can become an authority.
+    const end = text.indexOf("\n", request.method.length + 1);
+    url = setup.origin + text.slice(text.indexOf("/", text.indexOf("://") + 3), end);
+  }
+  if (strip) {
+    request = new Request(url ?? request.url, request);
+    for (const name of setup.strip) request.headers.delete(name);
+    url = undefined;
+  }
+  if (url) return fetch(url, request);
+  return env.ORIGIN && !setup.origin ? env.ORIGIN.fetch(request) : fetch(request);
+}
+
+// Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.
+const TIMED_BYTES = 1024 * 1024;
+function isTimed(request) {
+  if (request.body === null) return true;
+  const length = request.headers.get("content-length");
+  return length !== null && +length <= TIMED_BYTES;
+}
+
+// The same response without one header; body, status, cookies and WebSocket are kept.
+function withoutHeader(response, name) {
+  const copy = new Response(response.body, response);
+  copy.headers.delete(name);
+  return copy;
+}
+
+// Timeouts. A timer for each request would cost more than all the rest done here; instead one request at a time
+// watches over all that are waiting. When it is done and others still wait, one of them takes over.
+const TIMEOUT = new Error("timeout");
+const TAKE_OVER = Symbol("take over");
+const WATCH_MS = 20_000; // a request may work on in the background for 30 s after its answer
+const waiting = new Set();
+let watchedUntil = 0;
+
+async function guard(context, answered, timeout) {
+  const tick = Math.min(1_000, Math.max(10, timeout / 4));
+  const entry = { due: Date.now() + timeout };
+  entry.signal = new Promise((resolve) => (entry.wake = resolve));
+  waiting.add(entry);
+  try {
+    for (;;) {
+      if (Date.now() >= watchedUntil) context.waitUntil(watch(entry, tick));
+      const first = await Promise.race([answered, entry.signal]);
+      if (first === TIMEOUT) throw TIMEOUT;
+      if (first !== TAKE_OVER) return first;
+      entry.signal = new Promise((resolve) => (entry.wake = resolve));
+    }
+  } finally {
+    waiting.delete(entry);
+  }
+}
+
+async function watch(own, tick) {
+  const end = Date.now() + WATCH_MS;
+  while (waiting.size > 0 && (waiting.has(own) || Date.now() < end)) {
+    // If this request dies, its watch is taken for over soon after.
+    watchedUntil = Date.now() + 5 * tick;
+    await new Promise((resolve) => setTimeout(resolve, tick));
+    const now = Date.now();
+    for (const entry of waiting) if (entry.due <= now) entry.wake(TIMEOUT);
+  }
+  watchedUntil = 0;
+  for (const entry of waiting) {
+    entry.wake(TAKE_OVER);
+    break;
+  }
+}
+
+// The Wasm side failed. It is started anew, and this request goes on: with its answer if it has one, to the origin if
+// it was not sent, and with an error only if it was sent and its answer is lost.
+function survive(error, request, env, state) {
+  console.error("incident", error?.stack ?? error);
+  if (error instanceof WebAssembly.RuntimeError) {
+    reportError(error);
+    try {
+      new Gateway();
+    } catch (again) {
+      console.error("incident: cannot start anew", again?.stack ?? again);
+    }
+    setup = undefined;
+  }
+  if (state.response) return state.response;
+  const closed = env.ON_ERROR === "closed";
+  if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
+  const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
+  setup = { origin: origin || undefined, names: [], strip: ["session-context", "session-event"], timeout: 0 };
+  const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
+  setup = undefined;
+  return passed;
+}

@@ -1,0 +1,226 @@
+//! What `entry.mjs` calls on the path of a request. See there for the order of the calls.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use worker::Env;
+use worker::worker_sys::web_sys::{Request, Response};
+
+use super::exchange::{self, Exchange};
+use super::isolate::{self, Setup};
+use super::problem::Problem;
+use super::request::{self, Described};
+use super::{admin, buffer, clock};
+use crate::policy::{OnError, Policy};
+use crate::verdict::Action;
+
+/// The prefix under which everything but traffic lives.
+const ADMIN_PREFIX: &str = "/_throughline";
+/// Answers of [`Gateway::begin`] that are no token.
+const DECIDE: i32 = -1;
+const ANSWER: i32 = -2;
+const UNLOADED: i32 = -3;
+/// Beside a token: there are headers to strip.
+const STRIP: i32 = 1;
+
+/// The Wasm side as `entry.mjs` sees it.
+#[wasm_bindgen]
+pub struct Gateway;
+
+/// What `entry.mjs` has to know of the policy.
+#[derive(serde::Serialize)]
+struct EntrySetup<'a> {
+    names: Vec<&'a str>,
+    strip: &'a [&'a str],
+    origin: Option<&'a str>,
+    timeout: u32,
+}
+
+#[wasm_bindgen]
+impl Gateway {
+    /// Constructing one lets the shim start the Wasm side anew after a failure.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "it is only ever called from JavaScript")]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Loads the policy; answers what the entry needs of it, as JSON.
+    pub fn setup(env: &Env) -> String {
+        let bound = isolate::binding(env, "ORIGIN_URL").map(|url| url.trim().trim_end_matches('/').to_owned());
+        let setup = isolate::load(env);
+        let entry = match &setup {
+            Setup::Ready(policy) => EntrySetup {
+                names: request::names(policy),
+                strip: &request::STRIPPED,
+                origin: policy.origin.as_deref(),
+                timeout: policy.limits.origin_timeout_ms,
+            },
+            Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
+                names: Vec::new(),
+                strip: &request::STRIPPED,
+                origin: bound.as_deref().filter(|url| !url.is_empty()),
+                timeout: 0,
+            },
+        };
+        serde_json::to_string(&entry).unwrap_or_default()
+    }
+
+    /// Takes a request in. Answers a token with its flags if it can go on at once.
+    pub fn begin(text: &str, now: f64) -> i32 {
+        let now_ms = now as u64;
+        isolate::with(|isolate| {
+            let policy = match &isolate.setup {
+                Setup::Ready(policy) => policy.clone(),
+                Setup::Refused { .. } => return ANSWER,
+                Setup::Unloaded => return UNLOADED,
+            };
+            let described = Described::read(text, &policy);
+            if described.malformed || !matches!(classify(&described, &policy), Class::Traffic) {
+                return ANSWER;
+            }
+            exchange::sweep(&policy, now_ms, isolate);
+            let exchange = Exchange::new(text, &described, &policy, now_ms, isolate);
+            if exchange.is_clear(&described, &policy, isolate) {
+                token(isolate.exchanges.keep(exchange), &described)
+            } else {
+                DECIDE
+            }
+        })
+    }
+
+    /// Decides a request that could not go on at once: a token like [`Gateway::begin`]'s, or the answer to it.
+    pub async fn decide(text: String, env: Env) -> Result<JsValue, JsValue> {
+        let policy = policy()?;
+        let described = Described::read(&text, &policy);
+        let now_ms = clock::real_now_ms();
+        let mut exchange = isolate::with(|isolate| Exchange::new(&text, &described, &policy, now_ms, isolate));
+        let verdict = exchange.decide(&described, &policy, &env).await;
+        let (status, response) = match verdict {
+            Ok(verdict) if verdict.action >= Action::Throttle => {
+                isolate::with(|i| i.buffers.counts.stopped += 1);
+                exchange.stop(verdict)
+            }
+            Ok(_) => {
+                let kept = isolate::with(|isolate| isolate.exchanges.keep(exchange));
+                return Ok(token(kept, &described).into());
+            }
+            Err(refusal) => (503, refusal),
+        };
+        isolate::with(|isolate| exchange.record(status, None, &policy, clock::real_now_ms(), isolate));
+        Ok(response.into())
+    }
+
+    /// Takes in how the origin answered; `length` is negative where none was announced. Answers what is due.
+    pub fn finish(token: u32, status: u16, length: f64, now: f64) -> u32 {
+        let bytes = (length >= 0.0).then_some(length as u64);
+        isolate::with(|isolate| {
+            let Setup::Ready(policy) = isolate.setup.clone() else { return 0 };
+            let exchange = isolate.exchanges.take(token);
+            exchange.map_or(0, |exchange| exchange.record(status, bytes, &policy, now as u64, isolate).code())
+        })
+    }
+
+    /// Takes in that the origin did not answer; gives the answer the client gets.
+    pub fn fail(token: u32, reason: &str, timed_out: bool, now: f64) -> Response {
+        let unknown =
+            || Problem::new(502, "Bad gateway", "The origin could not be reached.", String::new()).response(&[]);
+        isolate::with(|isolate| {
+            let Setup::Ready(policy) = isolate.setup.clone() else { return unknown() };
+            let Some(mut exchange) = isolate.exchanges.take(token) else { return unknown() };
+            isolate.buffers.counts.origin_failures += 1;
+            worker::console_error!("origin failed for {}: {reason}", exchange.id);
+            let (status, response) = exchange.origin_failed(timed_out);
+            exchange.record(status, None, &policy, now as u64, isolate);
+            response
+        })
+    }
+
+    /// Does what [`Gateway::finish`] found due; true if everything that was to be sent is confirmed.
+    pub async fn flush(env: Env, due: u32) -> bool {
+        match policy() {
+            Ok(policy) => {
+                buffer::carry_out(buffer::Due::from_code(due), &env, &policy.limits, policy.development.clock).await
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// Answers what is no traffic; nothing where the configuration is refused and traffic is to pass.
+    pub async fn answer(request: Request, text: String, env: Env) -> Option<Response> {
+        match isolate::load(&env) {
+            Setup::Ready(policy) => {
+                let described = Described::read(&text, &policy);
+                Some(match classify(&described, &policy) {
+                    _ if described.malformed => bad_request(),
+                    Class::Admin(path) => admin::answer(&request, &described, path, &policy, &env).await,
+                    Class::Nowhere | Class::Traffic => nowhere(),
+                })
+            }
+            Setup::Refused { problems, on_error } => {
+                let path = path_of(&text);
+                match (path.strip_prefix(ADMIN_PREFIX), on_error) {
+                    (Some(rest), _) => Some(admin::answer_without_policy(&request, rest, &env, &problems)),
+                    (None, OnError::Closed) => Some(unconfigured()),
+                    (None, OnError::Open) => None,
+                }
+            }
+            Setup::Unloaded => Some(unconfigured()),
+        }
+    }
+}
+
+enum Class<'a> {
+    Traffic,
+    /// The rest of the path after the admin prefix.
+    Admin(&'a str),
+    /// On the admin host, but not for it.
+    Nowhere,
+}
+
+fn classify<'a>(described: &Described<'a>, policy: &Policy) -> Class<'a> {
+    let below = described.path.strip_prefix(ADMIN_PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (&policy.admin_host, below) {
+        (Some(host), below) if is_host(described.host, host) => below.map_or(Class::Nowhere, Class::Admin),
+        (None, Some(rest)) => Class::Admin(rest),
+        _ => Class::Traffic,
+    }
+}
+
+/// Whether `host` (with or without a port) is the configured one; a port counts only where it is configured.
+fn is_host(host: &str, configured: &str) -> bool {
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map(|(name, _)| name);
+    host.eq_ignore_ascii_case(configured) || name.is_some_and(|name| name.eq_ignore_ascii_case(configured))
+}
+
+fn token(kept: u32, described: &Described<'_>) -> i32 {
+    let strip = if described.spoofed || described.played { STRIP } else { 0 };
+    // Exchanges under way at once in one isolate are some thousands at the most; beyond 2³⁰ the mask repeats tokens.
+    (kept & 0x3fff_ffff).cast_signed() << 1 | strip
+}
+
+fn policy() -> Result<Rc<Policy>, JsValue> {
+    match isolate::with(|isolate| isolate.setup.clone()) {
+        Setup::Ready(policy) => Ok(policy),
+        Setup::Refused { .. } | Setup::Unloaded => Err(js_sys::Error::new("no policy is loaded").into()),
+    }
+}
+
+/// The path in a description, without its query.
+fn path_of(text: &str) -> &str {
+    let url = text.split('\n').nth(1).unwrap_or("");
+    let target = url.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|i| rest.get(i..))).unwrap_or("/");
+    target.split('?').next().unwrap_or("/")
+}
+
+fn nowhere() -> Response {
+    Problem::new(404, "Not found", "This host serves the console and API only.", String::new()).response(&[])
+}
+
+fn bad_request() -> Response {
+    Problem::new(400, "Bad request", "The request names no valid host and path.", String::new()).response(&[])
+}
+
+fn unconfigured() -> Response {
+    Problem::new(503, "Service unavailable", "The gateway is not configured.", String::new()).response(&[])
+}

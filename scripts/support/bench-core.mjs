@@ -22,11 +22,11 @@ const figures = globSync('criterion/**/new/estimates.json', { cwd: TARGET })
   .map((file) => {
     const { full_id: id } = JSON.parse(readFileSync(join(dirname(file), 'benchmark.json'), 'utf8'));
     const { median } = JSON.parse(readFileSync(file, 'utf8'));
-    return { name: `core.${id.replace(/[^\w-]+/g, '.')}`, us: median.point_estimate / NS_PER_US };
+    return { name: `core.${id.replaceAll('/', '.').replace(/[^\w.-]+/g, '_')}`, us: median.point_estimate / NS_PER_US };
   });
 if (figures.length === 0) fail(`cargo bench left no estimates in ${join(TARGET, 'criterion')}`);
 for (const { name, us } of figures.toSorted((a, b) => a.name.localeCompare(b.name))) {
-  process.stdout.write(`figure ${name} ${us.toPrecision(4)} us\n`);
+  process.stdout.write(`figure ${name} ${Number(us.toPrecision(4))} us\n`);
 }
 
 function fail(reason) {

@@ -7,12 +7,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startShop } from '../../examples/shop/server.mjs';
 import { Api } from './api.mjs';
 import { DEMO_VARS, playDemo } from './demo.mjs';
 import { readOptions, UsageError } from './dev-options.mjs';
 import { startWorker } from './runtime.mjs';
 
+const DEATH_CHECK_MS = 500;
 const say = (text) => { process.stderr.write(`· ${text}\n`); };
 const complain = (text) => { process.stderr.write(`error: ${text}\n`); };
 const tell = (line) => { process.stdout.write(`${line}\n`); };
@@ -53,9 +55,10 @@ async function main(args) {
     await stop();
     return isTrue ? 0 : 1;
   }
-  say(`${await signal()}: stopping`);
+  const end = await Promise.race([signal(), death(worker.pid)]);
+  say(`${end ?? 'workerd ended by itself'}: stopping`);
   await stop();
-  return 0;
+  return end === null ? 1 : 0;
 }
 
 /** The secret that belongs to the data in `storage`: with another, the same key would be another session. */
@@ -87,6 +90,18 @@ function signal() {
   return new Promise((fulfil) => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, fulfil);
   });
+}
+
+/** null, once the process is gone: it was killed, or it crashed. */
+async function death(pid) {
+  for (;;) {
+    await delay(DEATH_CHECK_MS, null, { ref: false });
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return null;
+    }
+  }
 }
 
 try {

@@ -17,7 +17,7 @@ const STRIP = 1;
 // What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
 const BEFORE_ANSWER = 3;
 
-// What was read from the policy once: names of the headers to read, origin, timeout, headers to strip.
+// What was read from the policy once: headers to read always and as a fallback, origin, timeout, headers to strip.
 let setup;
 
 export default {
@@ -94,7 +94,13 @@ function describe(request) {
   const preflight = method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
   text += (preflight ? "1" : "") + "\n";
   text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
+  const cookie = headers.get("cookie");
+  const authorization = headers.get("authorization");
+  text += (cookie ?? "") + "\n" + (authorization ?? "") + "\n";
   for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
+  // Built-in keys that matter only to who shows neither of the two.
+  if (cookie || authorization) return text;
+  for (const name of setup.fallback) text += (headers.get(name) ?? "") + "\n";
   return text;
 }
 
@@ -133,7 +139,8 @@ function send(request, env, text, strip) {
 // Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.
 const TIMED_BYTES = 1024 * 1024;
 function isTimed(request) {
-  if (request.body === null) return true;
+  const { method } = request;
+  if (method === "GET" || method === "HEAD" || method === "DELETE" || method === "OPTIONS") return true;
   const length = request.headers.get("content-length");
   return length !== null && +length <= TIMED_BYTES;
 }
@@ -204,7 +211,7 @@ function survive(error, request, env, state) {
   const closed = env.ON_ERROR === "closed";
   if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
   const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
-  setup = { origin: origin || undefined, names: [], strip: ["session-context", "session-event"], timeout: 0 };
+  setup = { origin: origin || undefined, names: [], fallback: [], strip: ["session-context", "session-event"], timeout: 0 };
   const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
   setup = undefined;
   return passed;

@@ -31,6 +31,7 @@ pub struct Gateway;
 #[derive(serde::Serialize)]
 struct EntrySetup<'a> {
     names: Vec<&'a str>,
+    fallback: &'a [String],
     strip: &'a [&'a str],
     origin: Option<&'a str>,
     timeout: u32,
@@ -52,12 +53,14 @@ impl Gateway {
         let entry = match &setup {
             Setup::Ready(policy) => EntrySetup {
                 names: request::names(policy),
+                fallback: policy.keys.further_headers().1,
                 strip: &request::STRIPPED,
                 origin: policy.origin.as_deref(),
                 timeout: policy.limits.origin_timeout_ms,
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
                 names: Vec::new(),
+                fallback: &[],
                 strip: &request::STRIPPED,
                 origin: bound.as_deref().filter(|url| !url.is_empty()),
                 timeout: 0,

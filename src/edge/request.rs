@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use crate::identity::{Client, HeaderView, Parts};
 use crate::policy::Policy;
 
-/// Headers read of every request before those of the policy's session keys.
+/// Headers read of every request beside those of the policy's session keys.
 const FIXED: [&str; 4] = ["cf-connecting-ip", "user-agent", "session-context", "session-event"];
 /// Headers that stand in for the platform where a development binding says so.
 const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
@@ -13,11 +13,11 @@ const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja
 pub const STRIPPED: [&str; 6] =
     ["session-context", "session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
 
-/// The header names to read for a policy, in the order [`Described`] expects their values.
+/// Headers to read of every request after the cookies and the authorization, in the order [`Described`] expects them.
 pub fn names(policy: &Policy) -> Vec<&str> {
     let development: &[&str] = if is_development(policy) { &DEVELOPMENT } else { &[] };
-    let keys = policy.keys.headers().iter().map(String::as_str);
-    FIXED.iter().chain(development).copied().chain(keys).collect()
+    let (always, _) = policy.keys.further_headers();
+    FIXED.iter().chain(development).copied().chain(always.iter().map(String::as_str)).collect()
 }
 
 fn is_development(policy: &Policy) -> bool {
@@ -59,6 +59,7 @@ impl<'a> Described<'a> {
         let (method, url) = (next(), next());
         let (country, asn, colo, ja4) = (next(), next(), next(), next());
         let (preflight, length) = (!next().is_empty(), next());
+        let (cookie, authorization) = (next(), next());
         let (ip, user_agent, context, event) = (next(), next(), next(), next());
         let mut client = Client { ip: ip.parse().ok(), country, asn: asn.parse().unwrap_or(0), colo, ja4, user_agent };
         let (mut played, mut time_ms, mut development_refused) = (false, None, false);
@@ -77,7 +78,8 @@ impl<'a> Described<'a> {
                 time_ms = time.parse().ok();
             }
         }
-        let key_values = policy.keys.headers().iter().map(|_| next()).collect();
+        let mut key_values = vec![cookie, authorization];
+        key_values.extend(policy.keys.headers().iter().skip(2).map(|_| next()));
         let (host, target) = split_url(url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {

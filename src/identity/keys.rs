@@ -83,13 +83,14 @@ pub struct KeyPlan {
     keys: Vec<(SessionKey, String)>,
     ring: Keyring,
     headers: Vec<String>,
+    /// How many of `headers` matter whatever the others hold; the rest are for requests without cookie and token.
+    always: usize,
 }
 
 impl KeyPlan {
     /// A plan that tries `keys` in order, then the built-in ones.
     pub fn new(keys: Vec<SessionKey>, ring: Keyring) -> Self {
         let mut headers: Vec<String> = ["cookie", "authorization"].map(str::to_owned).into();
-        headers.extend(API_KEYS.map(|(name, _)| name.to_owned()));
         for key in &keys {
             if let Source::Header(name) = key.from.source()
                 && !headers.contains(name)
@@ -97,14 +98,19 @@ impl KeyPlan {
                 headers.push(name.clone());
             }
         }
-        let keys = keys
-            .into_iter()
-            .map(|key| {
-                let namespace = key.namespace();
-                (key, namespace)
-            })
-            .collect();
-        Self { keys, ring, headers }
+        let always = headers.len();
+        let built_in = API_KEYS.iter().map(|(name, _)| (*name).to_owned());
+        let built_in: Vec<String> = built_in.filter(|name| !headers.contains(name)).collect();
+        headers.extend(built_in);
+        let keys =
+            keys.into_iter().map(|key| (key.namespace(), key)).map(|(namespace, key)| (key, namespace)).collect();
+        Self { keys, ring, headers, always }
+    }
+
+    /// The headers to read after `cookie` and `authorization`, which come first: always, and only where both are absent.
+    pub fn further_headers(&self) -> (&[String], &[String]) {
+        let (always, fallback) = self.headers.split_at(self.always);
+        (always.get(2..).unwrap_or(&[]), fallback)
     }
 
     /// The headers the plan reads, in the order [`Parts`] carries their values.

@@ -1,35 +1,16 @@
-// scripts/dev and scripts/deploy as programs: their lines and exit codes, what they refuse, what they leave behind.
-// The demo runs whole, with two shards, and what it checks itself by is checked here.
+// scripts/dev as a program: its lines and exit codes, what it refuses, what it leaves behind. The demo runs whole, with
+// two shards, and what it checks itself by is checked here.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
 import { differences } from '../../scripts/support/demo-check.mjs';
-import { effective, refusals } from '../../scripts/support/deploy-checks.mjs';
 import { notOurs } from './harness.mjs';
-
-const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
-const WRANGLER_TOML = readFileSync(join(ROOT, 'wrangler.toml'), 'utf8');
-
-let folder; // where programs under test keep their temporary files
-before(() => { folder = mkdtempSync(join(tmpdir(), 'throughline-test-')); });
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Runs scripts/support/NAME.mjs: { child, lines, done }; done answers { code, signal, stdout, stderr }. */
-function run(name, ...args) {
-  const child = spawn(process.execPath, [join(ROOT, `scripts/support/${name}.mjs`), ...args], { env: { ...process.env, TMPDIR: folder } });
-  const got = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => { got[stream] += text; });
-  const done = once(child, 'close').then(([code, signal]) => ({ code, signal, ...got }));
-  return { child, lines: createInterface({ input: child.stdout }), done };
-}
+import { folder, run } from './programs.mjs';
 
 /** A running scripts/dev: its token and URL besides what run answers. */
 async function ready(...args) {
@@ -79,6 +60,14 @@ describe('scripts/dev', { skip: notOurs }, () => {
     dev.child.kill('SIGTERM');
     assert.equal((await dev.done).code, 0);
     origin.close();
+  });
+
+  test('says so, and ends, when workerd dies', async () => {
+    const dev = await ready();
+    process.kill(Number(childrenOf(dev.child.pid)[0]), 'SIGKILL');
+    const { code, stderr } = await dev.done;
+    assert.equal(code, 1);
+    assert.match(stderr, /workerd ended/);
   });
 
   test('refuses a bad configuration with every path and reason', async () => {
@@ -180,60 +169,4 @@ describe('what the demo checks itself by', () => {
   ]) {
     test(`${what} does not`, () => assert.notDeepEqual(differences(truth, wrong), []));
   }
-});
-
-describe('scripts/deploy', () => {
-  const deploy = (toml, ...args) => {
-    const file = join(folder, 'wrangler.toml');
-    writeFileSync(file, toml);
-    return run('deploy', '--config', file, ...args).done;
-  };
-  const withVars = (text) => WRANGLER_TOML.replace('[vars]', `[vars]\nADMIN_HOST = "sessions.example.com"\n${text}`);
-
-  for (const name of ['DEV_CLIENT_HEADERS', 'DEV_CLOCK']) {
-    test(`refuses ${name}, whatever its value`, async () => {
-      const { code, stderr } = await deploy(withVars(`${name} = false`), '--dry-run');
-      assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`^  vars\\.${name}: \\S`, 'm'));
-    });
-  }
-
-  test('has the Worker itself refuse a bad policy', { skip: notOurs }, async () => {
-    const main = JSON.stringify(join(ROOT, 'build/index.js'));
-    const { code, stderr } = await deploy(withVars('ON_ERROR = "ajar"').replace('"build/index.js"', main), '--dry-run');
-    assert.equal(code, 1);
-    assert.match(stderr, /^ {2}vars\.ON_ERROR: .*ajar/m);
-  });
-
-  test('exits with 2 on an unknown option', async () => assert.equal((await deploy('', '--force')).code, 2));
-
-  const objects = { bindings: [{ name: 'SHARD' }] };
-  const config = {
-    main: 'x',
-    vars: { ADMIN_HOST: 'sessions.example.com' },
-    durable_objects: objects,
-    env: {
-      staging: { durable_objects: objects, vars: {} },
-      production: { durable_objects: objects, vars: {} },
-      bare: { vars: { DEV_CLOCK: true, VIEWER_TOKEN: 'x', ADMIN_HOST: 'https://x/' } },
-    },
-  };
-  const paths = (...args) => refusals(...args).map((refusal) => refusal.split(':')[0]);
-
-  test('production needs a host for console and API, unless it is said to share', () => {
-    assert.deepEqual(paths(config), []);
-    assert.deepEqual(paths({ ...config, vars: {} }), ['vars.ADMIN_HOST']);
-    assert.deepEqual(paths({ ...config, vars: {} }, { sharedHost: true }), []);
-    assert.deepEqual(paths(config, { env: 'production' }), ['env.production.vars.ADMIN_HOST']);
-    assert.deepEqual(paths(config, { env: 'staging' }), []);
-  });
-
-  test('an environment is judged by its own vars and bindings, none of which it takes over', () => {
-    assert.deepEqual(paths(config, { env: 'bare' }), [
-      'env.bare.vars.DEV_CLOCK', 'env.bare.vars.VIEWER_TOKEN', 'env.bare.vars.ADMIN_HOST', 'env.bare.durable_objects.bindings',
-    ]);
-    assert.deepEqual(paths({ ...config, vars: { DEV_CLOCK: true } }, { env: 'staging' }), ['vars.DEV_CLOCK']);
-    assert.deepEqual(effective(config, 'bare'), { main: 'x', ...config.env.bare });
-    assert.throws(() => effective(config, 'nowhere'), /env\.nowhere/);
-  });
 });

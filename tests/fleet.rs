@@ -1,0 +1,108 @@
+//! The fleet over a real SQLite: blocks are numbered, survive, and are bounded; every act is on record.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod support;
+
+use support::events::{START_MS, session};
+use support::sqlite::Sqlite;
+use throughline::fleet::Fleet;
+use throughline::verdict::{Action, Block, BlockChanges, BlockSet, MAX_BLOCKS, Subject};
+use throughline::wire::{AuditEntry, FleetOrder, FleetReply, Sync};
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn block(n: u64, until_ms: u64) -> Block {
+    Block {
+        subject: Subject::Session(session(n)),
+        action: Action::Block,
+        created_ms: START_MS,
+        until_ms,
+        reason: "because".to_owned(),
+        by: "admin".to_owned(),
+    }
+}
+
+fn impose(fleet: &mut Fleet<Sqlite>, block: Block) -> FleetReply {
+    fleet.order(FleetOrder::Impose { block, actor: "admin".to_owned() }).unwrap()
+}
+
+fn lift(fleet: &mut Fleet<Sqlite>, n: u64) -> FleetReply {
+    let subject = Subject::Session(session(n));
+    let (actor, reason) = ("admin".to_owned(), "mistake".to_owned());
+    fleet.order(FleetOrder::Lift { subject, actor, reason, now_ms: START_MS }).unwrap()
+}
+
+fn listed(fleet: &mut Fleet<Sqlite>, now_ms: u64) -> usize {
+    let FleetReply::Blocks(blocks) = fleet.order(FleetOrder::List { now_ms }).unwrap() else { panic!("a list is expected") };
+    blocks.len()
+}
+
+fn audit(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<AuditEntry> {
+    let FleetReply::Audit(entries) = fleet.order(FleetOrder::Audit { limit }).unwrap() else { panic!("a log is expected") };
+    entries
+}
+
+fn ask_news(fleet: &mut Fleet<Sqlite>, blocks_version: u64) -> throughline::verdict::BlockNews {
+    fleet.sync(Sync { now_ms: START_MS, blocks_version, imposed: vec![] }).unwrap()
+}
+
+#[test]
+fn blocks_and_their_numbering_survive_eviction() {
+    let sql = Sqlite::new();
+    let mut fleet = Fleet::open(sql.clone()).unwrap();
+    impose(&mut fleet, block(1, START_MS + HOUR_MS));
+    impose(&mut fleet, block(2, START_MS + HOUR_MS));
+    assert_eq!(lift(&mut fleet, 1), FleetReply::Done { existed: true });
+    assert_eq!(lift(&mut fleet, 9), FleetReply::Done { existed: false });
+    let version = ask_news(&mut fleet, 0).version;
+
+    let mut fleet = Fleet::open(sql).unwrap();
+    assert_eq!(listed(&mut fleet, START_MS), 1);
+    assert_eq!(listed(&mut fleet, START_MS + HOUR_MS), 0);
+    assert_eq!(ask_news(&mut fleet, version).changes, BlockChanges::Delta(vec![]));
+    let mut copy = BlockSet::default();
+    copy.take(ask_news(&mut fleet, 0));
+    assert_eq!((copy.len(), copy.version()), (1, version));
+    let acts: Vec<_> = audit(&mut fleet, 10).into_iter().map(|entry| entry.act).collect();
+    assert_eq!(acts, ["allow", "allow", "block", "block"]);
+}
+
+#[test]
+fn a_shard_that_reports_twice_is_heard_once_and_cannot_shorten_what_an_analyst_decided() {
+    let mut fleet = Fleet::open(Sqlite::new()).unwrap();
+    let detected = Block { by: "detector".to_owned(), ..block(1, START_MS + 1_000) };
+    let report = Sync { now_ms: START_MS, blocks_version: 0, imposed: vec![detected] };
+    let first = fleet.sync(report.clone()).unwrap().version;
+    assert_eq!(fleet.sync(report.clone()).unwrap().version, first);
+    assert_eq!(audit(&mut fleet, 10).len(), 1);
+
+    impose(&mut fleet, block(1, START_MS + HOUR_MS));
+    fleet.sync(report).unwrap();
+    assert_eq!(listed(&mut fleet, START_MS + 2_000), 1);
+}
+
+#[test]
+fn the_set_takes_its_limit_and_refuses_one_more_until_something_ends() {
+    let mut fleet = Fleet::open(Sqlite::new()).unwrap();
+    for n in 0..MAX_BLOCKS as u64 {
+        assert_eq!(impose(&mut fleet, block(n, START_MS + HOUR_MS + n)), FleetReply::Done { existed: false });
+    }
+    assert_eq!(impose(&mut fleet, block(MAX_BLOCKS as u64, START_MS + HOUR_MS)), FleetReply::Full);
+    // One that is there already can be renewed.
+    assert_eq!(impose(&mut fleet, block(5, START_MS + 2 * HOUR_MS)), FleetReply::Done { existed: false });
+    let later = Block { created_ms: START_MS + HOUR_MS, ..block(MAX_BLOCKS as u64, START_MS + 2 * HOUR_MS) };
+    assert_eq!(impose(&mut fleet, later), FleetReply::Done { existed: false });
+}
+
+#[test]
+fn the_audit_log_keeps_its_limit_newest_first() {
+    let sql = Sqlite::new();
+    let mut fleet = Fleet::open(sql.clone()).unwrap();
+    for n in 0..10_001 {
+        lift(&mut fleet, n);
+    }
+    assert_eq!(sql.number("SELECT COUNT(*) FROM audit"), 10_000);
+    let newest = audit(&mut fleet, 1_000);
+    assert_eq!((newest.len(), newest[0].subject.as_str()), (500, format!("session:{}", session(10_000)).as_str()));
+}

@@ -1,0 +1,100 @@
+//! The formats that outlive a release, pinned byte for byte.
+//!
+//! If one of these fails, objects and isolates one release apart can no longer talk, or stored data can no longer be
+//! read. Do not change the bytes: add a version, and keep reading this one.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod support;
+
+use support::events::{START_MS, event, flush, miss, session};
+use throughline::session::{BATCH_VERSION, Batch, BatchBuilder, DecodeError, SessionId};
+use throughline::verdict::{Action, Block, BlockChange, BlockChanges, BlockNews, Subject, Verdict};
+use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, Sync};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn batch() -> Vec<u8> {
+    let mut builder = BatchBuilder::default();
+    builder.push(&event(1, 0, 7));
+    builder.push(&miss(2, 5, 8, "/gone"));
+    builder.take().encode()
+}
+
+fn block() -> Block {
+    Block {
+        subject: Subject::Ip("203.0.113.7".parse().unwrap()),
+        action: Action::Block,
+        created_ms: START_MS,
+        until_ms: START_MS + 1_000,
+        reason: "r".to_owned(),
+        by: "admin".to_owned(),
+    }
+}
+
+#[test]
+fn names_of_objects_never_change() {
+    // An object under another name is another object: everything it stored would be out of reach.
+    assert_eq!(wire::shard_name(0), "shard-1-0");
+    assert_eq!(wire::shard_name(41), "shard-1-41");
+    assert_eq!(wire::FLEET_NAME, "fleet");
+}
+
+#[test]
+fn a_batch_keeps_its_bytes() {
+    assert_eq!(hex(&batch()), include_str!("golden/batch.hex").trim());
+}
+
+#[test]
+fn traffic_messages_keep_their_bytes() {
+    let flush = Flush { batch: vec![1, 2, 3], ..flush(5, 6, &[]) };
+    assert_eq!(hex(&wire::encode(&flush)), include_str!("golden/flush.hex").trim());
+    let ask = Ask { session: session(1), ip: "2001:db8::1".parse().ok(), now_ms: START_MS, blocks_version: 9 };
+    assert_eq!(hex(&wire::encode(&ask)), include_str!("golden/ask.hex").trim());
+    let changes = BlockChanges::Delta(vec![BlockChange::Set(block()), BlockChange::Lifted(Subject::Session(session(1)))]);
+    let blocks = BlockNews { version: 10, changes };
+    let reply = AskReply { verdict: Verdict { action: Action::Throttle, until_ms: 4 }, blocks: blocks.clone() };
+    assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/ask_reply.hex").trim());
+    assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
+    let reply = FlushReply { blocks };
+    assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
+    let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()] };
+    assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
+}
+
+#[test]
+fn a_batch_comes_back_as_it_went() {
+    let decoded = Batch::decode(&batch()).unwrap();
+    let events: Vec<_> = decoded.events().collect();
+    assert_eq!(events, [event(1, 0, 7), miss(2, 5, 8, "/gone")]);
+}
+
+#[test]
+fn no_cut_or_flipped_byte_of_a_batch_panics_or_dangles() {
+    let bytes = batch();
+    for end in 0..bytes.len() {
+        assert!(Batch::decode(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            if let Ok(batch) = Batch::decode(&flipped) {
+                assert_eq!(batch.events().count(), batch.len(), "byte {at} bit {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_of_another_version_are_refused() {
+    let mut bytes = batch();
+    bytes[0] = BATCH_VERSION + 1;
+    assert_eq!(Batch::decode(&bytes), Err(DecodeError::Version(BATCH_VERSION + 1)));
+    assert_eq!(Batch::decode(&[]), Err(DecodeError::Empty));
+    let mut ask = wire::encode(&Ask { session: SessionId([0; 16]), ip: None, now_ms: 0, blocks_version: 0 });
+    ask[0] += 1;
+    assert_eq!(wire::decode::<Ask>(&ask), None);
+}

@@ -34,12 +34,16 @@ fn lift(fleet: &mut Fleet<Sqlite>, n: u64) -> FleetReply {
 }
 
 fn listed(fleet: &mut Fleet<Sqlite>, now_ms: u64) -> usize {
-    let FleetReply::Blocks(blocks) = fleet.order(FleetOrder::List { now_ms }).unwrap() else { panic!("a list is expected") };
+    let FleetReply::Blocks(blocks) = fleet.order(FleetOrder::List { now_ms }).unwrap() else {
+        panic!("a list is expected")
+    };
     blocks.len()
 }
 
 fn audit(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<AuditEntry> {
-    let FleetReply::Audit(entries) = fleet.order(FleetOrder::Audit { limit }).unwrap() else { panic!("a log is expected") };
+    let FleetReply::Audit(entries) = fleet.order(FleetOrder::Audit { limit }).unwrap() else {
+        panic!("a log is expected")
+    };
     entries
 }
 

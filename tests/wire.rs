@@ -53,7 +53,8 @@ fn traffic_messages_keep_their_bytes() {
     assert_eq!(hex(&wire::encode(&flush)), include_str!("golden/flush.hex").trim());
     let ask = Ask { session: session(1), ip: "2001:db8::1".parse().ok(), now_ms: START_MS, blocks_version: 9 };
     assert_eq!(hex(&wire::encode(&ask)), include_str!("golden/ask.hex").trim());
-    let changes = BlockChanges::Delta(vec![BlockChange::Set(block()), BlockChange::Lifted(Subject::Session(session(1)))]);
+    let changes =
+        BlockChanges::Delta(vec![BlockChange::Set(block()), BlockChange::Lifted(Subject::Session(session(1)))]);
     let blocks = BlockNews { version: 10, changes };
     let reply = AskReply { verdict: Verdict { action: Action::Throttle, until_ms: 4 }, blocks: blocks.clone() };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/ask_reply.hex").trim());

@@ -158,7 +158,7 @@ async function fold(scene) {
   const filler = 'long-'.repeat(1_600);
   const folds = async () => Number(/^throughline_folds_total\{shard="0"\} (\d+)$/m.exec(await (await scene.pair.admin('metrics')).text())[1]);
   const before = await folds();
-  for (let sent = 0; sent < FOLD_BYTES * 1.2; sent += filler.length) await scene.visit('filler', { target: `/${sent}-${filler}` });
+  for (let sent = 0; sent < FOLD_BYTES * 1.2; sent += filler.length) await scene.visit(`filler${sent % 23}`, { target: `/${sent}-${filler}` });
   await scene.settle();
   await waitFor(async () => {
     await scene.visit('filler');

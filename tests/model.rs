@@ -1,0 +1,177 @@
+//! Random schedules of flush, repetition, crash, fold and question against a model that is plainly right.
+//!
+//! Fixed seed, printed on failure by proptest together with the smallest schedule that fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use support::events::{START_MS, event, flush, session};
+use support::sqlite::Sqlite;
+use throughline::detect;
+use throughline::query::{EventQuery, Filter, Order};
+use throughline::store::{Settings, Store};
+use throughline::wire::Flush;
+
+const SCHEDULES: u32 = 2_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// New events of these sessions, from one of a few isolates.
+    Flush {
+        isolate: u64,
+        sessions: Vec<u64>,
+    },
+    /// An earlier flush once more, acknowledged or not.
+    Repeat {
+        which: prop::sample::Index,
+    },
+    /// The object goes and comes back.
+    Crash,
+    Fold,
+    /// The next few writing statements work, then all fail, and the object goes and comes back.
+    FoldCut {
+        after: u64,
+    },
+    FlushCut {
+        isolate: u64,
+        sessions: Vec<u64>,
+        after: u64,
+    },
+    /// Everything the store answers is compared.
+    Ask,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sessions = || prop::collection::vec(0..6u64, 1..8);
+    prop_oneof![
+        5 => (0..3u64, sessions()).prop_map(|(isolate, sessions)| Step::Flush { isolate, sessions }),
+        2 => any::<prop::sample::Index>().prop_map(|which| Step::Repeat { which }),
+        1 => Just(Step::Crash),
+        2 => Just(Step::Fold),
+        1 => (0..10u64).prop_map(|after| Step::FoldCut { after }),
+        1 => (0..3u64, sessions(), 0..2u64).prop_map(|(isolate, sessions, after)| Step::FlushCut { isolate, sessions, after }),
+        2 => Just(Step::Ask),
+    ]
+}
+
+struct World {
+    sql: Sqlite,
+    store: Store<Sqlite>,
+    sent: Vec<Flush>,
+    sequences: BTreeMap<u64, u64>,
+    clock: u64,
+    /// What was acknowledged: event ids, and requests per session.
+    events: BTreeSet<String>,
+    requests: BTreeMap<u64, u64>,
+    /// Events of each flush sent, and whether it was acknowledged.
+    contents: Vec<(Vec<(u64, String)>, bool)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let sql = Sqlite::new();
+        Self {
+            store: open(&sql),
+            sql,
+            sent: Vec::new(),
+            sequences: BTreeMap::new(),
+            clock: 0,
+            events: BTreeSet::new(),
+            requests: BTreeMap::new(),
+            contents: Vec::new(),
+        }
+    }
+
+    fn crash(&mut self) {
+        self.store = open(&self.sql);
+    }
+
+    fn flush(&mut self, isolate: u64, sessions: &[u64]) {
+        let events: Vec<_> = sessions
+            .iter()
+            .map(|n| {
+                self.clock += 1;
+                event(*n, self.clock, self.clock)
+            })
+            .collect();
+        let sequence = self.sequences.entry(isolate).or_default();
+        *sequence += 1;
+        self.sent.push(flush(isolate, *sequence, &events));
+        let contents = sessions.iter().copied().zip(events.iter().map(|e| e.id.to_string())).collect();
+        self.contents.push((contents, false));
+        self.send(self.sent.len() - 1);
+    }
+
+    fn send(&mut self, which: usize) {
+        if self.store.apply(&self.sent[which], START_MS).is_err() {
+            return;
+        }
+        let (contents, acknowledged) = &mut self.contents[which];
+        if core::mem::replace(acknowledged, true) {
+            return;
+        }
+        for (n, id) in contents {
+            self.events.insert(id.clone());
+            *self.requests.entry(*n).or_default() += 1;
+        }
+    }
+
+    fn compare(&self) {
+        let query = EventQuery { filter: Filter::default(), order: Order::Asc, limit: 100_000, after: None };
+        let answered: Vec<String> =
+            self.store.events(&query).unwrap().items.into_iter().map(|(_, _, e)| e.id).collect();
+        assert_eq!(answered, self.events.iter().cloned().collect::<Vec<_>>());
+        for n in 0..6 {
+            let answered = self.store.session(session(n), START_MS).unwrap().map(|s| s.requests);
+            assert_eq!(answered, self.requests.get(&n).copied(), "session {n}");
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Flush { isolate, sessions } => self.flush(*isolate, sessions),
+            Step::Repeat { which } if !self.sent.is_empty() => self.send(which.index(self.sent.len())),
+            Step::Repeat { .. } => {}
+            Step::Crash => self.crash(),
+            Step::Fold => self.store.fold(START_MS).unwrap(),
+            Step::FoldCut { after } => {
+                self.sql.fail_after(*after);
+                let _ = self.store.fold(START_MS);
+                self.sql.heal();
+                self.crash();
+            }
+            Step::FlushCut { isolate, sessions, after } => {
+                self.sql.fail_after(*after);
+                self.flush(*isolate, sessions);
+                self.sql.heal();
+                self.crash();
+            }
+            Step::Ask => self.compare(),
+        }
+    }
+}
+
+fn open(sql: &Sqlite) -> Store<Sqlite> {
+    let settings = Settings { detectors: detect::Settings::default(), enforce: true, retention_ms: 86_400_000 };
+    Store::open(sql.clone(), settings, START_MS).expect("the store opens")
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_doubled_in_any_schedule() {
+    let config = Config { cases: SCHEDULES, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let schedules = prop::collection::vec(step(), 1..40);
+    runner
+        .run(&schedules, |schedule| {
+            let mut world = World::new();
+            schedule.iter().for_each(|step| world.take(step));
+            world.compare();
+            Ok(())
+        })
+        .unwrap();
+}

@@ -121,19 +121,22 @@ const UNSETTLED = /\\|\/(?:\.|%2e)/i;
 
 // Sends the request on, its body unread and redirects left to the client.
 function send(request, env, text, strip) {
+  const judged = text.slice(request.method.length + 1, text.indexOf("\n", request.method.length + 1));
   let url;
   if (setup.origin) {
     // The target is appended, never parsed: nothing in it can become an authority.
-    const end = text.indexOf("\n", request.method.length + 1);
-    url = setup.origin + text.slice(text.indexOf("/", text.indexOf("://") + 3), end);
+    url = setup.origin + judged.slice(judged.indexOf("/", judged.indexOf("://") + 3));
+  } else if (judged !== request.url) {
+    url = judged;
   }
   if (strip) {
     request = new Request(url ?? request.url, request);
     for (const name of setup.strip) request.headers.delete(name);
     url = undefined;
   }
-  if (url) return fetch(url, request);
-  return env.ORIGIN && !setup.origin ? env.ORIGIN.fetch(request) : fetch(request);
+  const origin = setup.origin ? undefined : env.ORIGIN;
+  if (origin) return url ? origin.fetch(url, request) : origin.fetch(request);
+  return url ? fetch(url, request) : fetch(request);
 }
 
 // Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.

@@ -67,7 +67,8 @@ impl Memory {
         self.keep_evidence(event);
 
         let threshold = self.next.max(settings.limit);
-        if self.level < threshold {
+        // What leaked during a fast walk is less than one path: the tenth path fires, not the eleventh.
+        if self.level.round() < threshold {
             return None;
         }
         self.next = threshold * 2.0;

@@ -48,6 +48,8 @@ pub struct IsolateCounts {
     pub origin_failures: u64,
     /// Requests answered 403 or 429 by verdict.
     pub stopped: u64,
+    /// Times the Wasm side failed and was started anew.
+    pub incidents: u64,
 }
 
 impl IsolateCounts {
@@ -59,6 +61,7 @@ impl IsolateCounts {
         self.undecided += other.undecided;
         self.origin_failures += other.origin_failures;
         self.stopped += other.stopped;
+        self.incidents += other.incidents;
     }
 }
 

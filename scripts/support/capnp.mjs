@@ -118,6 +118,8 @@ export function workerdConfig({ config, modules, vars, originService, storage, a
     }
   }
   const objects = durableObjects(config);
+  const taken = (config.durable_objects?.bindings ?? []).find((entry) => vars[entry.name] != null);
+  if (taken) throw new Error(`${taken.name} is the name of a Durable Object binding; a variable cannot have it too`);
   const bindings = [...variables(config, vars), ...objects.bindings];
   if (originService !== null) bindings.push(`(name = "${ORIGIN_BINDING}", service = "origin")`);
   return `using Workerd = import "/workerd/workerd.capnp";

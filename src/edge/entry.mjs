@@ -48,7 +48,7 @@ async function exchange(request, env, context, state) {
   if (code === DECIDE) {
     const decided = await Gateway.decide(text, env);
     if (decided instanceof Response) {
-      later(env, context, 1);
+      later(env, context, Gateway.due());
       return decided;
     }
     code = decided;
@@ -61,7 +61,7 @@ async function exchange(request, env, context, state) {
     response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
   } catch (error) {
     response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
-    later(env, context, 1);
+    later(env, context, Gateway.due());
     return response;
   }
   state.response = response;
@@ -70,14 +70,14 @@ async function exchange(request, env, context, state) {
   const due = Gateway.finish(token, response.status, length === null ? -1 : +length, Date.now());
   if (due === BEFORE_ANSWER) {
     if (!(await Gateway.flush(env, due))) later(env, context, 2);
-  } else if (due) {
+  } else {
     later(env, context, due);
   }
   return headers.has("session-event") ? withoutHeader(response, "session-event") : response;
 }
 
 function later(env, context, due) {
-  context.waitUntil(Gateway.flush(env, due));
+  if (due) context.waitUntil(Gateway.flush(env, due));
 }
 
 // Everything the Wasm side reads of a request in one string. Fields end with a line feed, which neither a method, a
@@ -201,14 +201,15 @@ async function watch(own, tick) {
 // it was not sent, and with an error only if it was sent and its answer is lost.
 function survive(error, request, env, state) {
   console.error("incident", error?.stack ?? error);
-  if (error instanceof WebAssembly.RuntimeError) {
-    reportError(error);
-    try {
+  try {
+    if (error instanceof WebAssembly.RuntimeError) {
+      reportError(error); // tells the shim, which starts the Wasm side anew at the next construction
       new Gateway();
-    } catch (again) {
-      console.error("incident: cannot start anew", again?.stack ?? again);
+      setup = undefined;
     }
-    setup = undefined;
+    Gateway.incident();
+  } catch (again) {
+    console.error("incident: cannot start anew", again?.stack ?? again);
   }
   if (state.response) return state.response;
   const closed = env.ON_ERROR === "closed";

@@ -123,7 +123,7 @@ impl Exchange {
     pub fn is_clear(&self, described: &Described<'_>, policy: &Policy, isolate: &Isolate) -> bool {
         policy.mode == Mode::Monitor
             || (!self.synchronous
-                && self.started_ms.saturating_sub(isolate.blocks_heard_ms) < BLOCKS_STALE_MS
+                && !is_stale(isolate, self.started_ms)
                 && self.cached(described, isolate) == Verdict::ALLOW)
     }
 
@@ -135,19 +135,26 @@ impl Exchange {
     /// the answer of a route that fails closed.
     pub async fn decide(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) -> Result<Verdict, Response> {
         let route: Option<&Route> = policy.route(described.method, described.path).filter(|_| self.synchronous);
-        let heard = isolate::with(|i| i.blocks_heard_ms);
-        let stale = self.started_ms.saturating_sub(heard) >= BLOCKS_STALE_MS;
+        let (cold, stale) = isolate::with(|i| (i.blocks_heard_ms == 0, is_stale(i, self.started_ms)));
         let (timeout, on_error) = match route {
             Some(route) => (route.deadline_ms, route.on_error),
             None if !stale => return Ok(isolate::with(|i| self.cached(described, i))),
-            None if heard == 0 => (FIRST_TIMEOUT_MS, OnError::Open),
+            None if cold => (FIRST_TIMEOUT_MS, OnError::Open),
             None => (REFRESH_TIMEOUT_MS, OnError::Open),
         };
+        if !cold {
+            // One request asks; those that come meanwhile decide on what is known.
+            isolate::with(|i| i.blocks_asked_ms = self.started_ms);
+        }
         if let Ok(asked) = self.ask(described, policy, env, timeout).await {
             return Ok(asked.stricter(isolate::with(|i| self.cached(described, i))));
         }
         self.marks.set(Marks::UNDECIDED);
-        isolate::with(|i| i.buffers.counts.undecided += 1);
+        isolate::with(|i| {
+            i.buffers.counts.undecided += 1;
+            // While nobody answers, not every request waits for the deadline.
+            i.blocks_asked_ms = clock::real_now_ms();
+        });
         match on_error {
             // What is known already decides.
             OnError::Open => Ok(isolate::with(|i| self.cached(described, i))),
@@ -246,6 +253,11 @@ impl Exchange {
         let due = isolate.buffers.record(&event, policy.shards, &policy.limits, now_ms);
         if self.synchronous { Due::BeforeAnswer } else { due }
     }
+}
+
+/// Whether the block set has to be asked for: not heard of for too long, and nobody set out to ask just now.
+fn is_stale(isolate: &Isolate, now_ms: u64) -> bool {
+    now_ms.saturating_sub(isolate.blocks_heard_ms.max(isolate.blocks_asked_ms)) >= BLOCKS_STALE_MS
 }
 
 /// Records the requests that died without an answer.

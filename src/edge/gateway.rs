@@ -46,6 +46,11 @@ impl Gateway {
         Self
     }
 
+    /// Counts a failure after which this instance was started.
+    pub fn incident() {
+        isolate::with(|isolate| isolate.buffers.counts.incidents += 1);
+    }
+
     /// Loads the policy; answers what the entry needs of it, as JSON.
     pub fn setup(env: &Env) -> String {
         let bound = isolate::binding(env, "ORIGIN_URL").map(|url| url.trim().trim_end_matches('/').to_owned());
@@ -110,8 +115,13 @@ impl Gateway {
             }
             Err(refusal) => (503, refusal),
         };
-        isolate::with(|isolate| exchange.record(status, None, &policy, clock::real_now_ms(), isolate));
+        isolate::with(|isolate| isolate.due = exchange.record(status, None, &policy, clock::real_now_ms(), isolate));
         Ok(response.into())
+    }
+
+    /// What is due after [`Gateway::decide`] or [`Gateway::fail`] gave an answer of their own.
+    pub fn due() -> u32 {
+        isolate::with(|isolate| core::mem::replace(&mut isolate.due, buffer::Due::Nothing)).code()
     }
 
     /// Takes in how the origin answered; `length` is negative where none was announced. Answers what is due.
@@ -134,7 +144,7 @@ impl Gateway {
             isolate.buffers.counts.origin_failures += 1;
             worker::console_error!("origin failed for {}: {reason}", exchange.id);
             let (status, response) = exchange.origin_failed(timed_out);
-            exchange.record(status, None, &policy, now as u64, isolate);
+            isolate.due = exchange.record(status, None, &policy, now as u64, isolate);
             response
         })
     }

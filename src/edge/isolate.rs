@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use worker::Env;
 
-use super::buffer::Buffers;
+use super::buffer::{Buffers, Due};
 use super::exchange::Exchanges;
 use super::glue;
 use crate::policy::{OnError, Policy, Problem};
@@ -33,6 +33,10 @@ pub struct Isolate {
     pub blocks: BlockSet,
     /// Platform time at which the block set was last heard of, epoch ms; 0 for never.
     pub blocks_heard_ms: u64,
+    /// … and at which somebody last set out to ask for it.
+    pub blocks_asked_ms: u64,
+    /// What recording called for where nobody was there to carry it out.
+    pub due: Due,
     pub buffers: Buffers,
     pub exchanges: Exchanges,
     ids: Ids,
@@ -79,6 +83,8 @@ impl Isolate {
             setup: Setup::Unloaded,
             blocks: BlockSet::default(),
             blocks_heard_ms: 0,
+            blocks_asked_ms: 0,
+            due: Due::Nothing,
             buffers: Buffers::new(ids.isolate),
             exchanges: Exchanges::default(),
             ids,

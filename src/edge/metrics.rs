@@ -47,6 +47,7 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     overall("undecided_total", "Requests whose decision was not to be had in time.", total.undecided);
     overall("origin_failures_total", "Requests the origin did not answer.", total.origin_failures);
     overall("stopped_total", "Requests answered 403 or 429 by verdict.", total.stopped);
+    overall("incidents_total", "Times the Wasm side failed and was started anew.", total.incidents);
     let _ = writeln!(
         out,
         "# HELP throughline_shards_missing Whether a shard did not answer this scrape.\n# TYPE throughline_shards_missing gauge\n\

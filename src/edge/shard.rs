@@ -17,9 +17,11 @@ use crate::store::{self, Store, StoreError};
 use crate::verdict::{BlockChange, BlockNews};
 use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
 
-/// The shard asks the fleet for news when it has not for this long, ms.
+/// The shard asks the fleet for news when it has not for this long, ms …
 const SYNC_EVERY_MS: u64 = 1_500;
-const SYNC_TIMEOUT_MS: u32 = 1_000;
+/// … and has whoever wants a decision wait for it when the last news are older than this.
+const STALE_MS: u64 = 3_000;
+const SYNC_TIMEOUT_MS: u32 = 400;
 
 #[durable_object(alarm)]
 pub struct Shard {
@@ -34,7 +36,9 @@ struct Inner {
     /// Highest time any message carried, for a development clock.
     played_ms: Cell<u64>,
     development_clock: bool,
+    /// Platform time of the last news, and of the last attempt to get some.
     synced_ms: Cell<u64>,
+    asked_ms: Cell<u64>,
     syncing: Cell<bool>,
     alarm_set: Cell<bool>,
 }
@@ -64,6 +68,7 @@ impl DurableObject for Shard {
             played_ms: Cell::new(0),
             development_clock,
             synced_ms: Cell::new(0),
+            asked_ms: Cell::new(0),
             syncing: Cell::new(false),
             alarm_set: Cell::new(false),
         };
@@ -130,9 +135,8 @@ impl Inner {
             let any = !imposed.is_empty();
             Ok((store.block_news(flush.blocks_version, imposed), any))
         })?;
-        if imposed || self.is_stale() {
-            let this = self.clone();
-            self.state.wait_until(async move { this.sync().await });
+        if imposed || self.is_sync_due() {
+            self.sync_in_background();
         }
         if self.set_alarm().await.is_err() {
             worker::console_error!("alarm could not be set; the next flush tries again");
@@ -142,9 +146,7 @@ impl Inner {
 
     async fn ask(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
-        if self.is_stale() {
-            self.sync().await;
-        }
+        self.freshen().await;
         let reply = self.with_store(|store| {
             let verdict = store.ask(&ask);
             Ok(AskReply { verdict, blocks: store.block_news(ask.blocks_version, Vec::new()) })
@@ -160,9 +162,7 @@ impl Inner {
         }
         let asked: Asked = serde_json::from_slice(body).map_err(|_| unreadable())?;
         let now_ms = self.now_ms(asked.now_ms);
-        if self.is_stale() {
-            self.sync().await;
-        }
+        self.freshen().await;
         let encoded = self.with_store(|store| {
             let json = match &asked.question {
                 Question::Sessions(query) => serde_json::to_vec(&store.sessions(query, now_ms)?),
@@ -196,8 +196,25 @@ impl Inner {
         }
     }
 
-    fn is_stale(&self) -> bool {
-        clock::real_now_ms().saturating_sub(self.synced_ms.get()) >= SYNC_EVERY_MS
+    fn is_sync_due(&self) -> bool {
+        clock::real_now_ms().saturating_sub(self.asked_ms.get()) >= SYNC_EVERY_MS
+    }
+
+    fn sync_in_background(self: &Rc<Self>) {
+        let this = self.clone();
+        self.state.wait_until(async move { this.sync().await });
+    }
+
+    /// Sees to it that what is answered is not too old; where the fleet stays silent, what is known has to do.
+    async fn freshen(self: &Rc<Self>) {
+        if !self.is_sync_due() {
+            return;
+        }
+        if clock::real_now_ms().saturating_sub(self.synced_ms.get()) >= STALE_MS {
+            self.sync().await;
+        } else {
+            self.sync_in_background();
+        }
     }
 
     /// Reports imposed blocks to the fleet and learns what changed; a failure is tried again by the next request.
@@ -205,6 +222,7 @@ impl Inner {
         if self.syncing.replace(true) {
             return;
         }
+        self.asked_ms.set(clock::real_now_ms());
         let report = self.with_store(|store| Ok(store.report()));
         if let Ok((blocks_version, outbox)) = report {
             let (rows, imposed): (Vec<u64>, Vec<_>) = outbox.into_iter().unzip();

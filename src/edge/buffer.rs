@@ -22,8 +22,10 @@ const SEAL_BYTES: usize = 512 * 1024;
 const MAX_SEALED: usize = FLUSH_WINDOW as usize - 28;
 /// Refused requests in the buffer that make it worth flushing before its time …
 const NOTABLE_EVENTS: u32 = 8;
-/// … at most this often, ms: a flood of misses must not become a flood of flushes.
+/// … at most this often, ms: a flood of misses must not become a flood of flushes …
 const NOTABLE_EVERY_MS: u64 = 100;
+/// … though a few in a row may come sooner, so that a fast scan is seen while it lasts.
+const NOTABLE_BURST_MS: u64 = 4 * NOTABLE_EVERY_MS;
 /// A flush that has not come back after this long is taken for lost and repeated, ms.
 const IN_FLIGHT_MS: u64 = 20_000;
 /// How long the shard may take to a flush, ms.
@@ -41,7 +43,8 @@ pub struct Buffers {
     /// Until when somebody waits to flush, platform time.
     timer_until_ms: u64,
     notable: u32,
-    notable_flushed_ms: u64,
+    /// Until when the early flushes so far are paid for, platform time.
+    notable_paid_ms: u64,
     /// Events in all buffers, sealed ones included.
     held: u32,
 }
@@ -59,8 +62,8 @@ struct Sealed {
     sent_ms: Option<u64>,
 }
 
-/// What recording an event calls for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What recording an event calls for, the most urgent last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     Nothing,
     /// Wait, then flush: this request owns the timer now.
@@ -101,7 +104,7 @@ impl Buffers {
             counts: IsolateCounts::default(),
             timer_until_ms: 0,
             notable: 0,
-            notable_flushed_ms: 0,
+            notable_paid_ms: 0,
             held: 0,
         }
     }
@@ -131,8 +134,9 @@ impl Buffers {
         if full {
             return Due::Now;
         }
-        if self.notable >= NOTABLE_EVENTS && now.saturating_sub(self.notable_flushed_ms) >= NOTABLE_EVERY_MS {
-            self.notable_flushed_ms = now;
+        if self.notable >= NOTABLE_EVENTS && self.notable_paid_ms < now + NOTABLE_BURST_MS {
+            self.notable_paid_ms = self.notable_paid_ms.max(now) + NOTABLE_EVERY_MS;
+            self.notable = 0;
             return Due::Now;
         }
         if self.timer_until_ms > now {

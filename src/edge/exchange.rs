@@ -266,8 +266,9 @@ pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
     for mut exchange in isolate.exchanges.abandoned(now_ms, horizon) {
         exchange.marks.set(Marks::ABANDONED);
         exchange.synchronous = false;
-        // 499 is what proxies note for a client that closed its request. What is due, the current request will find.
-        let _ = exchange.record(499, None, policy, now_ms, isolate);
+        // 499 is what proxies note for a client that closed its request. Whoever records next carries out what is due.
+        let due = exchange.record(499, None, policy, now_ms, isolate);
+        isolate.due = isolate.due.max(due);
     }
 }
 

@@ -115,7 +115,10 @@ impl Gateway {
             }
             Err(refusal) => (503, refusal),
         };
-        isolate::with(|isolate| isolate.due = exchange.record(status, None, &policy, clock::real_now_ms(), isolate));
+        isolate::with(|isolate| {
+            let due = exchange.record(status, None, &policy, clock::real_now_ms(), isolate);
+            isolate.due = isolate.due.max(due);
+        });
         Ok(response.into())
     }
 
@@ -129,8 +132,9 @@ impl Gateway {
         let bytes = (length >= 0.0).then_some(length as u64);
         isolate::with(|isolate| {
             let Setup::Ready(policy) = isolate.setup.clone() else { return 0 };
-            let exchange = isolate.exchanges.take(token);
-            exchange.map_or(0, |exchange| exchange.record(status, bytes, &policy, now as u64, isolate).code())
+            let Some(exchange) = isolate.exchanges.take(token) else { return 0 };
+            let due = exchange.record(status, bytes, &policy, now as u64, isolate);
+            due.max(core::mem::replace(&mut isolate.due, buffer::Due::Nothing)).code()
         })
     }
 
@@ -144,7 +148,8 @@ impl Gateway {
             isolate.buffers.counts.origin_failures += 1;
             worker::console_error!("origin failed for {}: {reason}", exchange.id);
             let (status, response) = exchange.origin_failed(timed_out);
-            isolate.due = exchange.record(status, None, &policy, now as u64, isolate);
+            let due = exchange.record(status, None, &policy, now as u64, isolate);
+            isolate.due = isolate.due.max(due);
             response
         })
     }

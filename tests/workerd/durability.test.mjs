@@ -28,7 +28,8 @@ async function withPair(vars, use) {
 async function populate(pair) {
   let count = 0;
   for (let i = 0; i < 200; i += 1) {
-    await client(pair, { cookie: `sid=v${i % 18}`, ip: `203.0.113.${i % 18}`, country: ['DE', 'US', 'FR'][i % 3] })(`/api/orders/${i}`, { status: i % 11 === 0 ? 404 : undefined });
+    const visit = client(pair, { cookie: `sid=v${i % 18}`, ip: `203.0.113.${i % 18}`, country: ['DE', 'US', 'FR'][i % 3] });
+    await visit(`/api/orders/${i}`, { status: i % 11 === 0 ? 404 : undefined });
   }
   count += 200;
   for (const letter of GUESSES.slice(0, 12)) await client(pair, { cookie: 'sid=scanner', ip: '192.0.2.66' })(`/guess/${letter}`, { status: 404 });
@@ -155,4 +156,19 @@ test('folding loses nothing of a single session that asks for long paths', { ski
   const events = await all(pair, 'events', { limit: 50 });
   assert.deepEqual([events.length, new Set(events.map(({ id }) => id)).size], [sent, sent]);
   assert.deepEqual((await all(pair, 'sessions')).map(({ requests }) => requests), [sent]);
+}));
+
+test('a search comes to its end, however much it has to read for it', { skip: notOurs }, () => withPair({ SHARDS: 1 }, async (pair) => {
+  await fold(pair, 0, { sessions: 1 }).catch(() => {}); // that all is found is the test before
+  for (const order of ['asc', 'desc']) {
+    const found = [];
+    let next = '';
+    for (let pages = 0; next !== null; pages += 1) {
+      assert.ok(pages < 20, 'no end after twenty pages');
+      const page = await ask(pair, `events?q=/7-long&order=${order}${next === '' ? '' : `&cursor=${next}`}`);
+      found.push(...page.items);
+      next = page.next;
+    }
+    assert.equal(found.length, 1, order);
+  }
 }));

@@ -173,23 +173,6 @@ describe('a request that nobody waits for any more', { skip: notOurs }, () => {
     await waitFor(() => pair.origin.busy === 0, { what: 'the connection to the origin to be closed', timeout: 5_000 });
   }));
 
-  test('is recorded as abandoned', () => withPair({ vars }, async (pair) => {
-    const wire = await open({ port: pair.worker.port, target: '/silent', headers: [['Host', new URL(pair.origin.url).host], ['x-answer', 'silent']] });
-    await waitFor(() => pair.origin.busy === 1, { what: 'the origin to be asked' });
-    wire.socket.resetAndDestroy();
-    // Whoever comes after the limit finds it.
-    let count = 0;
-    const until = Date.now() + 3_000;
-    while (Date.now() < until) {
-      await client(pair)('/next');
-      count += 1;
-      await delay(200);
-    }
-    await recorded(pair, count + 1, { timeout: 5_000 });
-    const [event] = await all(pair, 'events?q=/silent');
-    assert.deepEqual([event.status, event.marks], [499, ['abandoned']]);
-  }));
-
   test('does not lend its place to another\'s outcome when its answer comes after all', () => {
     const answer = async ({ target }) => {
       const [, name, ms, status] = target.split('/');

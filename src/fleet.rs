@@ -78,9 +78,18 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::Lift { subject, actor, reason, now_ms } => {
                 let existed = self.blocks.set().get(subject, now_ms).is_some();
+                // A shard may have imposed what has not arrived here: lifting is told to all either way.
                 self.lift(subject)?;
-                let subject = format!("{}:{}", subject.kind(), subject.value());
-                self.record(&AuditEntry { time_ms: now_ms, actor, act: "allow".to_owned(), subject, detail: reason })?;
+                if existed {
+                    let subject = format!("{}:{}", subject.kind(), subject.value());
+                    self.record(&AuditEntry {
+                        time_ms: now_ms,
+                        actor,
+                        act: "allow".to_owned(),
+                        subject,
+                        detail: reason,
+                    })?;
+                }
                 FleetReply::Done { existed }
             }
             FleetOrder::List { now_ms } => {

@@ -32,7 +32,7 @@ fn all_events(store: &Store<Sqlite>) -> Vec<String> {
 }
 
 fn list(store: &Store<Sqlite>, query: &str) -> Vec<String> {
-    let (query, _) = parse_sessions(query, START_MS + HOUR_MS).unwrap();
+    let query = parse_sessions(query, START_MS + HOUR_MS).unwrap().query;
     store.sessions(&query, START_MS + HOUR_MS).unwrap().items.into_iter().map(|(_, _, s)| s.id).collect()
 }
 
@@ -190,7 +190,7 @@ fn an_idle_store_sets_no_alarm() {
     let mut store = open(&sql);
     assert_eq!(store.alarm_after(START_MS), None);
     store.apply(&flush(1, 1, &[event(1, 0, 1)]), START_MS).unwrap();
-    assert_eq!(store.alarm_after(START_MS), Some(60_000));
+    assert_eq!(store.alarm_after(START_MS), Some(300_000));
     assert_eq!(store.alarm_after(START_MS + HOUR_MS), Some(0));
 }
 
@@ -225,6 +225,50 @@ fn pages_of_events_follow_each_other_over_hot_and_folded_data() {
         }
         assert_eq!(seen, sorted, "{order:?}");
     }
+}
+
+#[test]
+fn a_search_that_finds_nothing_ends_however_many_chunks_there_are() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    for i in 0..300 {
+        store.apply(&flush(1, i + 1, &[event(i % 9, i * 1_000, i)]), START_MS).unwrap();
+        store.fold(START_MS).unwrap();
+    }
+    for order in [Order::Asc, Order::Desc] {
+        let filter = Filter {
+            text: throughline::query::Terms { any: vec!["nowhere".into()], none: vec![] },
+            ..Filter::default()
+        };
+        let (mut after, mut pages) = (None, 0);
+        loop {
+            let query = EventQuery { filter: filter.clone(), order, limit: 50, after };
+            let page = merge(vec![store.events(&query).unwrap()], order, 50);
+            assert!(page.items.is_empty());
+            pages += 1;
+            if !page.more {
+                break;
+            }
+            after = page.cut.map(|(_, id)| id);
+        }
+        assert_eq!(pages, 3, "{order:?}");
+    }
+    assert_eq!(list(&store, "limit=500").len(), 9);
+}
+
+#[test]
+fn a_session_with_much_state_folds_into_few_chunks() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    let paths: Vec<String> = (0..300).map(|i| format!("/{i}-{}", "long-".repeat(1_600))).collect();
+    for (path, i) in paths.iter().zip(0..) {
+        store.apply(&flush(1, i + 1, &[miss(1, i, i, path)]), START_MS).unwrap();
+    }
+    store.fold(START_MS).unwrap();
+    assert!(store.health().chunks <= 6, "{}", store.health().chunks);
+    assert!(sql.number("SELECT MAX(LENGTH(sessions)) FROM chunks") < 512 * 1024);
+    assert!(sql.number("SELECT MAX(LENGTH(events)) FROM chunks") < 1_500_000);
+    assert_eq!(all_events(&open(&sql)).len(), 300);
 }
 
 #[test]
@@ -309,7 +353,7 @@ fn all_filters_hold_on_the_same_event() {
     let post = Event { method: "POST", status: 500, ..event(1, 10, 2) };
     store.apply(&flush(1, 1, &[event(1, 0, 1), post]), START_MS).unwrap();
     let count = |text: &str| {
-        let (query, _) = parse_events(text, START_MS, Order::Desc).unwrap();
+        let query = parse_events(text, START_MS, None).unwrap().query;
         store.events(&query).unwrap().items.len()
     };
     assert_eq!(count("method=GET&status=5xx"), 0);

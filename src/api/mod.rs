@@ -35,6 +35,14 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it takes parameters in the query string.
+    pub fn takes_parameters(self) -> bool {
+        matches!(
+            self,
+            Self::Sessions | Self::SessionEvents(_) | Self::Events | Self::Stats | Self::Unblock | Self::Audit
+        )
+    }
+
     /// Whether a viewer may not call it.
     pub fn changes_something(self) -> bool {
         matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock)
@@ -104,7 +112,8 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
     const NOTHING: Refusal = Refusal::NotFound("There is nothing at this path; see openapi.json.");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let id = |text: &str| SessionId::parse(text).ok_or(Refusal::NotFound("A session id has 32 hex digits."));
-    let get = |operation| if matches!(method, "GET" | "HEAD") { Ok(operation) } else { Err(Refusal::Method("GET")) };
+    let get =
+        |operation| if matches!(method, "GET" | "HEAD") { Ok(operation) } else { Err(Refusal::Method("GET, HEAD")) };
     let post = |operation| if method == "POST" { Ok(operation) } else { Err(Refusal::Method("POST")) };
     match segments.as_slice() {
         ["healthz"] => get(Operation::Health),
@@ -124,7 +133,7 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
                 "GET" | "HEAD" => Ok(Operation::Blocks),
                 "POST" => Ok(Operation::Block),
                 "DELETE" => Ok(Operation::Unblock),
-                _ => Err(Refusal::Method("GET, POST, DELETE")),
+                _ => Err(Refusal::Method("GET, HEAD, POST, DELETE")),
             },
             _ => Err(NOTHING),
         },
@@ -266,10 +275,13 @@ pub fn policy_answer(policy: &Policy) -> Value {
 pub fn subject_of(query: &str) -> Result<Subject, Refusal> {
     let (mut kind, mut value) = (None, None);
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "kind" => kind = Some(text.into_owned()),
-            "value" => value = Some(text.into_owned()),
+        let slot = match name.as_ref() {
+            "kind" => &mut kind,
+            "value" => &mut value,
             _ => return Err(bad(&name, "is not known here")),
+        };
+        if slot.replace(text.into_owned()).is_some() {
+            return Err(bad(&name, "is given more than once"));
         }
     }
     let kind = kind.ok_or_else(|| bad("kind", "is missing; use session or ip"))?;
@@ -282,16 +294,19 @@ pub fn subject_of(query: &str) -> Result<Subject, Refusal> {
 
 /// The `limit` of an audit question.
 pub fn audit_limit(query: &str) -> Result<u32, Refusal> {
-    let mut limit = crate::query::DEFAULT_LIMIT;
+    let mut limit = None;
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let number = text.parse().ok().filter(|n| (1..=crate::query::MAX_LIMIT).contains(n));
-        limit = match (name.as_ref(), number) {
+        let number = match (name.as_ref(), number) {
             ("limit", Some(number)) => number,
             ("limit", None) => return Err(bad("limit", "is no whole number from 1 to 500")),
             _ => return Err(bad(&name, "is not known here")),
         };
+        if limit.replace(number).is_some() {
+            return Err(bad("limit", "is given more than once"));
+        }
     }
-    Ok(limit)
+    Ok(limit.unwrap_or(crate::query::DEFAULT_LIMIT))
 }
 
 fn bad(name: &str, reason: &str) -> Refusal {

@@ -18,12 +18,14 @@ const MAX_LOOKUP: usize = 16 * 1024;
 
 /// Reads a JSON body; the error names the member at fault.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let json = &mut serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(json).map_err(|error| {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let order = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." { String::new() } else { format!(" at `{path}`") };
         Refusal::Body(format!("the body is not as expected{place}: {}", error.inner()))
-    })
+    })?;
+    json.end().map_err(|error| Refusal::Body(format!("the body goes on after its end: {error}")))?;
+    Ok(order)
 }
 
 /// `POST lookup`.
@@ -137,6 +139,7 @@ mod tests {
             (r#"{"kind":"ip","value":"192.0.2.1","for":"366d"}"#, "`for`"),
             (r#"{"kind":"ip","value":"192.0.2.1","action":"tag"}"#, "`action`"),
             (r#"{"kind":"ip","value":"192.0.2.1","colour":1}"#, "colour"),
+            (r#"{"kind":"ip","value":"192.0.2.1"}{}"#, "after its end"),
         ] {
             let Err(Refusal::Body(reason)) = block(body) else { panic!("{body} must be refused") };
             assert!(reason.contains(says), "{body}: {reason}");

@@ -16,12 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use super::known::KnownEndpoints;
 use super::{Action, Detector, Event, Finding, Response};
-use crate::session::{Evidence, Severity};
+use crate::session::{Evidence, Severity, cut};
 
 /// Paths remembered as already counted; a longer walk repeats none of them by chance.
 const MAX_PATHS: usize = 128;
 /// Requests shown with a finding: enough to see the pattern.
 const MAX_EVIDENCE: usize = 10;
+/// … and how much of a path is, bytes.
+const MAX_EVIDENCE_PATH: usize = 256;
 const DEFAULT_LIMIT: f32 = 10.0;
 const DEFAULT_LEAK_MS: u64 = 10_000;
 const DEFAULT_BLOCK_MS: u64 = 10 * 60 * 1000;
@@ -102,7 +104,9 @@ impl Memory {
         if self.evidence.len() >= MAX_EVIDENCE {
             self.evidence.remove(0);
         }
-        let what = format!("{} {} → {}", event.method, event.path, event.status);
+        let mut path = event.path.to_owned();
+        cut(&mut path, MAX_EVIDENCE_PATH);
+        let what = format!("{} {path} → {}", event.method, event.status);
         self.evidence.push(Evidence { request: event.id, time_ms: event.time_ms, what });
     }
 
@@ -116,7 +120,8 @@ impl Memory {
             severity: Severity::Medium,
             confidence: 0.95,
             risk_added: 0,
-            value: (value * 100.0).round() / 100.0,
+            // What leaked during the walk is no news to whoever reads it.
+            value: (value * 10.0).round() / 10.0,
             baseline: f64::from(settings.limit),
             message: format!(
                 "asked for {:.0} distinct paths that do not exist or are not open to it, where {:.0} are suspicious",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::Event;
 
 /// Endpoints kept; an API with more is simply less well known, and a scan cannot grow it (it only takes in answers).
-const MAX_ENDPOINTS: usize = 10_000;
+const MAX_ENDPOINTS: usize = 4_000;
 
 /// The endpoints (method, host, template) that answered 2xx or 3xx at least once.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -21,13 +21,13 @@ impl KnownEndpoints {
         if !(200..400).contains(&event.status) || self.endpoints.len() >= MAX_ENDPOINTS {
             return false;
         }
-        let endpoint = event.endpoint();
+        let endpoint = event.endpoint_key();
         !self.endpoints.contains(&endpoint) && self.endpoints.insert(endpoint)
     }
 
     /// Whether the event's endpoint is known to exist.
     pub fn has(&self, event: &Event<'_>) -> bool {
-        self.endpoints.contains(&event.endpoint())
+        self.endpoints.contains(&event.endpoint_key())
     }
 
     /// How many endpoints are known.

@@ -4,8 +4,9 @@ use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, Response};
 
+use super::gateway::reference;
 use super::isolate;
-use super::object::{self, Asked, CallError};
+use super::object::{self, CallError};
 use super::problem::{Problem, json, respond};
 use super::request::Described;
 use super::{clock, metrics};
@@ -17,7 +18,7 @@ use crate::api::{
 };
 use crate::policy::Policy;
 use crate::query::{
-    Cursor, EventAnswer, Order, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
+    Asked, Cursor, EventAnswer, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
     parse_events, parse_sessions, parse_stats,
 };
 use crate::session::{SessionId, shard_of_prefix};
@@ -62,7 +63,7 @@ pub fn answer_without_policy(
             503,
             "Service unavailable",
             "The configuration is refused; see healthz with a token.",
-            String::new(),
+            reference(),
         )
         .response(&[]),
     }
@@ -108,6 +109,9 @@ impl Api<'_> {
         if operation.changes_something() && role != Role::Admin {
             return Err(Refusal::Forbidden);
         }
+        if !operation.takes_parameters() {
+            self.no_parameters()?;
+        }
         match operation {
             Operation::Health => Ok(self.health(true)),
             Operation::OpenApi => Ok(respond(200, "application/json", OPENAPI.as_bytes(), &[])),
@@ -142,7 +146,7 @@ impl Api<'_> {
     }
 
     async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
-        let asked = Asked { now_ms: self.now_ms, question };
+        let asked = object::Asked { now_ms: self.now_ms, question };
         let all = (0..self.shards()).map(|index| object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS));
         let mut gathered = Gathered { answers: Vec::new(), missing: false };
         for answer in futures_util::future::join_all(all).await {
@@ -159,19 +163,19 @@ impl Api<'_> {
     }
 
     async fn ask_one<T: serde::de::DeserializeOwned>(&self, index: u32, question: &Question) -> Result<T, Refusal> {
-        let asked = Asked { now_ms: self.now_ms, question };
+        let asked = object::Asked { now_ms: self.now_ms, question };
         Ok(object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS).await?)
     }
 
     async fn sessions(&self) -> Answer {
-        let (query, hash) = parse_sessions(self.query, self.now_ms)?;
-        let (order, limit, as_of) = (query.order, query.limit, query.as_of_ms);
+        let Asked { query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
+        let (order, limit) = (query.order, query.limit);
         let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
-        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, as_of))
+        Ok(page(merge(gathered.answers, order, limit), gathered.missing, question, as_of_ms))
     }
 
     async fn events(&self) -> Answer {
-        let (query, hash) = parse_events(self.query, self.now_ms, Order::Desc)?;
+        let Asked { query, question: hash, as_of_ms } = parse_events(self.query, self.now_ms, None)?;
         let (order, limit) = (query.order, query.limit);
         // A question about one session or request concerns one shard.
         let shards = self.shards();
@@ -186,19 +190,17 @@ impl Api<'_> {
             }
             _ => self.ask_all(&question).await?,
         };
-        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, self.now_ms))
+        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, as_of_ms))
     }
 
     async fn session(&self, id: SessionId) -> Answer {
-        self.no_parameters()?;
         let question = Question::Session(id);
         let found: Option<SessionAnswer> = self.ask_one(id.shard(self.shards()), &question).await?;
         found.map(|session| json(200, &session)).ok_or(Refusal::NotFound("No session has this id."))
     }
 
     async fn session_events(&self, id: SessionId) -> Answer {
-        let (mut query, hash) = parse_events(self.query, self.now_ms, Order::Asc)?;
-        query.filter.session.any = vec![id];
+        let Asked { query, question, as_of_ms } = parse_events(self.query, self.now_ms, Some(id))?;
         let (order, limit) = (query.order, query.limit);
         let owner = id.shard(self.shards());
         let found: Page<EventAnswer> = self.ask_one(owner, &Question::Events(query)).await?;
@@ -206,7 +208,7 @@ impl Api<'_> {
         if !known {
             return Err(Refusal::NotFound("No session has this id."));
         }
-        Ok(page(merge(vec![found], order, limit), false, hash, self.now_ms))
+        Ok(page(merge(vec![found], order, limit), false, question, as_of_ms))
     }
 
     async fn is_known(&self, id: SessionId) -> Result<bool, Refusal> {
@@ -247,7 +249,6 @@ impl Api<'_> {
     }
 
     async fn blocks(&self) -> Answer {
-        self.no_parameters()?;
         let reply =
             object::order_fleet(self.env, &FleetOrder::List { now_ms: self.now_ms }, QUESTION_TIMEOUT_MS).await?;
         let FleetReply::Blocks(blocks) = reply else { return Err(Refusal::Unavailable) };
@@ -351,7 +352,7 @@ impl Api<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
-        let reference = isolate::with(|i| i.event_id(self.now_ms, SessionId([0; 16]))).to_string();
+        let reference = reference();
         let (status, title, detail) = refusal.describe();
         let mut problem = Problem::new(status, title, detail, reference);
         problem.parameter = refusal.parameter();
@@ -367,7 +368,7 @@ impl Api<'_> {
 fn page<T: serde::Serialize>(merged: Page<T>, missing: bool, hash: u32, as_of_ms: u64) -> Response {
     let last = merged.cut.or_else(|| merged.items.last().map(|(value, id, _)| (*value, *id)));
     let next = last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id).encode());
-    let partial = missing || merged.cut.is_some();
+    let partial = missing || merged.partial;
     let items = merged.items.into_iter().map(|(_, _, item)| item).collect();
     json(200, &ListAnswer { items, next, partial })
 }

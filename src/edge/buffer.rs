@@ -196,6 +196,15 @@ impl Buffers {
     fn release_timer(&mut self) {
         self.timer_until_ms = 0;
     }
+
+    /// The more urgent of two. Whoever gives up waiting for something sooner gives the timer back.
+    pub fn more_urgent(&mut self, one: Due, other: Due) -> Due {
+        let due = one.max(other);
+        if due > Due::Later && one.min(other) == Due::Later {
+            self.release_timer();
+        }
+        due
+    }
 }
 
 /// Does what recording called for; true if everything that was to be sent is confirmed.

@@ -17,7 +17,7 @@ const STRIP = 1;
 // What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
 const BEFORE_ANSWER = 3;
 
-// What was read from the policy once: headers to read always and as a fallback, origin, timeout, headers to strip.
+// What was read from the policy once: names of the headers to read, origin, timeout, headers to strip.
 let setup;
 
 export default {
@@ -94,13 +94,7 @@ function describe(request) {
   const preflight = method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
   text += (preflight ? "1" : "") + "\n";
   text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
-  const cookie = headers.get("cookie");
-  const authorization = headers.get("authorization");
-  text += (cookie ?? "") + "\n" + (authorization ?? "") + "\n";
   for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
-  // Built-in keys that matter only to who shows neither of the two.
-  if (cookie || authorization) return text;
-  for (const name of setup.fallback) text += (headers.get(name) ?? "") + "\n";
   return text;
 }
 
@@ -156,10 +150,12 @@ function withoutHeader(response, name) {
 }
 
 // Timeouts. A timer for each request would cost more than all the rest done here; instead one request at a time
-// watches over all that are waiting. When it is done and others still wait, one of them takes over.
+// watches over all that are waiting, for a few seconds, and then hands over. It does so in the background, which keeps
+// its own connection to the origin for as long at the most when its client hangs up.
 const TIMEOUT = new Error("timeout");
 const TAKE_OVER = Symbol("take over");
-const WATCH_MS = 20_000; // a request may work on in the background for 30 s after its answer
+const WATCH_MS = 3_000;
+const FORGET_MS = 60_000; // a request that died is still in the list; its turn never comes
 const waiting = new Set();
 let watchedUntil = 0;
 
@@ -170,7 +166,7 @@ async function guard(context, answered, timeout) {
   waiting.add(entry);
   try {
     for (;;) {
-      if (Date.now() >= watchedUntil) context.waitUntil(watch(entry, tick));
+      if (Date.now() >= watchedUntil) context.waitUntil(watch(tick));
       const first = await Promise.race([answered, entry.signal]);
       if (first === TIMEOUT) throw TIMEOUT;
       if (first !== TAKE_OVER) return first;
@@ -181,20 +177,22 @@ async function guard(context, answered, timeout) {
   }
 }
 
-async function watch(own, tick) {
+async function watch(tick) {
   const end = Date.now() + WATCH_MS;
-  while (waiting.size > 0 && (waiting.has(own) || Date.now() < end)) {
-    // If this request dies, its watch is taken for over soon after.
+  let now;
+  do {
+    // If this request dies, its watch is taken over soon after.
     watchedUntil = Date.now() + 5 * tick;
     await new Promise((resolve) => setTimeout(resolve, tick));
-    const now = Date.now();
-    for (const entry of waiting) if (entry.due <= now) entry.wake(TIMEOUT);
-  }
+    now = Date.now();
+    for (const entry of waiting) {
+      if (entry.due <= now) entry.wake(TIMEOUT);
+      if (entry.due + FORGET_MS <= now) waiting.delete(entry);
+    }
+  } while (waiting.size > 0 && now < end);
   watchedUntil = 0;
-  for (const entry of waiting) {
-    entry.wake(TAKE_OVER);
-    break;
-  }
+  // Everyone who still lives is asked; the first to wake takes over and the others see that it has.
+  for (const entry of waiting) entry.wake(TAKE_OVER);
 }
 
 // The Wasm side failed. It is started anew, and this request goes on: with its answer if it has one, to the origin if
@@ -215,7 +213,7 @@ function survive(error, request, env, state) {
   const closed = env.ON_ERROR === "closed";
   if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
   const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
-  setup = { origin: origin || undefined, names: [], fallback: [], strip: ["session-context", "session-event"], timeout: 0 };
+  setup = { origin: origin || undefined, names: [], strip: ["session-context", "session-event"], timeout: 0 };
   const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
   setup = undefined;
   return passed;

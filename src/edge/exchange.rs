@@ -1,5 +1,7 @@
 //! One request on its way to the origin and back: identified, decided, remembered until its outcome, recorded.
 
+use std::collections::HashMap;
+
 use super::buffer::Due;
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
@@ -41,32 +43,28 @@ pub struct Exchange {
     synchronous: bool,
 }
 
-/// Requests whose outcome is awaited, by token.
+/// Requests whose outcome is awaited, by token. A token is not given twice within a billion requests.
 #[derive(Default)]
 pub struct Exchanges {
-    slots: Vec<Option<Exchange>>,
-    free: Vec<u32>,
+    awaited: HashMap<u32, Exchange>,
+    next: u32,
     swept_ms: u64,
 }
+
+/// Tokens fit beside a flag in the number `entry.mjs` is answered.
+const TOKEN_MASK: u32 = (1 << 30) - 1;
 
 impl Exchanges {
     /// Keeps an exchange and names it.
     pub fn keep(&mut self, exchange: Exchange) -> u32 {
-        if let Some(token) = self.free.pop()
-            && let Some(slot) = self.slots.get_mut(token as usize)
-        {
-            *slot = Some(exchange);
-            return token;
-        }
-        self.slots.push(Some(exchange));
-        (self.slots.len() - 1) as u32
+        self.next = (self.next + 1) & TOKEN_MASK;
+        self.awaited.insert(self.next, exchange);
+        self.next
     }
 
     /// Gives an exchange back, once.
     pub fn take(&mut self, token: u32) -> Option<Exchange> {
-        let exchange = self.slots.get_mut(token as usize)?.take()?;
-        self.free.push(token);
-        Some(exchange)
+        self.awaited.remove(&token)
     }
 
     /// Takes out the exchanges that began before `horizon_ms`: their requests died without a word.
@@ -75,9 +73,8 @@ impl Exchanges {
             return Vec::new();
         }
         self.swept_ms = now_ms;
-        let is_old = |slot: &Option<Exchange>| slot.as_ref().is_some_and(|e| e.started_ms < horizon_ms);
-        let old: Vec<u32> =
-            (0u32..).zip(&self.slots).filter(|(_, slot)| is_old(slot)).map(|(token, _)| token).collect();
+        let old = self.awaited.iter().filter(|(_, exchange)| exchange.started_ms < horizon_ms);
+        let old: Vec<u32> = old.map(|(token, _)| *token).collect();
         old.into_iter().filter_map(|token| self.take(token)).collect()
     }
 }
@@ -122,6 +119,8 @@ impl Exchange {
     /// Whether the request can go on as it is, or somebody has to be asked, or it is stopped.
     pub fn is_clear(&self, described: &Described<'_>, policy: &Policy, isolate: &Isolate) -> bool {
         policy.mode == Mode::Monitor
+            // A preflight carries nothing and decides nothing; without it the browser could not even show the refusal.
+            || described.preflight
             || (!self.synchronous
                 && !is_stale(isolate, self.started_ms)
                 && self.cached(described, isolate) == Verdict::ALLOW)
@@ -251,7 +250,7 @@ impl Exchange {
             marks: self.marks,
         };
         let due = isolate.buffers.record(&event, policy.shards, &policy.limits, now_ms);
-        if self.synchronous { Due::BeforeAnswer } else { due }
+        if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 }
 
@@ -268,7 +267,7 @@ pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
         exchange.synchronous = false;
         // 499 is what proxies note for a client that closed its request. Whoever records next carries out what is due.
         let due = exchange.record(499, None, policy, now_ms, isolate);
-        isolate.due = isolate.due.max(due);
+        isolate.due = isolate.buffers.more_urgent(isolate.due, due);
     }
 }
 

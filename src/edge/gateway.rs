@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::request::{self, Described};
 use super::{admin, buffer, clock};
 use crate::policy::{OnError, Policy};
+use crate::session::SessionId;
 use crate::verdict::Action;
 
 /// The prefix under which everything but traffic lives.
@@ -31,7 +32,6 @@ pub struct Gateway;
 #[derive(serde::Serialize)]
 struct EntrySetup<'a> {
     names: Vec<&'a str>,
-    fallback: &'a [String],
     strip: &'a [&'a str],
     origin: Option<&'a str>,
     timeout: u32,
@@ -58,14 +58,12 @@ impl Gateway {
         let entry = match &setup {
             Setup::Ready(policy) => EntrySetup {
                 names: request::names(policy),
-                fallback: policy.keys.further_headers().1,
                 strip: &request::STRIPPED,
                 origin: policy.origin.as_deref(),
                 timeout: policy.limits.origin_timeout_ms,
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
                 names: Vec::new(),
-                fallback: &[],
                 strip: &request::STRIPPED,
                 origin: bound.as_deref().filter(|url| !url.is_empty()),
                 timeout: 0,
@@ -117,7 +115,7 @@ impl Gateway {
         };
         isolate::with(|isolate| {
             let due = exchange.record(status, None, &policy, clock::real_now_ms(), isolate);
-            isolate.due = isolate.due.max(due);
+            isolate.due = isolate.buffers.more_urgent(isolate.due, due);
         });
         Ok(response.into())
     }
@@ -134,7 +132,8 @@ impl Gateway {
             let Setup::Ready(policy) = isolate.setup.clone() else { return 0 };
             let Some(exchange) = isolate.exchanges.take(token) else { return 0 };
             let due = exchange.record(status, bytes, &policy, now as u64, isolate);
-            due.max(core::mem::replace(&mut isolate.due, buffer::Due::Nothing)).code()
+            let pending = core::mem::replace(&mut isolate.due, buffer::Due::Nothing);
+            isolate.buffers.more_urgent(due, pending).code()
         })
     }
 
@@ -149,7 +148,7 @@ impl Gateway {
             worker::console_error!("origin failed for {}: {reason}", exchange.id);
             let (status, response) = exchange.origin_failed(timed_out);
             let due = exchange.record(status, None, &policy, now as u64, isolate);
-            isolate.due = isolate.due.max(due);
+            isolate.due = isolate.buffers.more_urgent(isolate.due, due);
             response
         })
     }
@@ -176,8 +175,11 @@ impl Gateway {
                 })
             }
             Setup::Refused { problems, on_error } => {
-                let path = path_of(&text);
-                match (path.strip_prefix(ADMIN_PREFIX), on_error) {
+                let (host, path) = target_of(&text);
+                let admin_host = isolate::binding(&env, "ADMIN_HOST").map(|host| host.trim().to_owned());
+                let is_admin = admin_host.filter(|h| !h.is_empty()).is_none_or(|configured| is_host(host, &configured));
+                let below = path.strip_prefix(ADMIN_PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+                match (below.filter(|_| is_admin), on_error) {
                     (Some(rest), _) => Some(admin::answer_without_policy(&request, rest, &env, &problems)),
                     (None, OnError::Closed) => Some(unconfigured()),
                     (None, OnError::Open) => None,
@@ -213,8 +215,7 @@ fn is_host(host: &str, configured: &str) -> bool {
 
 fn token(kept: u32, described: &Described<'_>) -> i32 {
     let strip = if described.spoofed || described.played { STRIP } else { 0 };
-    // Exchanges under way at once in one isolate are some thousands at the most; beyond 2³⁰ the mask repeats tokens.
-    (kept & 0x3fff_ffff).cast_signed() << 1 | strip
+    kept.cast_signed() << 1 | strip
 }
 
 fn policy() -> Result<Rc<Policy>, JsValue> {
@@ -224,21 +225,27 @@ fn policy() -> Result<Rc<Policy>, JsValue> {
     }
 }
 
-/// The path in a description, without its query.
-fn path_of(text: &str) -> &str {
+/// Host and path in a description.
+fn target_of(text: &str) -> (&str, &str) {
     let url = text.split('\n').nth(1).unwrap_or("");
-    let target = url.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|i| rest.get(i..))).unwrap_or("/");
-    target.split('?').next().unwrap_or("/")
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    (host, target.split('?').next().unwrap_or("/"))
+}
+
+/// A name for the log and the client where there is no event.
+pub fn reference() -> String {
+    isolate::with(|isolate| isolate.event_id(clock::real_now_ms(), SessionId([0; 16]))).to_string()
 }
 
 fn nowhere() -> Response {
-    Problem::new(404, "Not found", "This host serves the console and API only.", String::new()).response(&[])
+    Problem::new(404, "Not found", "This host serves the console and API only.", reference()).response(&[])
 }
 
 fn bad_request() -> Response {
-    Problem::new(400, "Bad request", "The request names no valid host and path.", String::new()).response(&[])
+    Problem::new(400, "Bad request", "The request names no valid host and path.", reference()).response(&[])
 }
 
 fn unconfigured() -> Response {
-    Problem::new(503, "Service unavailable", "The gateway is not configured.", String::new()).response(&[])
+    Problem::new(503, "Service unavailable", "The gateway is not configured.", reference()).response(&[])
 }

@@ -13,11 +13,10 @@ const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja
 pub const STRIPPED: [&str; 6] =
     ["session-context", "session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
 
-/// Headers to read of every request after the cookies and the authorization, in the order [`Described`] expects them.
+/// Headers to read of every request, in the order [`Described`] expects them.
 pub fn names(policy: &Policy) -> Vec<&str> {
     let development: &[&str] = if is_development(policy) { &DEVELOPMENT } else { &[] };
-    let (always, _) = policy.keys.further_headers();
-    FIXED.iter().chain(development).copied().chain(always.iter().map(String::as_str)).collect()
+    FIXED.iter().chain(development).copied().chain(policy.keys.headers().iter().map(String::as_str)).collect()
 }
 
 fn is_development(policy: &Policy) -> bool {
@@ -59,7 +58,6 @@ impl<'a> Described<'a> {
         let (method, url) = (next(), next());
         let (country, asn, colo, ja4) = (next(), next(), next(), next());
         let (preflight, length) = (!next().is_empty(), next());
-        let (cookie, authorization) = (next(), next());
         let (ip, user_agent, context, event) = (next(), next(), next(), next());
         let mut client = Client { ip: ip.parse().ok(), country, asn: asn.parse().unwrap_or(0), colo, ja4, user_agent };
         let (mut played, mut time_ms, mut development_refused) = (false, None, false);
@@ -78,8 +76,7 @@ impl<'a> Described<'a> {
                 time_ms = time.parse().ok();
             }
         }
-        let mut key_values = vec![cookie, authorization];
-        key_values.extend(policy.keys.headers().iter().skip(2).map(|_| next()));
+        let key_values = policy.keys.headers().iter().map(|_| next()).collect();
         let (host, target) = split_url(url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {

@@ -39,8 +39,10 @@ struct Inner {
     /// Platform time of the last news, and of the last attempt to get some.
     synced_ms: Cell<u64>,
     asked_ms: Cell<u64>,
-    syncing: Cell<bool>,
-    alarm_set: Cell<bool>,
+    /// Questions to the fleet under way.
+    syncing: Cell<u32>,
+    /// When the alarm that is set goes off, platform time; 0 for none.
+    alarm_at_ms: Cell<u64>,
 }
 
 impl DurableObject for Shard {
@@ -69,8 +71,8 @@ impl DurableObject for Shard {
             development_clock,
             synced_ms: Cell::new(0),
             asked_ms: Cell::new(0),
-            syncing: Cell::new(false),
-            alarm_set: Cell::new(false),
+            syncing: Cell::new(0),
+            alarm_at_ms: Cell::new(0),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -83,7 +85,7 @@ impl DurableObject for Shard {
 
     async fn alarm(&self) -> Result<Response> {
         let inner = &self.inner;
-        inner.alarm_set.set(false);
+        inner.alarm_at_ms.set(0);
         let now_ms = inner.now_ms(0);
         let done = inner.with_store(|store| store.alarm(now_ms));
         if let Err(Failure { text, .. }) = done {
@@ -135,7 +137,7 @@ impl Inner {
             let any = !imposed.is_empty();
             Ok((store.block_news(flush.blocks_version, imposed), any))
         })?;
-        if imposed || self.is_sync_due() {
+        if imposed || (self.is_sync_due() && self.syncing.get() == 0) {
             self.sync_in_background();
         }
         if self.set_alarm().await.is_err() {
@@ -207,21 +209,19 @@ impl Inner {
 
     /// Sees to it that what is answered is not too old; where the fleet stays silent, what is known has to do.
     async fn freshen(self: &Rc<Self>) {
-        if !self.is_sync_due() {
-            return;
-        }
-        if clock::real_now_ms().saturating_sub(self.synced_ms.get()) >= STALE_MS {
+        if clock::real_now_ms().saturating_sub(self.synced_ms.get()) < STALE_MS {
+            if self.is_sync_due() {
+                self.sync_in_background();
+            }
+        } else if self.syncing.get() > 0 || self.is_sync_due() {
+            // Everyone who comes meanwhile asks for itself: an answer from an old copy would let blocked clients pass.
             self.sync().await;
-        } else {
-            self.sync_in_background();
         }
     }
 
     /// Reports imposed blocks to the fleet and learns what changed; a failure is tried again by the next request.
     async fn sync(&self) {
-        if self.syncing.replace(true) {
-            return;
-        }
+        self.syncing.set(self.syncing.get() + 1);
         self.asked_ms.set(clock::real_now_ms());
         let report = self.with_store(|store| Ok(store.report()));
         if let Ok((blocks_version, outbox)) = report {
@@ -239,25 +239,24 @@ impl Inner {
                 Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.0),
             }
         }
-        self.syncing.set(false);
+        self.syncing.set(self.syncing.get().saturating_sub(1));
     }
 
-    /// Sets the alarm if there is something to do and none is set.
+    /// Sets the alarm if there is something to do before the one that is set.
     async fn set_alarm(&self) -> Result<()> {
-        if self.alarm_set.get() {
+        let now_ms = self.now_ms(0);
+        let Ok(Some(wait)) = self.with_store(|store| Ok(store.alarm_after(now_ms))) else { return Ok(()) };
+        let at = clock::real_now_ms().saturating_add(wait);
+        let set = self.alarm_at_ms.get();
+        if set != 0 && set <= at {
             return Ok(());
         }
-        let now_ms = self.now_ms(0);
-        let wait = self.with_store(|store| Ok(store.alarm_after(now_ms)));
-        if let Ok(Some(wait)) = wait {
-            self.alarm_set.set(true);
-            let set = self.state.storage().set_alarm(core::time::Duration::from_millis(wait)).await;
-            if set.is_err() {
-                self.alarm_set.set(false);
-            }
-            set?;
+        self.alarm_at_ms.set(at);
+        let done = self.state.storage().set_alarm(core::time::Duration::from_millis(wait)).await;
+        if done.is_err() {
+            self.alarm_at_ms.set(0);
         }
-        Ok(())
+        done
     }
 
     /// The platform's time, or the highest played one where a development clock runs.

@@ -83,14 +83,13 @@ pub struct KeyPlan {
     keys: Vec<(SessionKey, String)>,
     ring: Keyring,
     headers: Vec<String>,
-    /// How many of `headers` matter whatever the others hold; the rest are for requests without cookie and token.
-    always: usize,
 }
 
 impl KeyPlan {
     /// A plan that tries `keys` in order, then the built-in ones.
     pub fn new(keys: Vec<SessionKey>, ring: Keyring) -> Self {
-        let mut headers: Vec<String> = ["cookie", "authorization"].map(str::to_owned).into();
+        let built_in = ["cookie", "authorization"].into_iter().chain(API_KEYS.map(|(name, _)| name));
+        let mut headers: Vec<String> = built_in.map(str::to_owned).collect();
         for key in &keys {
             if let Source::Header(name) = key.from.source()
                 && !headers.contains(name)
@@ -98,19 +97,9 @@ impl KeyPlan {
                 headers.push(name.clone());
             }
         }
-        let always = headers.len();
-        let built_in = API_KEYS.iter().map(|(name, _)| (*name).to_owned());
-        let built_in: Vec<String> = built_in.filter(|name| !headers.contains(name)).collect();
-        headers.extend(built_in);
         let keys =
             keys.into_iter().map(|key| (key.namespace(), key)).map(|(namespace, key)| (key, namespace)).collect();
-        Self { keys, ring, headers, always }
-    }
-
-    /// The headers to read after `cookie` and `authorization`, which come first: always, and only where both are absent.
-    pub fn further_headers(&self) -> (&[String], &[String]) {
-        let (always, fallback) = self.headers.split_at(self.always);
-        (always.get(2..).unwrap_or(&[]), fallback)
+        Self { keys, ring, headers }
     }
 
     /// The headers the plan reads, in the order [`Parts`] carries their values.
@@ -178,13 +167,17 @@ impl KeyPlan {
     pub fn candidates(&self, value: &str) -> Vec<Candidate> {
         let configured = self.keys.iter().map(|(key, namespace)| (namespace.as_str(), key.from.text()));
         let built_in = COOKIES.iter().chain(&API_KEYS).map(|(_, source)| (*source, *source));
-        let rest = [BEARER, AUTHORIZATION, ADDRESS_ONLY].map(|source| (source, source));
+        let rest = [BEARER, AUTHORIZATION].map(|source| (source, source));
         let mut found: Vec<Candidate> = Vec::new();
         for (namespace, source) in configured.chain(built_in).chain(rest) {
             let session = self.ring.session_id(namespace, value);
             if !found.iter().any(|c| c.session == session) {
                 found.push(Candidate { session, source: source.to_owned() });
             }
+        }
+        if let Ok(ip) = value.parse() {
+            let session = self.ring.session_id(ADDRESS_ONLY, &Subject::ip(ip).value());
+            found.push(Candidate { session, source: ADDRESS_ONLY.to_owned() });
         }
         found
     }

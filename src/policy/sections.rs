@@ -213,17 +213,17 @@ impl Limits {
     }
 }
 
-/// Checks `ORIGIN_URL` and removes its trailing slash.
+/// Checks `ORIGIN_URL` and removes its trailing slash. The error does not repeat the value: it may hold credentials.
 pub fn origin(text: &str) -> Result<String, String> {
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))
-        .ok_or_else(|| format!("`{text}` does not start with https:// or http://"))?;
+        .ok_or("does not start with https:// or http://")?;
     let authority = rest.split('/').next().unwrap_or("");
     let wrong = if authority.is_empty() {
         "has no host"
     } else if authority.contains('@') {
-        "holds credentials; send them in a header from the origin's side instead"
+        "holds credentials; have the origin take them from a header instead"
     } else if rest.contains(['?', '#']) {
         "has a query or fragment; give scheme, host and, if need be, a base path"
     } else if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
@@ -231,5 +231,5 @@ pub fn origin(text: &str) -> Result<String, String> {
     } else {
         return Ok(text.trim_end_matches('/').to_owned());
     };
-    Err(format!("`{text}` {wrong}"))
+    Err(wrong.to_owned())
 }

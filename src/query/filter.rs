@@ -165,10 +165,15 @@ impl Filter {
             })
     }
 
-    /// Whether anything is asked that only the session, not the event, can answer.
-    pub fn asks_of_session(&self) -> bool {
-        let states = &self.state;
-        self.min_risk.is_some() || self.min_requests.is_some() || !states.any.is_empty() || !states.none.is_empty()
+    /// The first thing asked that only the session, not the event, can answer.
+    pub fn asks_of_session(&self) -> Option<&'static str> {
+        if !self.state.any.is_empty() || !self.state.none.is_empty() {
+            Some("state")
+        } else if self.min_risk.is_some() {
+            Some("min_risk")
+        } else {
+            self.min_requests.map(|_| "min_requests")
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub use answer::{
 pub use cursor::Cursor;
 pub use filter::{EndpointTerm, Filter, StatusTerm, Terms};
 pub use page::{Page, is_after, merge};
-pub use parse::{ParameterError, parse_events, parse_sessions, parse_stats};
+pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
 pub use stats::merge_stats;
 pub use time::{parse_time, rfc3339};
 

@@ -12,6 +12,8 @@ pub struct Page<T> {
     pub more: bool,
     /// Position up to which the shard looked when it stopped early: what lies beyond was not seen.
     pub cut: Option<(u64, u128)>,
+    /// Whether something may be missing from these items.
+    pub partial: bool,
 }
 
 impl<T> Page<T> {
@@ -21,7 +23,7 @@ impl<T> Page<T> {
         let limit = limit as usize;
         let more = items.len() > limit;
         items.truncate(limit);
-        Self { items, more, cut: None }
+        Self { items, more, cut: None, partial: false }
     }
 }
 
@@ -48,6 +50,7 @@ pub fn merge<T>(pages: Vec<Page<T>>, order: Order, limit: u32) -> Page<T> {
         Order::Desc => cuts.max(),
     };
     let mut more = cut.is_some();
+    let partial = more || pages.iter().any(|page| page.partial);
     let mut items = Vec::new();
     for page in pages {
         more |= page.more;
@@ -57,7 +60,7 @@ pub fn merge<T>(pages: Vec<Page<T>>, order: Order, limit: u32) -> Page<T> {
         items.retain(|(value, id, _)| !is_after((*value, *id), cut, order));
     }
     let merged = Page::of(items, order, limit);
-    Page { more: more || merged.more, cut, items: merged.items }
+    Page { more: more || merged.more, cut, partial, items: merged.items }
 }
 
 #[cfg(test)]
@@ -65,7 +68,7 @@ mod tests {
     use super::*;
 
     fn page(values: &[u64], more: bool, cut: Option<(u64, u128)>) -> Page<()> {
-        Page { items: values.iter().map(|v| (*v, 0, ())).collect(), more, cut }
+        Page { items: values.iter().map(|v| (*v, 0, ())).collect(), more, cut, partial: false }
     }
 
     fn values(page: &Page<()>) -> Vec<u64> {

@@ -38,10 +38,20 @@ const MINUTE_MS: u64 = 60_000;
 
 type Pairs = Vec<(String, String)>;
 
+/// A typed question about a list, with what its cursors carry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked<Q> {
+    pub query: Q,
+    /// Hash of the question, so that a cursor is good for its own only.
+    pub question: u32,
+    /// Moment the first page was asked for, epoch ms: what is relative in the question is relative to it.
+    pub as_of_ms: u64,
+}
+
 /// Parses `GET sessions`.
-pub fn parse_sessions(query: &str, now_ms: u64) -> Result<(SessionQuery, u32), ParameterError> {
+pub fn parse_sessions(query: &str, now_ms: u64) -> Result<Asked<SessionQuery>, ParameterError> {
     let mut pairs = pairs(query)?;
-    let page = take_page(&mut pairs, Order::Desc)?;
+    let page = take_page(&mut pairs, "sessions", Order::Desc)?;
     let sort = match take(&mut pairs, "sort")?.as_deref() {
         None | Some("last_seen") => SortBy::LastSeen,
         Some("first_seen") => SortBy::FirstSeen,
@@ -50,24 +60,41 @@ pub fn parse_sessions(query: &str, now_ms: u64) -> Result<(SessionQuery, u32), P
         Some("duration") => SortBy::Duration,
         Some(_) => return Err(error("sort", "is none of: last_seen, first_seen, risk, requests, duration")),
     };
-    let filter = filter(pairs, now_ms)?;
-    let after = page.cursor.map(|c| (c.value, c.id));
     let as_of_ms = page.cursor.map_or(now_ms, |c| c.as_of_ms);
-    Ok((SessionQuery { filter, sort, order: page.order, limit: page.limit, as_of_ms, after }, page.question))
+    let filter = filter(pairs, as_of_ms)?;
+    let after = page.cursor.map(|c| (c.value, c.id));
+    let query = SessionQuery { filter, sort, order: page.order, limit: page.limit, as_of_ms, after };
+    Ok(Asked { query, question: page.question, as_of_ms })
 }
 
-/// Parses `GET events` and `GET sessions/{id}/events`, which differ in the order they have by default.
-pub fn parse_events(query: &str, now_ms: u64, default_order: Order) -> Result<(EventQuery, u32), ParameterError> {
+/// Parses `GET events` and, with `of` a session, `GET sessions/{id}/events`, whose default order is the other one.
+pub fn parse_events(query: &str, now_ms: u64, of: Option<SessionId>) -> Result<Asked<EventQuery>, ParameterError> {
     let mut pairs = pairs(query)?;
-    let page = take_page(&mut pairs, default_order)?;
+    let list = of.map_or_else(|| "events".to_owned(), |id| format!("sessions/{id}/events"));
+    let page = take_page(&mut pairs, &list, if of.is_some() { Order::Asc } else { Order::Desc })?;
     if take(&mut pairs, "sort")?.is_some_and(|sort| sort != "time") {
         return Err(error("sort", "is not `time`, the only one for events"));
     }
-    let filter = filter(pairs, now_ms)?;
-    if filter.asks_of_session() {
-        return Err(error("state, min_risk, min_requests", "filter sessions, not events"));
+    let as_of_ms = page.cursor.map_or(now_ms, |c| c.as_of_ms);
+    let mut filter = filter(pairs, as_of_ms)?;
+    if let Some(name) = filter.asks_of_session() {
+        return Err(error(name, "filters sessions, not events"));
     }
-    Ok((EventQuery { filter, order: page.order, limit: page.limit, after: page.cursor.map(|c| c.id) }, page.question))
+    if let Some(id) = of {
+        // A `session` filter beside the path can only narrow it.
+        filter.session.none.extend(
+            filter
+                .session
+                .any
+                .iter()
+                .all(|other| *other != id)
+                .then_some(id)
+                .filter(|_| !filter.session.any.is_empty()),
+        );
+        filter.session.any = vec![id];
+    }
+    let query = EventQuery { filter, order: page.order, limit: page.limit, after: page.cursor.map(|c| c.id) };
+    Ok(Asked { query, question: page.question, as_of_ms })
 }
 
 /// Parses `GET stats`.
@@ -87,8 +114,8 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
         Some(_) => return Err(error("group_by", "is none of: country, endpoint, status")),
     };
     let filter = filter(pairs, now_ms)?;
-    if filter.asks_of_session() {
-        return Err(error("state, min_risk, min_requests", "filter sessions; a statistic counts events"));
+    if let Some(name) = filter.asks_of_session() {
+        return Err(error(name, "filters sessions; a statistic counts events"));
     }
     if bucket_ms != 0 {
         let from = filter.from_ms.ok_or_else(|| error("bucket", "needs `from`, so that the buckets can be counted"))?;
@@ -110,7 +137,7 @@ struct PageRequest {
     question: u32,
 }
 
-fn take_page(pairs: &mut Pairs, default_order: Order) -> Result<PageRequest, ParameterError> {
+fn take_page(pairs: &mut Pairs, list: &str, default_order: Order) -> Result<PageRequest, ParameterError> {
     let limit = match take(pairs, "limit")? {
         None => DEFAULT_LIMIT,
         Some(text) => match text.parse() {
@@ -120,7 +147,7 @@ fn take_page(pairs: &mut Pairs, default_order: Order) -> Result<PageRequest, Par
     };
     let cursor = take(pairs, "cursor")?;
     // Everything but the page's size and place is the question; a cursor belongs to one question.
-    let question = question_hash(pairs);
+    let question = question_hash(list, pairs);
     let cursor =
         cursor.map(|text| Cursor::decode(&text, question).map_err(|reason| error("cursor", reason))).transpose()?;
     let order = match take(pairs, "order")?.as_deref() {
@@ -132,11 +159,14 @@ fn take_page(pairs: &mut Pairs, default_order: Order) -> Result<PageRequest, Par
     Ok(PageRequest { order, limit, cursor, question })
 }
 
-fn question_hash(pairs: &Pairs) -> u32 {
+fn question_hash(list: &str, pairs: &Pairs) -> u32 {
     let mut sorted: Vec<_> = pairs.iter().collect();
     sorted.sort();
     let bytes = sorted.into_iter().flat_map(|(n, v)| n.bytes().chain([0]).chain(v.bytes()).chain([1]));
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    list.bytes()
+        .chain([2])
+        .chain(bytes)
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn error(name: &str, reason: &str) -> ParameterError {
@@ -192,8 +222,9 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             add(&mut filter.country, excluded, country, "is no two-letter country code")
         }
         "asn" => {
-            let number = value.trim_start_matches(['A', 'a']).trim_start_matches(['S', 's']);
-            add(&mut filter.asn, excluded, number.parse().ok(), "is no AS number")
+            let number = value.strip_prefix("AS").or_else(|| value.strip_prefix("as")).unwrap_or(value);
+            let digits = number.bytes().all(|b| b.is_ascii_digit());
+            add(&mut filter.asn, excluded, number.parse().ok().filter(|_| digits), "is no AS number")
         }
         "host" => add(&mut filter.host, excluded, Some(value.to_owned()), ""),
         "endpoint" => {
@@ -276,7 +307,7 @@ mod tests {
                      &method=GET&status=404&status=5xx&detector=forced_browsing&state=flagged&q=ADMIN\
                      &from=-1h&to=2033-05-18T03:33:20Z&min_risk=50&min_requests=3&sort=risk&order=asc&limit=500\
                      &session=00112233445566778899aabbccddeeff&request=01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        let (parsed, _) = parse_sessions(query, 1_000_000_000_000).unwrap();
+        let parsed = parse_sessions(query, 1_000_000_000_000).unwrap().query;
         assert_eq!((parsed.filter.ip.any.len(), parsed.filter.country.none.len()), (2, 1));
         assert_eq!(parsed.filter.asn.any, [3320]);
         assert_eq!(parsed.filter.status.any, [StatusTerm::Code(404), StatusTerm::Class(5)]);
@@ -323,9 +354,9 @@ mod tests {
 
     #[test]
     fn events_have_one_order_and_no_filters_of_sessions() {
-        assert!(parse_events("sort=time&status=4xx", 0, Order::Desc).is_ok());
-        assert!(parse_events("sort=risk", 0, Order::Desc).is_err());
-        assert!(parse_events("min_risk=5", 0, Order::Desc).is_err());
+        assert!(parse_events("sort=time&status=4xx", 0, None).is_ok());
+        assert!(parse_events("sort=risk", 0, None).is_err());
+        assert_eq!(parse_events("min_risk=5", 0, None).map_err(|e| e.name), Err("min_risk".to_owned()));
     }
 
     #[test]

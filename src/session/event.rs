@@ -50,9 +50,25 @@ impl Event<'_> {
         endpoint_name(self.method, self.host, self.template)
     }
 
+    /// [`Event::endpoint`] as summaries keep it: cut to 256 bytes, so that no client decides how large they grow.
+    pub fn endpoint_key(&self) -> String {
+        let mut key = self.endpoint();
+        cut(&mut key, 256);
+        key
+    }
+
     /// The origin, or we in its place, refused the request (4xx).
     pub fn refused(&self) -> bool {
         (400..500).contains(&self.status)
+    }
+}
+
+/// Cuts `text` to at most `max` bytes and the ellipsis that says so, between characters.
+pub fn cut(text: &mut String, max: usize) {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
     }
 }
 

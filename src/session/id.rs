@@ -87,6 +87,12 @@ impl EventId {
         Self((time << (2 * PART_BITS)) | (u128::from(session.prefix()) << PART_BITS) | u128::from(unique & PART_MASK))
     }
 
+    /// The last id of this millisecond, or the first: a place between events, not an event.
+    pub fn bound(time_ms: u64, last: bool) -> Self {
+        let first = u128::from(time_ms) << (2 * PART_BITS);
+        Self(if last { first | ((1 << (2 * PART_BITS)) - 1) } else { first })
+    }
+
     /// Epoch milliseconds at which the request arrived.
     pub fn time_ms(self) -> u64 {
         (self.0 >> (2 * PART_BITS)) as u64

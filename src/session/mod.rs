@@ -11,7 +11,7 @@ mod state;
 mod tally;
 
 pub use batch::{Batch, BatchBuilder, DecodeError, VERSION as BATCH_VERSION};
-pub use event::{Event, Marks, endpoint_name};
+pub use event::{Event, Marks, cut};
 pub use finding::{Detector, Evidence, Finding, Severity};
 pub use id::{EventId, SessionId, shard_of_prefix};
 pub use risk::{FLAGGED, Risk};

@@ -91,7 +91,7 @@ impl Session {
         self.last_seen_ms = self.last_seen_ms.max(event.time_ms);
         self.requests += 1;
         self.refused += u64::from(event.refused());
-        let endpoint = event.endpoint();
+        let endpoint = event.endpoint_key();
         self.endpoints.count(endpoint.as_str(), || endpoint.clone());
         self.methods.count(event.method, || event.method.to_owned());
         self.statuses.count(&event.status, || event.status);
@@ -118,6 +118,18 @@ impl Session {
             self.findings.remove(0);
         }
         self.findings.push(finding);
+    }
+
+    /// Risk as it was at `as_of_ms`, as far as the findings kept tell.
+    pub fn risk_as_of(&self, as_of_ms: u64) -> u8 {
+        if self.findings.last().is_none_or(|f| f.time_ms <= as_of_ms) {
+            return self.risk.score(as_of_ms);
+        }
+        let mut risk = Risk::default();
+        for finding in self.findings.iter().filter(|f| f.time_ms <= as_of_ms) {
+            risk.add(finding.severity, finding.confidence, finding.time_ms);
+        }
+        risk.score(as_of_ms)
     }
 
     /// `flagged` by risk; whether a block holds is the block set's to say.

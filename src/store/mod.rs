@@ -33,8 +33,10 @@ use hot::{Hot, HotBatch, Tracked};
 use sql::{Sql, SqlError, Value, blob, integer};
 
 /// The journal is folded by the alarm after this long, ms …
-pub const FOLD_AFTER_MS: u64 = 60_000;
-/// … or by the flush that makes it this large, bytes: an alarm that never fires must not let it grow.
+pub const FOLD_AFTER_MS: u64 = 300_000;
+/// … or, when no alarm has come for this much longer, by the next flush …
+const FOLD_GRACE_MS: u64 = 5_000;
+/// … or by the flush that finds it this large, bytes.
 const FOLD_AT_BYTES: usize = 2 * 1024 * 1024;
 /// Estimated size at which a chunk is full, bytes: half of what a row may hold, for events and for sessions each.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -153,7 +155,8 @@ impl<S: Sql> Store<S> {
             return Ok(Vec::new());
         }
         let batch = Batch::decode(&flush.batch).inspect_err(|_| self.counts.refused_flushes += 1)?;
-        if self.hot.journal_bytes >= FOLD_AT_BYTES {
+        let overdue = |since: u64| now_ms >= since.saturating_add(FOLD_AFTER_MS + FOLD_GRACE_MS);
+        if self.hot.journal_bytes >= FOLD_AT_BYTES || self.journal_since_ms.is_some_and(overdue) {
             self.fold(now_ms)?;
         }
         self.load(batch.events().map(|e| e.session))?;
@@ -291,7 +294,8 @@ impl<S: Sql> Store<S> {
         };
         for (session, _, seq, index) in events {
             let Some(event) = self.hot.batch(*seq).and_then(|batch| batch.event(*index as usize)) else { continue };
-            if builder.bytes() >= CHUNK_BYTES || state_bytes >= CHUNK_BYTES {
+            let next_session = sessions.last() != Some(session);
+            if builder.bytes() >= CHUNK_BYTES || (next_session && state_bytes >= CHUNK_BYTES) {
                 finish(&mut builder, &mut sessions)?;
                 state_bytes = 0;
             }

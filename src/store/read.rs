@@ -12,11 +12,13 @@ use crate::query::{
     EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket,
     StatsCount, StatsQuery, is_after, rfc3339,
 };
-use crate::session::{Event, Finding, Session, SessionId};
+use crate::session::{Event, EventId, Finding, Session, SessionId};
 use crate::verdict::Subject;
 
 /// Chunks read for one page; a page that needs more is cut there and says so.
 const MAX_CHUNKS: usize = 128;
+/// Chunks whose sessions are read for one page of sessions; an answer that would need more is partial.
+const MAX_SNAPSHOT_CHUNKS: usize = 4_096;
 
 /// The shard's condition in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ impl<S: Sql> Store<S> {
             let value = match query.sort {
                 SortBy::LastSeen => last_seen_ms,
                 SortBy::FirstSeen => first_seen_ms,
-                SortBy::Risk => u64::from(session.risk.score(query.as_of_ms)),
+                SortBy::Risk => u64::from(session.risk_as_of(query.as_of_ms)),
                 SortBy::Requests => requests,
                 SortBy::Duration => last_seen_ms.saturating_sub(first_seen_ms),
             };
@@ -71,7 +73,7 @@ impl<S: Sql> Store<S> {
             if info.prefixes.iter().all(|prefix| seen.contains(prefix)) {
                 continue;
             }
-            if read == MAX_CHUNKS {
+            if read == MAX_SNAPSHOT_CHUNKS {
                 cut = true;
                 break;
             }
@@ -84,7 +86,7 @@ impl<S: Sql> Store<S> {
         }
         let mut page = Page::of(found, query.order, query.limit);
         // Sessions lie in no order that a cut could point into: what was found is answered, and called partial.
-        page.cut = cut.then(|| page.items.last().map_or((0, 0), |(value, id, _)| (*value, *id)));
+        page.partial = cut;
         Ok(page)
     }
 
@@ -151,7 +153,7 @@ impl<S: Sql> Store<S> {
                 break;
             }
             if read == MAX_CHUNKS {
-                cut = Some((bound, if query.order == Order::Desc { u128::MAX } else { 0 }));
+                cut = Some((bound, EventId::bound(bound, query.order == Order::Desc).0));
                 break;
             }
             let snapshots = chunk::snapshots(&self.sql, info.id)?;
@@ -172,7 +174,7 @@ impl<S: Sql> Store<S> {
     /// The chunks that can hold what is asked for, in the order the question wants its events.
     fn chunks_for(&self, query: &EventQuery) -> Vec<&chunk::ChunkInfo> {
         let filter = &query.filter;
-        let after_ms = query.after.map(|id| crate::session::EventId(id).time_ms());
+        let after_ms = query.after.map(|id| EventId(id).time_ms());
         let mut chunks: Vec<_> = self
             .chunks
             .iter()
@@ -250,7 +252,7 @@ struct EventScan<'q> {
 impl EventScan<'_> {
     fn offer<'f>(&mut self, event: &Event<'_>, findings: impl FnOnce(SessionId) -> &'f [Finding]) {
         let position = (event.time_ms, event.id.0);
-        let after = self.query.after.map(|id| (crate::session::EventId(id).time_ms(), id));
+        let after = self.query.after.map(|id| (EventId(id).time_ms(), id));
         if after.is_some_and(|after| !is_after(position, after, self.query.order)) {
             return;
         }

@@ -52,7 +52,10 @@ impl Subject {
     pub fn parse(kind: &str, value: &str) -> Option<Self> {
         match kind {
             "session" => SessionId::parse(value).map(Self::Session),
-            "ip" => value.strip_suffix("/64").unwrap_or(value).parse().ok().map(Self::ip),
+            "ip" => match value.strip_suffix("/64") {
+                Some(v6) => v6.parse::<Ipv6Addr>().ok().map(|v6| Self::ip(IpAddr::V6(v6))),
+                None => value.parse().ok().map(Self::ip),
+            },
             _ => None,
         }
     }
@@ -335,6 +338,7 @@ mod tests {
             assert_eq!(Subject::parse(kind, &value).map(Subject::value), Some(value));
         }
         assert_eq!(Subject::parse("ip", "nonsense"), None);
+        assert_eq!(Subject::parse("ip", "192.0.2.1/64"), None);
         assert_eq!(Subject::parse("colour", "red"), None);
     }
 

@@ -93,7 +93,8 @@ test('a scan that is interrupted by a crash is found all the same', { skip: notO
   const [session] = await all(pair, 'sessions');
   assert.deepEqual([session.state, session.findings], ['flagged', { forced_browsing: 1 }]);
   const { items: [event] } = await ask(pair, 'events?detector=forced_browsing');
-  assert.deepEqual(event.findings[0].evidence.slice(0, 2).map(({ what }) => what.slice(0, 12)), ['GET /guess/b', 'GET /guess/c']);
+  const evidence = event.findings[0].evidence.map(({ what }) => what);
+  for (const letter of 'cdefgh') assert.ok(evidence.includes(`GET /guess/${letter} → 404`), `${letter} in ${evidence}`);
 }));
 
 test('ids of events are never given twice, whatever ends between', { skip: notOurs }, () => withPair({}, async (pair) => {

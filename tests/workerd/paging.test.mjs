@@ -103,65 +103,7 @@ describe('page by page', { skip: notOurs }, () => {
   });
 });
 
-describe('page by page while the journal is folded', { skip: notOurs }, () => {
-  for (const sort of ['last_seen', 'requests', 'duration']) {
-    test(`sessions by ${sort} come once and in order`, async () => {
-      const scene = await populated();
-      try {
-        const before = idsOf(await all(scene.pair, `sessions?sort=${sort}`));
-        scene.minute += 1;
-        let folded = false;
-        const paged = await all(scene.pair, `sessions?sort=${sort}`, { limit: 4, between: async () => {
-          if (folded) return;
-          folded = true;
-          for (let i = 0; i < VISITORS; i += 2) await scene.visit(`v${i}`);
-          await fold(scene);
-        } });
-        assertWhole(idsOf(paged), before);
-      } finally {
-        await scene.pair.stop();
-      }
-    });
-  }
-});
-
-describe('page by page while events are on their way', { skip: notOurs }, () => {
-  test('a session whose latest event arrives late is not passed over', async () => {
-    const pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true, LIMITS: { flush_ms: 10_000, flush_events: 4 } } });
-    try {
-      const visit = (name) => client(pair, { cookie: `sid=${name}` })(`/${name}`);
-      for (const name of ['a', 'b', 'c', 'd']) await visit(name);
-      await recorded(pair, 4, { timeout: 5_000 });
-      const before = idsOf(await all(pair, 'sessions'));
-      await visit('b'); // stays in the buffer until there are four
-      let flushed = false;
-      const paged = await all(pair, 'sessions', { limit: 1, between: async () => {
-        if (flushed) return;
-        flushed = true;
-        for (const name of ['e', 'f', 'g']) await visit(name);
-        await recorded(pair, 8, { timeout: 5_000 });
-      } });
-      assertWhole(idsOf(paged), before);
-    } finally {
-      await pair.stop();
-    }
-  });
-});
-
 async function nameOf(scene, id) {
   const { items: [{ path }] } = await ask(scene.pair, `sessions/${id}/events?limit=1`);
   return path.slice(1);
-}
-
-/** Sends what fills the journal, and waits until it has been folded. */
-async function fold(scene) {
-  const filler = 'long-'.repeat(1_600);
-  const folds = async () => Number(/^throughline_folds_total\{shard="0"\} (\d+)$/m.exec(await (await scene.pair.admin('metrics')).text())[1]);
-  const before = await folds();
-  for (let sent = 0; sent < FOLD_BYTES * 1.2; sent += filler.length) await scene.visit(`filler${sent % 23}`, { target: `/${sent}-${filler}` });
-  await scene.settle();
-  await waitFor(async () => {
-    await scene.visit('filler');
-    return (await folds()) > before;
-  }, { what: 'the journal to be folded' });
 }

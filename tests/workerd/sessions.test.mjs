@@ -22,7 +22,7 @@ const ORDER = [
   [{ cookie: 'sid=1; j=8', query: '?s=', headers: bearer('five') }, 'request.jwt'],
   [{ cookie: 'sid=1; j=8', headers: [['X-J', '9']] }, 'request.cookie.j'],
   [{ cookie: 'lang=de; sid=1; PHPSESSID=6', headers: [['X-Api-Key', '7']] }, 'request.cookie.PHPSESSID'],
-  [{ cookie: 'lang=de; shop=; sid=', headers: [['X-Api-Key', '7'], ['Authorization', 'Basic dTpw']], ja4: JA4 }, 'request.header.x-api-key'],
+  [{ cookie: 'lang=de; shop=; sid=', headers: [['X-Api-Key', '7']], ja4: JA4 }, 'request.header.x-api-key'],
   [{ headers: [['Authorization', 'Basic dTpw']], ja4: JA4 }, 'request.header.authorization'],
   [{ ja4: JA4 }, 'client.ip+ua+ja4'],
   [{}, 'client.ip+ua'],

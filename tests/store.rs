@@ -300,6 +300,9 @@ fn pages_of_sessions_neither_repeat_nor_skip_while_events_arrive() {
         // Meanwhile every session goes on.
         let later: Vec<_> = (0..20).map(|n| event(n, 30_000 + round * 100 + n, 5_000 + round * 100 + n)).collect();
         store.apply(&flush(2, round + 1, &later), START_MS).unwrap();
+        if round % 2 == 1 {
+            store.fold(START_MS).unwrap();
+        }
     }
     let expected: Vec<_> = (0..20).rev().map(|n| session(n).to_string()).collect();
     assert_eq!(seen, expected);

@@ -162,18 +162,27 @@ let watchedUntil = 0;
 async function guard(context, answered, timeout) {
   const tick = Math.min(1_000, Math.max(10, timeout / 4));
   const entry = { due: Date.now() + timeout };
+  let background = true;
+  let watching = false;
   entry.signal = new Promise((resolve) => (entry.wake = resolve));
   waiting.add(entry);
   try {
     for (;;) {
-      if (Date.now() >= watchedUntil) context.waitUntil(watch(tick));
+      if (Date.now() >= watchedUntil) {
+        const watched = watch(tick);
+        // Only the first watch outlives its request: a second would keep a request alive that nobody waits for.
+        if (background) context.waitUntil(watched);
+        else watching = true;
+      }
       const first = await Promise.race([answered, entry.signal]);
       if (first === TIMEOUT) throw TIMEOUT;
       if (first !== TAKE_OVER) return first;
       entry.signal = new Promise((resolve) => (entry.wake = resolve));
+      background = false;
     }
   } finally {
     waiting.delete(entry);
+    if (watching) handOver();
   }
 }
 
@@ -190,8 +199,12 @@ async function watch(tick) {
       if (entry.due + FORGET_MS <= now) waiting.delete(entry);
     }
   } while (waiting.size > 0 && now < end);
+  handOver();
+}
+
+// Everyone who still lives is asked; the first to wake takes over and the others see that it has.
+function handOver() {
   watchedUntil = 0;
-  // Everyone who still lives is asked; the first to wake takes over and the others see that it has.
   for (const entry of waiting) entry.wake(TAKE_OVER);
 }
 

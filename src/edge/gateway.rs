@@ -179,7 +179,9 @@ impl Gateway {
                 let admin_host = isolate::binding(&env, "ADMIN_HOST").map(|host| host.trim().to_owned());
                 let is_admin = admin_host.filter(|h| !h.is_empty()).is_none_or(|configured| is_host(host, &configured));
                 let below = path.strip_prefix(ADMIN_PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+                let configured = isolate::binding(&env, "ADMIN_HOST").is_some_and(|host| !host.trim().is_empty());
                 match (below.filter(|_| is_admin), on_error) {
+                    (None, _) if configured && is_admin => Some(nowhere()),
                     (Some(rest), _) => Some(admin::answer_without_policy(&request, rest, &env, &problems)),
                     (None, OnError::Closed) => Some(unconfigured()),
                     (None, OnError::Open) => None,

@@ -1,6 +1,6 @@
 //! Questions to one shard, answered over hot state and chunks together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,9 @@ impl<S: Sql> Store<S> {
                 found.push((position.0, position.1, SessionAnswer::new(session, blocked, now_ms)));
             }
         };
+        let since = self.since(query.as_of_ms)?;
         for tracked in self.hot.sessions.values() {
-            keep(&tracked.session, self.as_of(tracked, query.as_of_ms));
+            keep(&tracked.session, self.as_of(&tracked.session, Some(tracked), query.as_of_ms, &since)?);
         }
         let mut seen: HashSet<u64> = self.hot.sessions.keys().map(|id| chunk::prefix(*id)).collect();
         let from_ms = query.filter.from_ms.unwrap_or(0);
@@ -80,7 +81,7 @@ impl<S: Sql> Store<S> {
             read += 1;
             for Snapshot { session, .. } in chunk::snapshots(&self.sql, info.id)? {
                 if seen.insert(chunk::prefix(session.id)) {
-                    keep(&session, (session.first_seen_ms, session.last_seen_ms, session.requests));
+                    keep(&session, self.as_of(&session, None, query.as_of_ms, &since)?);
                 }
             }
         }
@@ -90,22 +91,42 @@ impl<S: Sql> Store<S> {
         Ok(page)
     }
 
-    /// First and last seen and requests as they were at `as_of_ms`, as far as the journal reaches back.
-    fn as_of(&self, tracked: &Tracked, as_of_ms: u64) -> (u64, u64, u64) {
-        let session = &tracked.session;
-        if session.last_seen_ms <= as_of_ms {
-            return (session.first_seen_ms, session.last_seen_ms, session.requests);
+    /// What the chunks that reach beyond `as_of_ms` hold of each session: events after it, and the last one before.
+    fn since(&self, as_of_ms: u64) -> Result<Since, StoreError> {
+        let mut since = Since::new();
+        for info in self.chunks.iter().filter(|info| info.to_ms > as_of_ms) {
+            for event in chunk::events(&self.sql, info.id)?.events() {
+                note(since.entry(event.session).or_default(), event.time_ms, as_of_ms);
+            }
         }
-        let (mut later, mut last) = (0, None);
-        for event in self.hot.events_of(tracked) {
-            if event.time_ms > as_of_ms {
-                later += 1;
-            } else {
-                last = last.max(Some(event.time_ms));
+        Ok(since)
+    }
+
+    /// First seen, last seen and requests as they were at `as_of_ms`; no requests where the session came later.
+    fn as_of(
+        &self,
+        session: &Session,
+        hot: Option<&Tracked>,
+        as_of_ms: u64,
+        since: &Since,
+    ) -> Result<(u64, u64, u64), StoreError> {
+        if session.last_seen_ms <= as_of_ms {
+            return Ok((session.first_seen_ms, session.last_seen_ms, session.requests));
+        }
+        let mut seen = since.get(&session.id).copied().unwrap_or_default();
+        for event in hot.into_iter().flat_map(|tracked| self.hot.events_of(tracked)) {
+            note(&mut seen, event.time_ms, as_of_ms);
+        }
+        let (later, mut last) = seen;
+        if last.is_none() {
+            let before = |info: &&chunk::ChunkInfo| info.to_ms <= as_of_ms && info.holds(session.id);
+            if let Some(info) = self.chunks.iter().rev().find(before) {
+                let snapshots = chunk::snapshots(&self.sql, info.id)?;
+                last = snapshots.iter().find(|s| s.session.id == session.id).map(|s| s.session.last_seen_ms);
             }
         }
         let requests = session.requests.saturating_sub(later);
-        (session.first_seen_ms, last.unwrap_or(session.first_seen_ms.min(as_of_ms)), requests)
+        Ok((session.first_seen_ms, last.unwrap_or(session.first_seen_ms), requests))
     }
 
     fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {
@@ -241,6 +262,17 @@ impl<S: Sql> Store<S> {
             outbox: self.outbox.len() as u64,
             isolates: c.isolates,
         }
+    }
+}
+
+/// Per session: events after a moment, and the time of the last one before it.
+type Since = HashMap<SessionId, (u64, Option<u64>)>;
+
+fn note(seen: &mut (u64, Option<u64>), time_ms: u64, as_of_ms: u64) {
+    if time_ms > as_of_ms {
+        seen.0 += 1;
+    } else {
+        seen.1 = seen.1.max(Some(time_ms));
     }
 }
 

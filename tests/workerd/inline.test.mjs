@@ -34,7 +34,7 @@ for (const [mode, synchronous] of [['enforce', true], ['monitor', false]]) {
       await recorded(pair, count, { timeout: 4_000 });
     });
 
-    test('has recorded its event before the answer, where it decides', { skip: !synchronous }, async () => {
+    if (synchronous) test('has recorded its event before the answer', async () => {
       for (let i = 0; i < 5; i += 1) {
         await client(pair, { cookie: `sid=${i}` })(`/guarded/${i}`);
         count += 1;
@@ -69,7 +69,7 @@ for (const [mode, synchronous] of [['enforce', true], ['monitor', false]]) {
       return assert.equal((await ask(pair, `events?request=${reference}`)).items[0].action, 'block');
     });
 
-    test('stops a scanner on the request after the one that gave it away', { skip: !synchronous }, async () => {
+    if (synchronous) test('stops a scanner on the request after the one that gave it away', async () => {
       const visit = client(pair, { cookie: 'sid=scanner' });
       const statuses = [];
       for (const letter of 'abcdefghijklmnopqrst') statuses.push((await visit(`/guarded/${letter}`, { status: 404 })).status);

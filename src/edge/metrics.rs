@@ -14,14 +14,16 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
             let _ = writeln!(out, "throughline_{name}{{shard=\"{index}\"}} {}", value(health));
         }
     };
-    per_shard("events_total", "counter", "Events taken in since the shard was last loaded.", |h| h.events);
-    per_shard("flushes_total", "counter", "Flushes applied.", |h| h.flushes);
-    per_shard("flushes_duplicate_total", "counter", "Flushes received again and not applied.", |h| h.duplicate_flushes);
-    per_shard("flushes_refused_total", "counter", "Flushes that could not be read.", |h| h.refused_flushes);
-    per_shard("findings_total", "counter", "Findings stated.", |h| h.findings);
-    per_shard("folds_total", "counter", "Times the journal was folded.", |h| h.folds);
-    per_shard("asks_total", "counter", "Decisions asked of the shard.", |h| h.asks);
-    per_shard("corrupt_rows_total", "counter", "Stored rows that could not be read.", |h| h.corrupt_rows);
+    per_shard("events_total", "counter", "Events taken in since the shard was last loaded.", |h| h.counts.events);
+    per_shard("flushes_total", "counter", "Flushes applied.", |h| h.counts.flushes);
+    per_shard("flushes_duplicate_total", "counter", "Flushes received again and not applied.", |h| {
+        h.counts.duplicate_flushes
+    });
+    per_shard("flushes_refused_total", "counter", "Flushes that could not be read.", |h| h.counts.refused_flushes);
+    per_shard("findings_total", "counter", "Findings stated.", |h| h.counts.findings);
+    per_shard("folds_total", "counter", "Times the journal was folded.", |h| h.counts.folds);
+    per_shard("asks_total", "counter", "Decisions asked of the shard.", |h| h.counts.asks);
+    per_shard("corrupt_rows_total", "counter", "Stored rows that could not be read.", |h| h.counts.corrupt_rows);
     per_shard("hot_sessions", "gauge", "Sessions in memory.", |h| h.hot_sessions);
     per_shard("journal_rows", "gauge", "Flushes not folded yet.", |h| h.journal_rows);
     per_shard("journal_bytes", "gauge", "Their encoded size.", |h| h.journal_bytes);
@@ -30,7 +32,7 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
 
     let mut total = *local;
-    shards.iter().for_each(|health| total.add(&health.isolates));
+    shards.iter().for_each(|health| total.add(&health.counts.isolates));
     let mut overall = |name: &str, help: &str, value: u64| {
         let _ = writeln!(
             out,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::chunk::{self, Snapshot};
 use super::hot::Tracked;
 use super::sql::Sql;
-use super::{Store, StoreError};
+use super::{Counts, Store, StoreError};
 use crate::query::{
     EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket,
     StatsCount, StatsQuery, is_after, rfc3339,
@@ -23,21 +23,13 @@ const MAX_SNAPSHOT_CHUNKS: usize = 4_096;
 /// The shard's condition in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Health {
-    pub events: u64,
-    pub flushes: u64,
-    pub duplicate_flushes: u64,
-    pub refused_flushes: u64,
-    pub findings: u64,
-    pub folds: u64,
-    pub asks: u64,
-    pub corrupt_rows: u64,
+    pub counts: Counts,
     pub hot_sessions: u64,
     pub journal_rows: u64,
     pub journal_bytes: u64,
     pub chunks: u64,
     pub blocks: u64,
     pub outbox: u64,
-    pub isolates: crate::wire::IsolateCounts,
 }
 
 impl<S: Sql> Store<S> {
@@ -244,23 +236,14 @@ impl<S: Sql> Store<S> {
 
     /// The shard's condition.
     pub fn health(&self) -> Health {
-        let c = &self.counts;
         Health {
-            events: c.events,
-            flushes: c.flushes,
-            duplicate_flushes: c.duplicate_flushes,
-            refused_flushes: c.refused_flushes,
-            findings: c.findings,
-            folds: c.folds,
-            asks: c.asks,
-            corrupt_rows: c.corrupt_rows,
+            counts: self.counts,
             hot_sessions: self.hot.sessions.len() as u64,
             journal_rows: self.hot.batches.len() as u64,
             journal_bytes: self.hot.journal_bytes as u64,
             chunks: self.chunks.len() as u64,
             blocks: self.blocks.set().len() as u64,
             outbox: self.outbox.len() as u64,
-            isolates: c.isolates,
         }
     }
 }

@@ -4,4 +4,5 @@
 #![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
 pub mod events;
+pub mod shard;
 pub mod sqlite;

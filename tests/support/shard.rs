@@ -1,0 +1,29 @@
+//! A shard's store over SQLite, and the two questions most tests ask of it.
+
+use throughline::detect;
+use throughline::query::{EventQuery, Filter, Order, parse_sessions};
+use throughline::store::{Settings, Store};
+
+use super::events::START_MS;
+use super::sqlite::Sqlite;
+
+pub const HOUR_MS: u64 = 3_600_000;
+pub const DAY_MS: u64 = 24 * HOUR_MS;
+
+pub fn settings(enforce: bool) -> Settings {
+    Settings { detectors: detect::Settings::default(), enforce, retention_ms: 30 * DAY_MS }
+}
+
+pub fn open(sql: &Sqlite) -> Store<Sqlite> {
+    Store::open(sql.clone(), settings(true), START_MS).expect("the store opens")
+}
+
+pub fn all_events(store: &Store<Sqlite>) -> Vec<String> {
+    let query = EventQuery { filter: Filter::default(), order: Order::Asc, limit: 100_000, after: None };
+    store.events(&query).expect("an answer").items.into_iter().map(|(_, _, e)| e.id).collect()
+}
+
+pub fn list(store: &Store<Sqlite>, query: &str) -> Vec<String> {
+    let query = parse_sessions(query, START_MS + HOUR_MS).expect("an answer").query;
+    store.sessions(&query, START_MS + HOUR_MS).expect("an answer").items.into_iter().map(|(_, _, s)| s.id).collect()
+}

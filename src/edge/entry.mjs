@@ -42,8 +42,10 @@ async function exchange(request, env, context, state) {
   }
   if (code === ANSWER) {
     const answer = await Gateway.answer(request, text, env);
+    if (answer) return answer;
     // No answer of its own: the configuration is refused and traffic passes unseen.
-    return answer ?? send(request, env, text, true);
+    state.sent = true;
+    return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
     const decided = await Gateway.decide(text, env);
@@ -73,7 +75,7 @@ async function exchange(request, env, context, state) {
   } else {
     later(env, context, due);
   }
-  return headers.has("session-event") ? withoutHeader(response, "session-event") : response;
+  return forClient(response);
 }
 
 function later(env, context, due) {
@@ -142,10 +144,11 @@ function isTimed(request) {
   return length !== null && +length <= TIMED_BYTES;
 }
 
-// The same response without one header; body, status, cookies and WebSocket are kept.
-function withoutHeader(response, name) {
+// The response without what the origin tells only us; body, status, cookies and WebSocket are kept.
+function forClient(response) {
+  if (!response.headers.has("session-event")) return response;
   const copy = new Response(response.body, response);
-  copy.headers.delete(name);
+  copy.headers.delete("session-event");
   return copy;
 }
 
@@ -222,12 +225,12 @@ function survive(error, request, env, state) {
   } catch (again) {
     console.error("incident: cannot start anew", again?.stack ?? again);
   }
-  if (state.response) return state.response;
+  if (state.response) return forClient(state.response);
   const closed = env.ON_ERROR === "closed";
   if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
   const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
   setup = { origin: origin || undefined, names: [], strip: ["session-context", "session-event"], timeout: 0 };
   const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
   setup = undefined;
-  return passed;
+  return passed.then(forClient);
 }

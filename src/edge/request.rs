@@ -1,4 +1,4 @@
-//! A request as the frontend reads it: one string from JavaScript, split without copying.
+//! A request as the gateway reads it: one string from JavaScript, split without copying.
 
 use core::net::IpAddr;
 

@@ -34,6 +34,17 @@ describe('an origin in trouble', { skip: notOurs }, () => {
     });
   }
 
+  test('while the configuration is refused: 502, and asked once', async () => {
+    const refused = await startPair({ vars: { SHARDS: 'x' } });
+    try {
+      const answer = await refused.send({ method: 'POST', headers: [['x-answer', 'reset']], body: 'order=1' });
+      assert.equal(answer.status, 502);
+      assert.equal(refused.origin.requests.length, 1);
+    } finally {
+      await refused.stop();
+    }
+  });
+
   test('longer headers than the platform takes: 502', async () => {
     isProblem(await pair.send({ headers: [['x-answer', 'large-headers 600']] }), 502);
   });

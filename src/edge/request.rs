@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use crate::identity::{Client, HeaderView, Parts};
 use crate::policy::Policy;
+use crate::selector::{Client, HeaderView, Request};
 
 /// Headers read of every request beside those of the policy's session keys.
 const FIXED: [&str; 4] = ["cf-connecting-ip", "user-agent", "session-context", "session-event"];
@@ -97,9 +97,17 @@ impl<'a> Described<'a> {
     }
 
     /// The parts that identity reads.
-    pub fn parts<'b>(&'b self, policy: &'b Policy) -> Parts<'b> {
-        let headers = HeaderView { names: policy.keys.headers(), values: &self.key_values };
-        Parts { query: self.query, headers, client: self.client }
+    pub fn parts<'b>(&'b self, policy: &'b Policy) -> Request<'b> {
+        Request {
+            method: self.method,
+            host: self.host,
+            path: self.path,
+            query: self.query,
+            headers: HeaderView { names: policy.keys.headers(), values: &self.key_values },
+            client: self.client,
+            captures: &[],
+            body: None,
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Session keys in the order they are tried.
 
-use super::cookies::{cookie, cookies};
-use super::{Client, Keyring, Parts};
-use crate::selector::{Selector, Source};
+use super::Keyring;
+use crate::selector::{Client, Request, Selector, Source, cookie, cookies};
 use crate::session::SessionId;
 use crate::verdict::Subject;
 
@@ -102,7 +101,7 @@ impl KeyPlan {
         Self { keys, ring, headers }
     }
 
-    /// The headers the plan reads, in the order [`Parts`] carries their values.
+    /// The headers the plan reads, in the order [`Request`] carries their values.
     pub fn headers(&self) -> &[String] {
         &self.headers
     }
@@ -113,7 +112,7 @@ impl KeyPlan {
     }
 
     /// The session of a request. There always is one: the address is the last resort, known or not.
-    pub fn identify<'a>(&'a self, parts: &Parts<'_>) -> Identified<'a> {
+    pub fn identify<'a>(&'a self, parts: &Request<'_>) -> Identified<'a> {
         let cookie_header = parts.headers.get("cookie").unwrap_or("");
         let bearer = parts.headers.get("authorization").and_then(bearer_token);
         for (key, namespace) in &self.keys {
@@ -130,7 +129,7 @@ impl KeyPlan {
         self.identify_built_in(parts, cookie_header, bearer)
     }
 
-    fn identify_built_in<'a>(&'a self, parts: &Parts<'_>, cookies: &str, bearer: Option<&str>) -> Identified<'a> {
+    fn identify_built_in<'a>(&'a self, parts: &Request<'_>, cookies: &str, bearer: Option<&str>) -> Identified<'a> {
         if let Some((source, value)) = known_cookie(cookies) {
             return self.identified(source, value, source);
         }

@@ -3,6 +3,12 @@
 //! `side.part[.name]`, for example `request.cookie.sid`. This is the part of the language that session keys need; a
 //! selector is parsed once, when the policy is loaded, and an error points at the character that is wrong.
 
+mod cookie;
+mod message;
+
+pub use cookie::{cookie, cookies};
+pub use message::{Body, Claims, Client, HeaderView, ReadTokens, Request, Response, Trust};
+
 use core::fmt;
 
 /// Where a value stands.

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use throughline::detect;
-use throughline::identity::{Client, HeaderView, KeyPlan, Keyring, Parts};
+use throughline::identity::{Client, HeaderView, KeyPlan, Keyring, Request};
 use throughline::inventory::templated;
 use throughline::session::{BatchBuilder, Event};
 use throughline::store::{Settings, Store};
@@ -36,7 +36,7 @@ fn identify(criterion: &mut Criterion) {
     let without: Vec<&str> = plan.headers().iter().map(|_| "").collect();
     for (name, values) in [("identify_cookie", &with_cookie), ("identify_client", &without)] {
         let headers = HeaderView { names: plan.headers(), values };
-        let parts = Parts { query: "", headers, client: client() };
+        let parts = Request { headers, client: client(), ..Request::default() };
         criterion.bench_function(name, |b| b.iter(|| plan.identify(black_box(&parts)).session));
     }
 }
@@ -50,7 +50,7 @@ fn request(criterion: &mut Criterion) {
     let plan = plan();
     let values: Vec<&str> = plan.headers().iter().map(|name| if name == "cookie" { COOKIES } else { "" }).collect();
     let headers = HeaderView { names: plan.headers(), values: &values };
-    let parts = Parts { query: "", headers, client: client() };
+    let parts = Request { headers, client: client(), ..Request::default() };
     let (mut builder, mut unique) = (BatchBuilder::default(), 0);
     criterion.bench_function("request", |b| {
         b.iter(|| {

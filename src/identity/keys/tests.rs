@@ -24,7 +24,7 @@ fn identify(plan: &KeyPlan, sent: &[(&str, &str)]) -> (SessionId, String) {
         ..Client::default()
     };
     let headers = HeaderView { names: plan.headers(), values: &values };
-    let found = plan.identify(&Parts { query: get(":query"), headers, client });
+    let found = plan.identify(&Request { query: get(":query"), headers, client, ..Request::default() });
     assert!(!found.verified);
     (found.session, found.source.to_owned())
 }

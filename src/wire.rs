@@ -4,13 +4,15 @@
 //! source, but an object and an isolate may be one release apart during a deploy: the first byte of a traffic message
 //! is its version, and a reader that does not know it refuses the message, which the sender then keeps and repeats.
 
+use core::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::session::SessionId;
+use crate::session::{Arrival, Detector, Risk, SessionId};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Layout generation in the names of shards; a later release changes it to move data.
 const GENERATION: u32 = 1;
@@ -76,23 +78,52 @@ pub struct Flush {
     /// Version of the block set the isolate holds.
     pub blocks_version: u64,
     pub counts: IsolateCounts,
+    /// Sessions of this shard whose keys the isolate would like to know proven.
+    pub questions: Vec<SessionId>,
+    /// Whether the isolate tells the origin what is known of sessions.
+    pub wants_known: bool,
     /// An encoded [`crate::session::Batch`].
     pub batch: Vec<u8>,
 }
+
+/// Sessions asked about in one flush; what does not fit is asked in the next.
+pub const MAX_QUESTIONS: usize = 512;
 
 /// The shard's answer to a flush; the events are durable when it arrives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlushReply {
     pub blocks: BlockNews,
+    /// When the shard was first used, epoch ms.
+    pub installed_ms: u64,
+    /// Of the sessions asked about, those whose key is proven.
+    pub proven: Vec<SessionId>,
+    /// What is known of the sessions in the batch, where that was asked for.
+    pub known: Vec<KnownSession>,
+    /// What the shards of successors have to be told.
+    pub arrivals: Vec<Arrival>,
+    /// Clients of this batch that start too many unproven sessions, and until when they are remembered, epoch ms.
+    pub rotating: Vec<(IpAddr, u64)>,
+}
+
+/// What the origin may be told of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnownSession {
+    pub session: SessionId,
+    pub risk: Risk,
+    /// Plain, or a pseudonym; empty where unknown.
+    pub user: String,
+    pub findings: Vec<Detector>,
 }
 
 /// May this request go on?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     pub session: SessionId,
-    pub ip: Option<core::net::IpAddr>,
+    pub ip: Option<IpAddr>,
     pub now_ms: u64,
     pub blocks_version: u64,
+    /// The session's id under the secret before this one.
+    pub former: Option<SessionId>,
 }
 
 /// The shard's answer.
@@ -100,6 +131,11 @@ pub struct Ask {
 pub struct AskReply {
     pub verdict: Verdict,
     pub blocks: BlockNews,
+    pub installed_ms: u64,
+    /// Whether the session's key is proven.
+    pub proven: bool,
+    /// `None` where the session is not known.
+    pub known: Option<KnownSession>,
 }
 
 /// A shard reports to the fleet and learns what the others did.

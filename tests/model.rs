@@ -14,7 +14,7 @@ use support::events::{START_MS, event, flush, session};
 use support::sqlite::Sqlite;
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order};
-use throughline::store::{Settings, Store};
+use throughline::store::{Allowance, Settings, Store};
 use throughline::wire::Flush;
 
 const SCHEDULES: u32 = 2_000;
@@ -157,7 +157,12 @@ impl World {
 }
 
 fn open(sql: &Sqlite) -> Store<Sqlite> {
-    let settings = Settings { detectors: detect::Settings::default(), enforce: true, retention_ms: 86_400_000 };
+    let settings = Settings {
+        detectors: detect::Settings::default(),
+        enforce: true,
+        retention_ms: 86_400_000,
+        newcomers: Allowance::default(),
+    };
     Store::open(sql.clone(), settings, START_MS).expect("the store opens")
 }
 

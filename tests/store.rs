@@ -191,7 +191,7 @@ fn a_walk_over_unknown_paths_flags_and_blocks_and_both_survive_eviction() {
     let mut store = open(&sql);
     let paths: Vec<String> = (0..30).map(|i| format!("/guess-{i}")).collect();
     let walk: Vec<_> = paths.iter().zip(0..).map(|(path, i)| miss(1, i * 100, i, path)).collect();
-    let imposed = store.apply(&flush(1, 1, &walk), START_MS).unwrap();
+    let imposed = store.apply(&flush(1, 1, &walk), START_MS).unwrap().imposed;
     assert_eq!(imposed.len(), 2, "at ten and at twenty");
     assert!(matches!(&store.block_news(0, imposed).changes, BlockChanges::Delta(changes) if changes.len() == 2));
 
@@ -199,8 +199,8 @@ fn a_walk_over_unknown_paths_flags_and_blocks_and_both_survive_eviction() {
         let found = store.session(session(1), START_MS + 3_000).unwrap().unwrap();
         assert_eq!((found.state, found.attacks, found.findings["forced_browsing"]), (State::Blocked, 2, 2));
         assert!(found.risk >= 50);
-        let ask = Ask { session: session(1), ip: None, now_ms: START_MS + 5_000, blocks_version: 0 };
-        assert_eq!(store.ask(&ask).action, Action::Block);
+        let ask = Ask { session: session(1), ip: None, now_ms: START_MS + 5_000, blocks_version: 0, former: None };
+        assert_eq!(store.ask(&ask).unwrap().verdict.action, Action::Block);
         store = open(&sql);
     }
     assert_eq!(list(&store, "detector=forced_browsing"), [session(1).to_string()]);
@@ -229,6 +229,6 @@ fn monitoring_notes_what_it_sees_and_blocks_nobody() {
     let mut store = Store::open(sql, settings(false), START_MS).unwrap();
     let paths: Vec<String> = (0..30).map(|i| format!("/guess-{i}")).collect();
     let walk: Vec<_> = paths.iter().zip(0..).map(|(path, i)| miss(1, i, i, path)).collect();
-    assert!(store.apply(&flush(1, 1, &walk), START_MS).unwrap().is_empty());
+    assert!(store.apply(&flush(1, 1, &walk), START_MS).unwrap().imposed.is_empty());
     assert_eq!(store.session(session(1), START_MS).unwrap().map(|s| s.state), Some(State::Flagged));
 }

@@ -8,9 +8,12 @@
 mod support;
 
 use support::events::{START_MS, event, flush, miss, session};
-use throughline::session::{BATCH_VERSION, Batch, BatchBuilder, DecodeError, SessionId};
+use throughline::session::{
+    Arrival, BATCH_VERSION, Batch, BatchBuilder, DecodeError, Detector, Event, Issue, Link, Marks, Reason, Risk,
+    SessionId,
+};
 use throughline::verdict::{Action, Block, BlockChange, BlockChanges, BlockNews, Subject, Verdict};
-use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, Sync};
+use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Sync};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -20,7 +23,36 @@ fn batch() -> Vec<u8> {
     let mut builder = BatchBuilder::default();
     builder.push(&event(1, 0, 7));
     builder.push(&miss(2, 5, 8, "/gone"));
+    builder.push(&moved());
+    builder.issue(issue());
+    builder.issued(session(3));
     builder.take().encode()
+}
+
+/// An event that got its id in session 1 and was moved to the one it started.
+fn moved() -> Event<'static> {
+    let marks = Marks::ENDED;
+    Event {
+        id: event(1, 9, 9).id,
+        user: "alice",
+        role: "admin",
+        principal: 77,
+        feedback: "logout",
+        marks,
+        ..event(3, 9, 9)
+    }
+}
+
+fn issue() -> Issue {
+    Issue {
+        from: session(1),
+        to: session(3),
+        reason: Reason::Login,
+        time_ms: START_MS,
+        request: event(1, 9, 9).id,
+        principal: 77,
+        local: true,
+    }
 }
 
 fn block() -> Block {
@@ -51,15 +83,49 @@ fn a_batch_keeps_its_bytes() {
 fn traffic_messages_keep_their_bytes() {
     let flush = Flush { batch: vec![1, 2, 3], ..flush(5, 6, &[]) };
     assert_eq!(hex(&wire::encode(&flush)), include_str!("golden/flush.hex").trim());
-    let ask = Ask { session: session(1), ip: "2001:db8::1".parse().ok(), now_ms: START_MS, blocks_version: 9 };
+    let ask = Ask {
+        session: session(1),
+        ip: "2001:db8::1".parse().ok(),
+        now_ms: START_MS,
+        blocks_version: 9,
+        former: Some(session(2)),
+    };
     assert_eq!(hex(&wire::encode(&ask)), include_str!("golden/ask.hex").trim());
     let changes =
         BlockChanges::Delta(vec![BlockChange::Set(block()), BlockChange::Lifted(Subject::Session(session(1)))]);
     let blocks = BlockNews { version: 10, changes };
-    let reply = AskReply { verdict: Verdict { action: Action::Throttle, until_ms: 4 }, blocks: blocks.clone() };
+    let known = KnownSession {
+        session: session(1),
+        risk: Risk::default(),
+        user: "alice".to_owned(),
+        findings: vec![Detector::SessionRotation],
+    };
+    let reply = AskReply {
+        verdict: Verdict { action: Action::Throttle, until_ms: 4 },
+        blocks: blocks.clone(),
+        installed_ms: START_MS,
+        proven: true,
+        known: Some(known.clone()),
+    };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/ask_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
-    let reply = FlushReply { blocks };
+    let link = Link {
+        session: session(1),
+        reason: Reason::Refresh,
+        time_ms: START_MS,
+        request: event(1, 0, 7).id,
+        principal: 3,
+        risk: Risk::default(),
+    };
+    let reply = FlushReply {
+        blocks,
+        installed_ms: START_MS,
+        proven: vec![session(3)],
+        known: vec![known],
+        arrivals: vec![Arrival { to: session(2), link }],
+        rotating: vec![("192.0.2.1".parse().unwrap(), START_MS)],
+    };
+    assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
     let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()] };
     assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
@@ -69,7 +135,8 @@ fn traffic_messages_keep_their_bytes() {
 fn a_batch_comes_back_as_it_went() {
     let decoded = Batch::decode(&batch()).unwrap();
     let events: Vec<_> = decoded.events().collect();
-    assert_eq!(events, [event(1, 0, 7), miss(2, 5, 8, "/gone")]);
+    assert_eq!(events, [event(1, 0, 7), miss(2, 5, 8, "/gone"), moved()]);
+    assert_eq!((decoded.issues(), decoded.issued()), (&[issue()][..], &[session(3)][..]));
 }
 
 #[test]
@@ -95,7 +162,8 @@ fn messages_of_another_version_are_refused() {
     bytes[0] = BATCH_VERSION + 1;
     assert_eq!(Batch::decode(&bytes), Err(DecodeError::Version(BATCH_VERSION + 1)));
     assert_eq!(Batch::decode(&[]), Err(DecodeError::Empty));
-    let mut ask = wire::encode(&Ask { session: SessionId([0; 16]), ip: None, now_ms: 0, blocks_version: 0 });
+    let mut ask =
+        wire::encode(&Ask { session: SessionId([0; 16]), ip: None, now_ms: 0, blocks_version: 0, former: None });
     ask[0] += 1;
     assert_eq!(wire::decode::<Ask>(&ask), None);
 }

@@ -16,14 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::known::KnownEndpoints;
 use super::{Action, Detector, Event, Finding, Response};
-use crate::session::{Evidence, Severity, cut};
+use crate::session::{Evidence, Severity};
 
 /// Paths remembered as already counted; a longer walk repeats none of them by chance.
 const MAX_PATHS: usize = 128;
 /// Requests shown with a finding: enough to see the pattern.
 const MAX_EVIDENCE: usize = 10;
-/// … and how much of a path is, bytes.
-const MAX_EVIDENCE_PATH: usize = 256;
 const DEFAULT_LIMIT: f32 = 10.0;
 const DEFAULT_LEAK_MS: u64 = 10_000;
 const DEFAULT_BLOCK_MS: u64 = 10 * 60 * 1000;
@@ -104,10 +102,7 @@ impl Memory {
         if self.evidence.len() >= MAX_EVIDENCE {
             self.evidence.remove(0);
         }
-        let mut path = event.path.to_owned();
-        cut(&mut path, MAX_EVIDENCE_PATH);
-        let what = format!("{} {path} → {}", event.method, event.status);
-        self.evidence.push(Evidence { request: event.id, time_ms: event.time_ms, what });
+        self.evidence.push(Evidence::of(event));
     }
 
     fn finding(&self, settings: &Settings, event: &Event<'_>) -> Finding {

@@ -1,6 +1,6 @@
-//! Endpoints that have answered: the shard's memory of what exists behind the proxy.
+//! Endpoints that have answered: the shard's memory of what exists behind the proxy, and of what is behind a login.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,26 +8,59 @@ use crate::session::Event;
 
 /// Endpoints kept; an API with more is simply less well known, and a scan cannot grow it (it only takes in answers).
 const MAX_ENDPOINTS: usize = 4_000;
+/// Anonymous calls refused before an endpoint counts as guarded: one may have had other reasons.
+const GUARDED_AFTER: u8 = 3;
 
 /// The endpoints (method, host, template) that answered 2xx or 3xx at least once.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct KnownEndpoints {
-    endpoints: BTreeSet<String>,
+    endpoints: BTreeMap<String, Access>,
+}
+
+/// How an endpoint treats callers without a key of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Access {
+    /// Anonymous calls answered 401 or 403, up to [`GUARDED_AFTER`].
+    refused: u8,
+    /// Whether an anonymous call was ever answered with success.
+    open: bool,
 }
 
 impl KnownEndpoints {
-    /// Takes in what `event` shows; true if something was learned.
-    pub fn learn(&mut self, event: &Event<'_>) -> bool {
-        if !(200..400).contains(&event.status) || self.endpoints.len() >= MAX_ENDPOINTS {
-            return false;
+    /// Takes in what `event` shows.
+    pub fn learn(&mut self, event: &Event<'_>) {
+        let answered = (200..400).contains(&event.status);
+        let anonymous = crate::identity::is_address_bound(event.key_source);
+        let refused = anonymous && matches!(event.status, 401 | 403);
+        if !answered && !refused {
+            return;
         }
         let endpoint = event.endpoint_key();
-        !self.endpoints.contains(&endpoint) && self.endpoints.insert(endpoint)
+        let room = self.endpoints.len() < MAX_ENDPOINTS;
+        let access = match self.endpoints.get_mut(&endpoint) {
+            Some(access) => access,
+            None if answered && room => self.endpoints.entry(endpoint).or_default(),
+            None => return,
+        };
+        access.open |= anonymous && (200..300).contains(&event.status);
+        if refused {
+            access.refused = (access.refused + 1).min(GUARDED_AFTER);
+        }
     }
 
     /// Whether the event's endpoint is known to exist.
     pub fn has(&self, event: &Event<'_>) -> bool {
-        self.endpoints.contains(&event.endpoint_key())
+        self.endpoints.contains_key(&event.endpoint_key())
+    }
+
+    /// Whether the event got an answer that the anonymous are refused: somebody vouches for its key.
+    pub fn admits(&self, event: &Event<'_>) -> bool {
+        (200..300).contains(&event.status)
+            && !crate::identity::is_address_bound(event.key_source)
+            && self
+                .endpoints
+                .get(&event.endpoint_key())
+                .is_some_and(|access| !access.open && access.refused >= GUARDED_AFTER)
     }
 
     /// How many endpoints are known.

@@ -6,9 +6,11 @@
 
 mod forced_browsing;
 mod known;
+mod session_rotation;
 
 pub use forced_browsing::Settings as ForcedBrowsingSettings;
 pub use known::KnownEndpoints;
+pub use session_rotation::Settings as SessionRotationSettings;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,17 +21,22 @@ use crate::verdict::Action;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Memory {
     forced_browsing: forced_browsing::Memory,
+    session_rotation: session_rotation::Memory,
 }
 
 /// How a detector is tuned and what follows from its findings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub forced_browsing: Option<ForcedBrowsingSettings>,
+    pub session_rotation: Option<SessionRotationSettings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { forced_browsing: Some(ForcedBrowsingSettings::default()) }
+        Self {
+            forced_browsing: Some(ForcedBrowsingSettings::default()),
+            session_rotation: Some(SessionRotationSettings::default()),
+        }
     }
 }
 
@@ -41,14 +48,15 @@ pub struct Response {
     pub for_ms: u64,
 }
 
-/// Shows `event` to every detector that is on.
-pub fn observe(memory: &mut Memory, settings: &Settings, known: &KnownEndpoints, event: &Event<'_>) -> Option<Finding> {
+/// Shows `event` to every detector that is on; answers what they found.
+pub fn observe(memory: &mut Memory, settings: &Settings, known: &KnownEndpoints, event: &Event<'_>) -> Vec<Finding> {
     // A request that was stopped here never reached the origin: its status says nothing about the client.
-    if event.action >= Action::Throttle {
-        return None;
-    }
-    let tuned = settings.forced_browsing.as_ref()?;
-    memory.forced_browsing.observe(tuned, known, event)
+    let stopped = event.action >= Action::Throttle;
+    let browsing = settings.forced_browsing.as_ref().filter(|_| !stopped);
+    let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, known, event));
+    let rotation = settings.session_rotation.as_ref();
+    let rotation = rotation.and_then(|tuned| memory.session_rotation.observe(tuned, event));
+    browsing.into_iter().chain(rotation).collect()
 }
 
 /// What follows from a finding of `detector` about `session` where verdicts are enforced.
@@ -59,6 +67,7 @@ pub fn observe(memory: &mut Memory, settings: &Settings, known: &KnownEndpoints,
 pub fn consequence(settings: &Settings, detector: Detector, session: &Session) -> Response {
     let configured = match detector {
         Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
+        Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
     };
     let configured = configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 });
     let spared = session.key_source == crate::identity::ADDRESS_ONLY

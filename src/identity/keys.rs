@@ -12,6 +12,11 @@ const ADDRESS_AGENT_AND_JA4: &str = "client.ip+ua+ja4";
 /// Key source of sessions known by nothing but an address.
 pub const ADDRESS_ONLY: &str = "client.ip";
 
+/// Whether a key source is an address, alone or with what many people share.
+pub fn is_address_bound(source: &str) -> bool {
+    source.starts_with("client.")
+}
+
 /// Session cookies of widespread frameworks, the most specific first, with the name each has as a key source.
 const COOKIES: [(&str, &str); 18] = [
     ("__Host-session", "request.cookie.__Host-session"),

@@ -8,4 +8,4 @@ mod keys;
 
 pub use crate::selector::{Client, HeaderView, Request};
 pub use keyring::{Keyring, MIN_SECRET_BYTES};
-pub use keys::{ADDRESS_ONLY, Candidate, Identified, KeyPlan, SessionKey};
+pub use keys::{ADDRESS_ONLY, Candidate, Identified, KeyPlan, SessionKey, is_address_bound};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{OnError, Pattern, Route, parse_duration_ms};
-use crate::detect::{self, ForcedBrowsingSettings, Response};
+use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings};
 use crate::verdict::Action;
 
 /// The field at fault and what is wrong with it.
@@ -81,6 +81,7 @@ impl RawRoute {
 #[serde(deny_unknown_fields)]
 pub struct RawDetectors {
     forced_browsing: Option<RawDetector>,
+    session_rotation: Option<RawDetector>,
 }
 
 #[derive(Debug)]
@@ -127,18 +128,37 @@ impl RawDetectors {
                 Some(tuned.resolve().map_err(|(field, reason)| (format!("forced_browsing.{field}"), reason))?)
             }
         };
-        Ok(detect::Settings { forced_browsing })
+        let session_rotation = match self.session_rotation {
+            None => Some(SessionRotationSettings::default()),
+            Some(RawDetector::Off) => None,
+            Some(RawDetector::Tuned(tuned)) => Some(
+                tuned.resolve_rotation().map_err(|(field, reason)| (format!("session_rotation.{field}"), reason))?,
+            ),
+        };
+        Ok(detect::Settings { forced_browsing, session_rotation })
     }
 }
 
 impl Tuned {
+    /// How many sessions are too many is `LIMITS`' to say: the edge counts them.
+    fn resolve_rotation(self) -> Result<SessionRotationSettings, Fault> {
+        let mut settings = SessionRotationSettings::default();
+        if self.limit.is_some() || self.window.is_some() {
+            let field = if self.limit.is_some() { "limit" } else { "window" };
+            return Err((field.into(), "is set by LIMITS.unproven_sessions and LIMITS.unproven_window_ms".into()));
+        }
+        match self.action {
+            None | Some(Action::Tag) => {}
+            Some(_) => return Err(("action".into(), "is not `tag`: such sessions may be many people".into())),
+        }
+        if let Some(text) = &self.r#for {
+            settings.response.for_ms = duration("for", text)?;
+        }
+        Ok(settings)
+    }
+
     fn resolve(self) -> Result<ForcedBrowsingSettings, Fault> {
         let mut settings = ForcedBrowsingSettings::default();
-        let duration = |field: &str, text: &str| {
-            parse_duration_ms(text).filter(|ms| *ms > 0).ok_or_else(|| {
-                (field.to_owned(), format!("`{text}` is no duration; write for example `90s`, `10m`, `1h`"))
-            })
-        };
         if let Some(limit) = self.limit {
             if !(1.0..=10_000.0).contains(&limit) {
                 return Err(("limit".into(), format!("is {limit}; use 1 to 10000")));
@@ -166,6 +186,12 @@ impl Tuned {
     }
 }
 
+fn duration(field: &str, text: &str) -> Result<u64, Fault> {
+    parse_duration_ms(text)
+        .filter(|ms| *ms > 0)
+        .ok_or_else(|| (field.to_owned(), format!("`{text}` is no duration; write for example `90s`, `10m`, `1h`")))
+}
+
 /// `LIMITS`: sizes and times within which traffic is handled.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +208,17 @@ pub struct Limits {
     pub abandon_ms: u32,
     /// Longest path kept with an event, bytes.
     pub path_bytes: u32,
+    /// How much of a body is read where a selector asks for it, bytes.
+    pub body_bytes: u32,
+    /// How long a request whose session key stands in its body may wait for the body, ms.
+    pub body_ms: u32,
+    /// Sessions that a client (v4 address, v6 /64) may start within the window with keys that nothing vouches for …
+    pub unproven_sessions: u32,
+    /// … and those one device (address, agent, TLS fingerprint) may.
+    pub unproven_device_sessions: u32,
+    pub unproven_window_ms: u32,
+    /// How long after installation what is beyond that is only flagged, ms: at first nothing vouches for any key.
+    pub unproven_grace_ms: u32,
 }
 
 impl Default for Limits {
@@ -193,6 +230,12 @@ impl Default for Limits {
             buffer_events: 20_000,
             abandon_ms: 900_000,
             path_bytes: 1_024,
+            body_bytes: 128 * 1_024,
+            body_ms: 1_000,
+            unproven_sessions: 200,
+            unproven_device_sessions: 100,
+            unproven_window_ms: 3_600_000,
+            unproven_grace_ms: 7 * 86_400_000,
         }
     }
 }
@@ -207,6 +250,12 @@ impl Limits {
             ("buffer_events", self.buffer_events, 100, 100_000),
             ("abandon_ms", self.abandon_ms, 1_000, 86_400_000),
             ("path_bytes", self.path_bytes, 64, 8_192),
+            ("body_bytes", self.body_bytes, 1_024, 1_048_576),
+            ("body_ms", self.body_ms, 10, 10_000),
+            ("unproven_sessions", self.unproven_sessions, 10, 10_000),
+            ("unproven_device_sessions", self.unproven_device_sessions, 5, 10_000),
+            ("unproven_window_ms", self.unproven_window_ms, 60_000, 86_400_000),
+            ("unproven_grace_ms", self.unproven_grace_ms, 0, 30 * 86_400_000),
         ];
         let wrong = ranges.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
         wrong.map(|(field, value, min, max)| (field, format!("is {value}; use {min} to {max}"))).collect()

@@ -33,6 +33,12 @@ pub struct SessionAnswer {
     pub findings: BTreeMap<String, u64>,
     pub predecessors: Vec<LinkAnswer>,
     pub successors: Vec<LinkAnswer>,
+    /// Users somebody tried to be in vain.
+    pub attempted_users: Vec<String>,
+    /// When it was ended by a logout.
+    pub ended: Option<String>,
+    /// What was out of the ordinary about any of its requests.
+    pub marks: Vec<String>,
     /// Requests to endpoints beyond those listed.
     pub endpoints_rest: u64,
 }
@@ -41,6 +47,8 @@ pub struct SessionAnswer {
 pub struct KeyAnswer {
     pub source: String,
     pub verified: bool,
+    /// Why the key is believed: `verified`, `issued`, `used`, or `unproven`.
+    pub proof: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +77,19 @@ pub struct LinkAnswer {
     pub session: String,
     pub reason: String,
     pub time: String,
+    /// The request whose response issued the key.
+    pub request: String,
+}
+
+impl LinkAnswer {
+    fn new(link: &crate::session::Link) -> Self {
+        Self {
+            session: link.session.to_string(),
+            reason: link.reason.name().to_owned(),
+            time: rfc3339(link.time_ms),
+            request: link.request.to_string(),
+        }
+    }
 }
 
 /// An event as `GET events` shows it.
@@ -92,6 +113,11 @@ pub struct EventAnswer {
     pub user_agent: Option<String>,
     pub ja4: Option<String>,
     pub user: Option<String>,
+    /// Who somebody tried to be in vain.
+    pub attempted_user: Option<String>,
+    pub role: Option<String>,
+    /// Names of what the origin reported in `Session-Event`.
+    pub feedback: Vec<String>,
     pub params: BTreeMap<String, serde_json::Value>,
     pub flow: Option<String>,
     pub action: Action,
@@ -187,9 +213,13 @@ impl SessionAnswer {
             duration_ms: session.last_seen_ms.saturating_sub(session.first_seen_ms),
             requests: session.requests,
             attacks: session.attacks,
-            key: KeyAnswer { source: session.key_source.clone(), verified: session.verified },
-            users: Vec::new(),
-            roles: Vec::new(),
+            key: KeyAnswer {
+                source: session.key_source.clone(),
+                verified: session.verified,
+                proof: session.proof.name().to_owned(),
+            },
+            users: session.users.iter().map(|span| span.user.clone()).collect(),
+            roles: session.roles.iter().map(|(role, _)| role.clone()).collect(),
             ips: session.addresses.iter().map(address).collect(),
             user_agents: session.user_agents.iter().filter_map(|(agent, _)| some_text(agent)).collect(),
             endpoints,
@@ -198,8 +228,11 @@ impl SessionAnswer {
             methods: session.methods.iter().map(|(method, n)| (method.clone(), n)).collect(),
             params: BTreeMap::new(),
             findings: session.detected.iter().map(|(detector, n)| (detector.name().to_owned(), *n)).collect(),
-            predecessors: Vec::new(),
-            successors: Vec::new(),
+            predecessors: session.predecessors.iter().map(LinkAnswer::new).collect(),
+            successors: session.successors.iter().map(LinkAnswer::new).collect(),
+            attempted_users: session.attempted.iter().map(|(user, _)| user.clone()).collect(),
+            ended: session.ended_ms.map(rfc3339),
+            marks: session.marks.names().map(str::to_owned).collect(),
             endpoints_rest: session.endpoints.rest(),
         }
     }
@@ -226,7 +259,10 @@ impl EventAnswer {
             colo: some_text(event.colo),
             user_agent: some_text(event.user_agent),
             ja4: some_text(event.ja4),
-            user: None,
+            user: some_text(event.confirmed_user()),
+            attempted_user: some_text(event.attempted_user()),
+            role: some_text(event.role),
+            feedback: event.feedback.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             params: BTreeMap::new(),
             flow: None,
             action: event.action,

@@ -96,6 +96,16 @@ impl EndpointTerm {
     }
 }
 
+/// A user by the raw value: every form it may be stored in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserTerm(pub Vec<String>);
+
+impl UserTerm {
+    fn fits(&self, user: &str) -> bool {
+        self.0.iter().any(|form| form == user)
+    }
+}
+
 /// Everything that can be asked of sessions and events; absent fields ask nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -111,6 +121,10 @@ pub struct Filter {
     pub status: Terms<StatusTerm>,
     pub detector: Terms<Detector>,
     pub state: Terms<State>,
+    pub user: Terms<UserTerm>,
+    /// Users somebody tried to be in vain.
+    pub attempted_user: Terms<UserTerm>,
+    pub role: Terms<String>,
     pub session: Terms<SessionId>,
     pub request: Terms<EventId>,
     /// Substring of the path (events) or of an endpoint (sessions), lower case.
@@ -134,7 +148,18 @@ impl Filter {
             && self.host.hold(|host| host.eq_ignore_ascii_case(event.host))
             && self.endpoint.hold(|term| term.fits(event.method, event.host, event.template))
             && self.text.hold(|text| event.path.to_ascii_lowercase().contains(text.as_str()))
+            && self.user.hold(|user| user.fits(event.confirmed_user()))
+            && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
+            && self.role.hold(|role| role == event.role)
             && self.detector.hold(|detector| detected(*detector))
+    }
+
+    /// Replaces users as they were asked for by the forms they are stored in.
+    pub fn resolve_users(&mut self, forms: impl Fn(&str) -> Vec<String>) {
+        let all = [&mut self.user, &mut self.attempted_user];
+        for term in all.into_iter().flat_map(|terms| terms.any.iter_mut().chain(&mut terms.none)) {
+            term.0 = term.0.iter().flat_map(|raw| forms(raw)).collect();
+        }
     }
 
     /// Whether the session fits at `now_ms`. `request` is about single events: its session prefix is what is compared.
@@ -152,6 +177,9 @@ impl Filter {
             && self.country.hold(|country| session.addresses.iter().any(|a| a.country.eq_ignore_ascii_case(country)))
             && self.asn.hold(|asn| session.addresses.iter().any(|a| a.asn == *asn))
             && self.detector.hold(|detector| session.detected.contains_key(detector))
+            && self.user.hold(|user| session.users.iter().any(|span| user.fits(&span.user)))
+            && self.attempted_user.hold(|user| session.attempted.iter().any(|(name, _)| user.fits(name)))
+            && self.role.hold(|role| session.roles.has(role.as_str()))
             && self.fits_endpoints(session)
     }
 

@@ -11,11 +11,11 @@ mod stats;
 mod time;
 
 pub use answer::{
-    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, SessionAnswer, StatsAnswer,
-    StatsBucket, StatsCount,
+    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, LinkAnswer, SessionAnswer,
+    StatsAnswer, StatsBucket, StatsCount,
 };
 pub use cursor::Cursor;
-pub use filter::{EndpointTerm, Filter, StatusTerm, Terms};
+pub use filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
 pub use page::{Page, is_after, merge};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
 pub use stats::merge_stats;

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 
 use super::cursor::Cursor;
-use super::filter::{EndpointTerm, Filter, StatusTerm, Terms};
+use super::filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
 use crate::policy::parse_duration_ms;
@@ -244,6 +244,9 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             let state = state.into_iter().find(|(name, _)| *name == value).map(|(_, state)| state);
             add(&mut filter.state, excluded, state, "is none of: clear, flagged, blocked")
         }
+        "user" => add(&mut filter.user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
+        "attempted_user" => add(&mut filter.attempted_user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
+        "role" => add(&mut filter.role, excluded, Some(value.to_owned()), ""),
         "session" => add(&mut filter.session, excluded, SessionId::parse(value), "is no session id (32 hex digits)"),
         "request" => add(&mut filter.request, excluded, EventId::parse(value), "is no request id (26 base32 digits)"),
         "q" => add(&mut filter.text, excluded, Some(value.to_ascii_lowercase()), ""),

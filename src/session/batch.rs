@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Marks};
 use super::id::{EventId, SessionId};
+use super::link::{Arrival, Issue, Principal};
 use crate::verdict::Action;
 
-/// First byte of every encoded batch. A reader accepts this version and the one before it (there is none yet).
-pub const VERSION: u8 = 1;
+/// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
+/// never released.
+pub const VERSION: u8 = 2;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,12 @@ pub struct Batch {
     texts: Vec<Box<str>>,
     sessions: Vec<Session>,
     rows: Vec<Row>,
+    /// Keys issued inside sessions of the shard this goes to.
+    issues: Vec<Issue>,
+    /// Sessions of that shard whose key the origin was seen issuing.
+    issued: Vec<SessionId>,
+    /// Predecessors of sessions of that shard, told by the shards that own them.
+    arrivals: Vec<Arrival>,
 }
 
 /// A session as its events refer to it.
@@ -29,6 +37,7 @@ struct Session {
     id: SessionId,
     key_source: u32,
     verified: bool,
+    principal: Principal,
 }
 
 /// One event; every `u32` but `duration_ms` and `asn` is an index into a table.
@@ -36,6 +45,8 @@ struct Session {
 struct Row {
     time_ms: u64,
     unique: u64,
+    /// What the event's id says of its session, where the event was moved to another one after it had its id.
+    locator: Option<u64>,
     session: u32,
     method: u32,
     host: u32,
@@ -45,6 +56,9 @@ struct Row {
     colo: u32,
     user_agent: u32,
     ja4: u32,
+    user: u32,
+    role: u32,
+    feedback: u32,
     status: u16,
     duration_ms: u32,
     asn: u32,
@@ -91,8 +105,9 @@ impl Batch {
         let text = |i: u32| u64::from(i) < texts;
         self.sessions.iter().all(|s| text(s.key_source))
             && self.rows.iter().all(|r| {
-                let indices = [r.method, r.host, r.path, r.template, r.country, r.colo, r.user_agent, r.ja4];
-                u64::from(r.session) < sessions && indices.into_iter().all(text)
+                let shared = [r.method, r.host, r.path, r.template, r.country, r.colo, r.user_agent, r.ja4];
+                let indices = shared.into_iter().chain([r.user, r.role, r.feedback]);
+                u64::from(r.session) < sessions && { indices }.all(text)
             })
     }
 
@@ -101,9 +116,24 @@ impl Batch {
         self.rows.len()
     }
 
-    /// Whether there is no event.
+    /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.is_empty() && self.issues.is_empty() && self.issued.is_empty() && self.arrivals.is_empty()
+    }
+
+    /// Keys issued inside sessions, in the order of recording.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    /// Sessions whose key the origin was seen issuing.
+    pub fn issued(&self) -> &[SessionId] {
+        &self.issued
+    }
+
+    /// Predecessors told by the shards that own them.
+    pub fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
     }
 
     /// The event at `index`, in the order of recording.
@@ -119,7 +149,7 @@ impl Batch {
     fn view(&self, row: &Row) -> Option<Event<'_>> {
         let session = self.sessions.get(row.session as usize)?;
         Some(Event {
-            id: EventId::new(row.time_ms, session.id, row.unique),
+            id: EventId::located(row.time_ms, row.locator.unwrap_or_else(|| session.id.prefix()), row.unique),
             session: session.id,
             key_source: self.text(session.key_source)?,
             verified: session.verified,
@@ -138,6 +168,10 @@ impl Batch {
             colo: self.text(row.colo)?,
             user_agent: self.text(row.user_agent)?,
             ja4: self.text(row.ja4)?,
+            user: self.text(row.user)?,
+            role: self.text(row.role)?,
+            principal: session.principal,
+            feedback: self.text(row.feedback)?,
             action: row.action,
             marks: row.marks,
         })
@@ -165,7 +199,13 @@ const ROW_BYTES: usize = size_of::<Row>();
 impl BatchBuilder {
     /// Appends one event. A batch holds at most `u32::MAX` texts; callers stop at a few megabytes.
     pub fn push(&mut self, event: &Event<'_>) {
-        let head = Session { id: event.session, key_source: self.text(event.key_source), verified: event.verified };
+        let head = Session {
+            id: event.session,
+            key_source: self.text(event.key_source),
+            verified: event.verified,
+            principal: event.principal,
+        };
+        let located = event.id.session_prefix();
         let session = match self.sessions.get(&head) {
             Some(index) => *index,
             None => {
@@ -178,6 +218,7 @@ impl BatchBuilder {
         let row = Row {
             time_ms: event.time_ms,
             unique: event.id.0 as u64 & ((1 << 40) - 1),
+            locator: (located != event.session.prefix()).then_some(located),
             session,
             method: self.text(event.method),
             host: self.text(event.host),
@@ -187,6 +228,9 @@ impl BatchBuilder {
             colo: self.text(event.colo),
             user_agent: self.text(event.user_agent),
             ja4: self.text(event.ja4),
+            user: self.text(event.user),
+            role: self.text(event.role),
+            feedback: self.text(event.feedback),
             status: event.status,
             duration_ms: event.duration_ms,
             asn: event.asn,
@@ -197,6 +241,23 @@ impl BatchBuilder {
             marks: event.marks,
         };
         self.batch.rows.push(row);
+    }
+
+    /// Notes a key issued inside a session of this shard.
+    pub fn issue(&mut self, issue: Issue) {
+        self.batch.issues.push(issue);
+    }
+
+    /// Notes that the origin issued the key of a session of this shard.
+    pub fn issued(&mut self, session: SessionId) {
+        if !self.batch.issued.contains(&session) {
+            self.batch.issued.push(session);
+        }
+    }
+
+    /// Passes on what another shard says of a predecessor.
+    pub fn arrive(&mut self, arrival: Arrival) {
+        self.batch.arrivals.push(arrival);
     }
 
     fn text(&mut self, text: &str) -> u32 {
@@ -215,14 +276,17 @@ impl BatchBuilder {
         self.batch.len()
     }
 
-    /// Whether nothing was pushed.
+    /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
 
     /// An upper estimate of the encoded size, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text_bytes + self.batch.rows.len() * ROW_BYTES + self.batch.sessions.len() * size_of::<Session>()
+        let batch = &self.batch;
+        let tables = batch.rows.len() * ROW_BYTES + batch.sessions.len() * size_of::<Session>();
+        let links = batch.issues.len() * size_of::<Issue>() + batch.arrivals.len() * size_of::<Arrival>();
+        self.text_bytes + tables + links + batch.issued.len() * size_of::<SessionId>()
     }
 
     /// The batch; the builder starts over.

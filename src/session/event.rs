@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::id::{EventId, SessionId};
+use super::link::Principal;
 use crate::verdict::Action;
 
 /// An event, borrowing its text from whoever holds it: a request being recorded, a batch, or a folded chunk.
@@ -39,12 +40,20 @@ pub struct Event<'a> {
     pub colo: &'a str,
     pub user_agent: &'a str,
     pub ja4: &'a str,
+    /// Who made the request, plain or as a pseudonym; empty where unknown. With [`Marks::USER_ATTEMPTED`] only who
+    /// somebody tried to be.
+    pub user: &'a str,
+    pub role: &'a str,
+    /// Verified identity behind the request; 0 for none.
+    pub principal: Principal,
+    /// Names of what the origin reported in `Session-Event`, separated by commas.
+    pub feedback: &'a str,
     /// What was done with the request.
     pub action: Action,
     pub marks: Marks,
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
     /// `METHOD host/template`: the endpoint's name in answers and filters.
     pub fn endpoint(&self) -> String {
         endpoint_name(self.method, self.host, self.template)
@@ -55,6 +64,16 @@ impl Event<'_> {
         let mut key = self.endpoint();
         cut(&mut key, 256);
         key
+    }
+
+    /// The user, where it is more than an attempt; else empty.
+    pub fn confirmed_user(&self) -> &'a str {
+        if self.marks.has(Marks::USER_ATTEMPTED) { "" } else { self.user }
+    }
+
+    /// The user somebody tried to be in vain; else empty.
+    pub fn attempted_user(&self) -> &'a str {
+        if self.marks.has(Marks::USER_ATTEMPTED) { self.user } else { "" }
     }
 
     /// The origin, or we in its place, refused the request (4xx).
@@ -94,12 +113,40 @@ impl Marks {
     /// The client went away, or the runtime did, before the origin answered; the status is ours.
     pub const ABANDONED: Self = Self(1 << 4);
 
-    const NAMES: [(Self, &'static str); 5] = [
+    /// A body that had to be read went on past what is read, or held more than is looked at.
+    pub const BODY_CUT: Self = Self(1 << 5);
+    /// Something that says who is calling (cookies, token, body) is not what it has to be.
+    pub const MALFORMED: Self = Self(1 << 6);
+    /// Something that says who is calling stood there more than once.
+    pub const DUPLICATE: Self = Self(1 << 7);
+    /// One of too many unproven sessions of its client.
+    pub const SESSION_ROTATION: Self = Self(1 << 8);
+    /// A token of a configured issuer was refused.
+    pub const TOKEN_REFUSED: Self = Self(1 << 9);
+    /// The user is only who somebody tried to be: the login was not answered with success.
+    pub const USER_ATTEMPTED: Self = Self(1 << 10);
+    /// The session ended with this request (logout).
+    pub const ENDED: Self = Self(1 << 11);
+    /// What the origin reported could not be read.
+    pub const FEEDBACK_MALFORMED: Self = Self(1 << 12);
+    /// The keys of a token's issuer were not to be had; the token counted as unverified.
+    pub const KEYS_MISSING: Self = Self(1 << 13);
+
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::CUT, "cut"),
         (Self::ORIGIN_FAILED, "origin_failed"),
         (Self::UNDECIDED, "undecided"),
         (Self::SPOOFED, "spoofed"),
         (Self::ABANDONED, "abandoned"),
+        (Self::BODY_CUT, "body_cut"),
+        (Self::MALFORMED, "malformed"),
+        (Self::DUPLICATE, "duplicate"),
+        (Self::SESSION_ROTATION, "session_rotation"),
+        (Self::TOKEN_REFUSED, "token_refused"),
+        (Self::USER_ATTEMPTED, "user_attempted"),
+        (Self::ENDED, "ended"),
+        (Self::FEEDBACK_MALFORMED, "feedback_malformed"),
+        (Self::KEYS_MISSING, "keys_missing"),
     ];
 
     /// Adds every mark of `other`.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::event::{Event, cut};
 use super::id::{EventId, SessionId};
 use crate::verdict::Action;
 
@@ -10,16 +11,18 @@ use crate::verdict::Action;
 #[serde(rename_all = "snake_case")]
 pub enum Detector {
     ForcedBrowsing = 0,
+    SessionRotation = 1,
 }
 
 impl Detector {
     /// Every detector, for configuration and filters.
-    pub const ALL: [Self; 1] = [Self::ForcedBrowsing];
+    pub const ALL: [Self; 2] = [Self::ForcedBrowsing, Self::SessionRotation];
 
     /// The name the API and the configuration use.
     pub fn name(self) -> &'static str {
         match self {
             Self::ForcedBrowsing => "forced_browsing",
+            Self::SessionRotation => "session_rotation",
         }
     }
 
@@ -32,6 +35,7 @@ impl Detector {
     pub fn owasp(self) -> &'static [&'static str] {
         match self {
             Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
+            Self::SessionRotation => &["API2:2023", "API4:2023"],
         }
     }
 }
@@ -54,6 +58,19 @@ pub struct Evidence {
     pub time_ms: u64,
     /// `METHOD path → status`, path masked.
     pub what: String,
+}
+
+/// How much of a path is shown with evidence, bytes.
+const EVIDENCE_PATH_BYTES: usize = 256;
+
+impl Evidence {
+    /// The event with its method, path and status.
+    pub fn of(event: &Event<'_>) -> Self {
+        let mut path = event.path.to_owned();
+        cut(&mut path, EVIDENCE_PATH_BYTES);
+        let what = format!("{} {path} → {}", event.method, event.status);
+        Self { request: event.id, time_ms: event.time_ms, what }
+    }
 }
 
 /// One detector's statement about a session.

@@ -83,8 +83,14 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 impl EventId {
     /// `unique` contributes its low 40 bits.
     pub fn new(time_ms: u64, session: SessionId, unique: u64) -> Self {
+        Self::located(time_ms, session.prefix(), unique)
+    }
+
+    /// The id of an event whose session has `prefix` (see [`SessionId::prefix`]).
+    pub fn located(time_ms: u64, prefix: u64, unique: u64) -> Self {
         let time = u128::from(time_ms & ((1 << TIME_BITS) - 1));
-        Self((time << (2 * PART_BITS)) | (u128::from(session.prefix()) << PART_BITS) | u128::from(unique & PART_MASK))
+        let (prefix, unique) = (u128::from(prefix & PART_MASK), u128::from(unique & PART_MASK));
+        Self((time << (2 * PART_BITS)) | (prefix << PART_BITS) | unique)
     }
 
     /// The last id of this millisecond, or the first: a place between events, not an event.

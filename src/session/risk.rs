@@ -41,6 +41,23 @@ impl Risk {
         self.score(now_ms).saturating_sub(before)
     }
 
+    /// Adds all that is held against another session, as it stands at `now_ms`.
+    pub fn carry(&mut self, other: &Self, now_ms: u64) {
+        let evidence = self.evidence_at(now_ms) + other.evidence_at(now_ms);
+        *self = Self { evidence: evidence.min(MAX_EVIDENCE), at_ms: self.at_ms.max(now_ms) };
+    }
+
+    /// Takes back what [`Risk::carry`] added: the other session turned out to be somebody else's.
+    pub fn take_back(&mut self, other: &Self, now_ms: u64) {
+        let evidence = self.evidence_at(now_ms) - other.evidence_at(now_ms);
+        *self = Self { evidence: evidence.max(0.0), at_ms: self.at_ms.max(now_ms) };
+    }
+
+    /// Whether nothing is held against the session.
+    pub fn is_none(&self) -> bool {
+        self.evidence == 0.0
+    }
+
     /// 0–100 at `now_ms`.
     pub fn score(&self, now_ms: u64) -> u8 {
         let prior = (PRIOR_PROBABILITY / (1.0 - PRIOR_PROBABILITY)).ln();
@@ -102,6 +119,20 @@ mod tests {
         }
         assert_eq!(risk.score(0), 100);
         assert!(risk.score(6 * HALF_LIFE_MS as u64) < 5);
+    }
+
+    #[test]
+    fn carried_risk_adds_up_and_can_be_taken_back() {
+        let mut before = Risk::default();
+        before.add(Severity::Medium, 0.95, 0);
+        let mut risk = Risk::default();
+        risk.carry(&before, 1_000);
+        assert_eq!(risk.score(1_000), before.score(1_000));
+        risk.add(Severity::Low, 1.0, 2_000);
+        risk.take_back(&before, 3_000);
+        let mut own = Risk::default();
+        own.add(Severity::Low, 1.0, 2_000);
+        assert_eq!(risk.score(3_000), own.score(3_000));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::detect::Memory;
 use crate::session::{Batch, Session, SessionId};
 
 /// First byte of the encoded sessions of a chunk.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is known of a chunk without reading it.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,11 @@ pub fn write(
 ) -> Result<ChunkInfo, StoreError> {
     let times = || events.events().map(|e| e.time_ms);
     let prefixes: Vec<u64> = snapshots.iter().map(|s| prefix(s.session.id)).collect();
-    let info = ChunkInfo { id, from_ms: times().min().unwrap_or(0), to_ms: times().max().unwrap_or(0), prefixes };
+    // Sessions that are here for a link alone have no event; then the chunk is as old as they are.
+    let seen = || snapshots.iter().map(|s| s.session.last_seen_ms);
+    let from_ms = times().min().or_else(|| seen().min()).unwrap_or(0);
+    let to_ms = times().max().or_else(|| seen().max()).unwrap_or(0);
+    let info = ChunkInfo { id, from_ms, to_ms, prefixes };
     let packed = info.prefixes.iter().flat_map(|p| p.to_be_bytes()).collect();
     let sessions = postcard::to_extend(snapshots, vec![VERSION]).map_err(|_| StoreError::Corrupt("snapshot"))?;
     sql.query(

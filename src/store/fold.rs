@@ -2,7 +2,7 @@
 
 use super::chunk::{self, ChunkInfo, Snapshot};
 use super::sql::Sql;
-use super::{Store, StoreError};
+use super::{Folded, Store, StoreError};
 use crate::session::{BatchBuilder, EventId, SessionId};
 
 /// The journal is folded by the alarm after this long, ms …
@@ -36,7 +36,7 @@ impl<S: Sql> Store<S> {
         self.remember("applied", &self.applied)?;
         self.remember("known", &self.known)?;
         // The commit point: from here on the chunks count and the journal rows do not.
-        self.remember("folded", &upto)?;
+        self.remember("folded", &Folded { upto, pending: self.pending.clone() })?;
         self.sql.query("DELETE FROM journal WHERE seq <= ?", &[upto.into()])?;
 
         self.next_chunk += written.len() as u64;
@@ -54,8 +54,9 @@ impl<S: Sql> Store<S> {
         let mut finish = |builder: &mut BatchBuilder, sessions: &mut Vec<SessionId>| -> Result<(), StoreError> {
             let id = self.next_chunk + written.len() as u64;
             let tracked = sessions.drain(..).filter_map(|id| self.hot.sessions.get(&id));
-            let snapshots: Vec<Snapshot> =
+            let mut snapshots: Vec<Snapshot> =
                 tracked.map(|t| Snapshot { session: t.session.clone(), memory: t.memory.clone() }).collect();
+            snapshots.sort_unstable_by_key(|snapshot| snapshot.session.id);
             written.push(chunk::write(&self.sql, id, upto, &builder.take(), &snapshots)?);
             Ok(())
         };
@@ -72,7 +73,19 @@ impl<S: Sql> Store<S> {
             }
             builder.push(&event);
         }
-        if !builder.is_empty() {
+        // Sessions that only learned of a link or a proof.
+        let mut touched: Vec<SessionId> =
+            self.hot.sessions.values().filter(|t| t.dirty && t.events.is_empty()).map(|t| t.session.id).collect();
+        touched.sort_unstable();
+        for id in touched {
+            if state_bytes >= CHUNK_BYTES {
+                finish(&mut builder, &mut sessions)?;
+                state_bytes = 0;
+            }
+            state_bytes += self.hot.sessions.get(&id).map_or(0, |t| t.session.bytes());
+            sessions.push(id);
+        }
+        if !sessions.is_empty() {
             finish(&mut builder, &mut sessions)?;
         }
         Ok(written)

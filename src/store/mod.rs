@@ -4,7 +4,7 @@
 //! - Memory is a pure function of the folded chunks and the journal; [`Store::open`] rebuilds it.
 //! - [`Store::fold`] turns the whole journal into immutable chunks. Its commit point is one statement (the `folded`
 //!   mark): chunks beyond the mark are unfinished and removed at the next open, journal rows up to it are superfluous.
-//! - Folding, retention and the alarm are in `fold.rs`, reading in `read.rs`.
+//! - What a batch changes in memory is in `take.rs`, folding, retention and the alarm in `fold.rs`, reading in `read.rs`.
 //!
 //! Every method runs to its end without an await: in a Durable Object nothing interleaves.
 
@@ -12,26 +12,33 @@ mod applied;
 mod chunk;
 mod fold;
 mod hot;
+mod newcomers;
+mod pending;
 mod read;
 mod schema;
 pub mod sql;
+mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
+pub use newcomers::Allowance;
 pub use read::Health;
 pub use schema::migrate;
+pub use take::{Answer, Outcome};
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{self, KnownEndpoints, Memory};
-use crate::session::{Batch, DecodeError, Session, SessionId};
-use crate::verdict::{Action, Block, BlockChange, BlockChanges, BlockLog, BlockNews, Subject, Verdict};
+use crate::detect::{self, KnownEndpoints};
+use crate::session::{Batch, DecodeError, SessionId};
+use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
 use crate::wire::{Ask, Flush, IsolateCounts};
 use applied::Applied;
 use chunk::{ChunkInfo, Snapshot};
 use hot::{Hot, HotBatch, Tracked};
+use newcomers::Newcomers;
+use pending::Pending;
 use sql::{Sql, SqlError, Value, blob, integer};
 
 /// Blocks waiting for the fleet; when it stays away longer, further ones hold in this shard alone.
@@ -55,6 +62,8 @@ pub struct Settings {
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
     pub retention_ms: u64,
+    /// Unproven sessions a client may start here before every isolate is told.
+    pub newcomers: Allowance,
 }
 
 /// Sums since the object was created or last evicted.
@@ -71,6 +80,14 @@ pub struct Counts {
     pub isolates: IsolateCounts,
 }
 
+/// Up to where the journal is folded, and what was foretold by then: one value, because one without the other would
+/// lose or repeat what the journal since then says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Folded {
+    upto: u64,
+    pending: Pending,
+}
+
 /// A shard's store.
 #[derive(Debug)]
 pub struct Store<S> {
@@ -81,6 +98,9 @@ pub struct Store<S> {
     chunks: Vec<ChunkInfo>,
     applied: Applied,
     known: KnownEndpoints,
+    pending: Pending,
+    newcomers: Newcomers,
+    installed_ms: u64,
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
     outbox: BTreeMap<u64, Block>,
@@ -95,13 +115,16 @@ impl<S: Sql> Store<S> {
     /// Migrates the database and rebuilds memory from it.
     pub fn open(sql: S, settings: Settings, now_ms: u64) -> Result<Self, StoreError> {
         schema::migrate_shard(&sql)?;
-        let folded = named(&sql, "folded")?.unwrap_or(0u64);
+        let Folded { upto: folded, pending } = named(&sql, "folded")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE journal_to > ?", &[folded.into()])?;
         sql.query("DELETE FROM journal WHERE seq <= ?", &[folded.into()])?;
         let chunks = chunk::directory(&sql)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known: named(&sql, "known")?.unwrap_or_default(),
+            pending,
+            newcomers: Newcomers::default(),
+            installed_ms: installed(&sql, now_ms)?,
             next_chunk: chunks.last().map_or(1, |c| c.id + 1),
             next_seq: folded + 1,
             outbox: read_outbox(&sql)?,
@@ -131,26 +154,29 @@ impl<S: Sql> Store<S> {
                 self.counts.corrupt_rows += 1;
                 Batch::default()
             });
-            self.load(batch.events().map(|e| e.session))?;
+            self.load(sessions_of(&batch))?;
             self.applied.add(isolate, flush);
-            self.take(seq, batch, body.len(), &mut Vec::new());
+            self.take(seq, &batch);
+            self.hot.push(HotBatch { seq, batch, bytes: body.len() });
             self.next_seq = seq + 1;
             self.journal_since_ms.get_or_insert(now_ms);
         }
         Ok(())
     }
 
-    /// Makes a flush durable, once, and takes its events in. Answers the blocks that followed from them.
-    pub fn apply(&mut self, flush: &Flush, now_ms: u64) -> Result<Vec<Block>, StoreError> {
+    /// Makes a flush durable, once, and takes its events in. Answers what follows for whoever sent it.
+    pub fn apply(&mut self, flush: &Flush, now_ms: u64) -> Result<Outcome, StoreError> {
+        let batch = Batch::decode(&flush.batch).inspect_err(|_| self.counts.refused_flushes += 1)?;
         if self.applied.has(flush.isolate, flush.sequence) {
             self.counts.duplicate_flushes += 1;
-            return Ok(Vec::new());
+            // The answer was lost, perhaps; what it said is said again.
+            self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
+            return Ok(self.outcome(flush, &batch, Vec::new()));
         }
-        let batch = Batch::decode(&flush.batch).inspect_err(|_| self.counts.refused_flushes += 1)?;
         if self.is_fold_due(now_ms) {
             self.fold(now_ms)?;
         }
-        self.load(batch.events().map(|e| e.session))?;
+        self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
         let seq = self.next_seq;
         self.sql.query(
             "INSERT INTO journal (seq, isolate, flush, body) VALUES (?, ?, ?, ?)",
@@ -162,49 +188,13 @@ impl<S: Sql> Store<S> {
         self.counts.isolates.add(&flush.counts);
         self.journal_since_ms.get_or_insert(now_ms);
 
-        let mut imposed = Vec::new();
-        self.take(seq, batch, flush.batch.len(), &mut imposed);
+        let imposed = self.take(seq, &batch);
         for block in &imposed {
             self.impose(block.clone())?;
         }
-        Ok(imposed)
-    }
-
-    /// Takes a journaled batch into memory; blocks that follow are collected, not yet imposed.
-    fn take(&mut self, seq: u64, batch: Batch, bytes: usize, imposed: &mut Vec<Block>) {
-        for (index, event) in (0u32..).zip(batch.events()) {
-            self.counts.events += 1;
-            let fresh = || Tracked {
-                session: Session::new(&event),
-                memory: Memory::default(),
-                events: Vec::new(),
-                dirty: true,
-            };
-            let tracked = self.hot.sessions.entry(event.session).or_insert_with(fresh);
-            tracked.dirty = true;
-            tracked.events.push((seq, index));
-            tracked.session.observe(&event);
-            self.known.learn(&event);
-            let Some(mut finding) = detect::observe(&mut tracked.memory, &self.settings.detectors, &self.known, &event)
-            else {
-                continue;
-            };
-            self.counts.findings += 1;
-            let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
-            finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
-            if finding.action >= Action::Throttle {
-                imposed.push(Block {
-                    subject: Subject::Session(event.session),
-                    action: finding.action,
-                    created_ms: event.time_ms,
-                    until_ms: event.time_ms.saturating_add(response.for_ms),
-                    reason: format!("{}: {}", finding.detector.name(), finding.message),
-                    by: "detector".to_owned(),
-                });
-            }
-            tracked.session.record(finding);
-        }
-        self.hot.push(HotBatch { seq, batch, bytes });
+        let outcome = self.outcome(flush, &batch, imposed);
+        self.hot.push(HotBatch { seq, batch, bytes: flush.batch.len() });
+        Ok(outcome)
     }
 
     fn impose(&mut self, block: Block) -> Result<(), StoreError> {
@@ -241,10 +231,24 @@ impl<S: Sql> Store<S> {
         Ok(())
     }
 
-    /// What stands against a request that wants to go on: blocks, first-hand ones included. Writes nothing.
-    pub fn ask(&mut self, ask: &Ask) -> Verdict {
+    /// What stands against a request that wants to go on (blocks, first-hand ones included), and what is known of its
+    /// session. Writes nothing.
+    pub fn ask(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
         self.counts.asks += 1;
-        self.blocks.set().verdict(ask.session, ask.ip, ask.now_ms)
+        self.load(core::iter::once(ask.session))?;
+        let blocks = self.blocks.set();
+        let verdict = blocks.verdict(ask.session, ask.ip, ask.now_ms);
+        let former = ask.former.map(|former| blocks.verdict(former, None, ask.now_ms));
+        Ok(Answer {
+            verdict: former.map_or(verdict, |former| verdict.stricter(former)),
+            proven: self.is_proven(ask.session),
+            known: self.known_session(ask.session),
+        })
+    }
+
+    /// When the shard was first used, epoch ms.
+    pub fn installed_ms(&self) -> u64 {
+        self.installed_ms
     }
 
     /// What an isolate that holds `version` has to learn, with the blocks just imposed here.
@@ -302,6 +306,22 @@ pub fn named<T: DeserializeOwned>(sql: &dyn Sql, name: &str) -> Result<Option<T>
     let mut rows = sql.query("SELECT body FROM state WHERE name = ?", &[Value::Text(name.to_owned())])?;
     let Some(row) = rows.first_mut() else { return Ok(None) };
     postcard::from_bytes(&blob(row, 0)).map(Some).map_err(|_| StoreError::Corrupt("state"))
+}
+
+/// The moment of first use, noted at the first opening.
+fn installed(sql: &dyn Sql, now_ms: u64) -> Result<u64, StoreError> {
+    if let Some(installed) = named(sql, "installed")? {
+        return Ok(installed);
+    }
+    remember(sql, "installed", &now_ms)?;
+    Ok(now_ms)
+}
+
+/// Every session a batch says something about.
+fn sessions_of(batch: &Batch) -> impl Iterator<Item = SessionId> {
+    let ends = batch.issues().iter().flat_map(|issue| [issue.from, issue.to]);
+    let arrived = batch.arrivals().iter().map(|arrival| arrival.to);
+    batch.events().map(|e| e.session).chain(ends).chain(batch.issued().iter().copied()).chain(arrived)
 }
 
 fn read_outbox(sql: &dyn Sql) -> Result<BTreeMap<u64, Block>, StoreError> {

@@ -12,7 +12,7 @@ use crate::query::{
     EventAnswer, EventQuery, GroupBy, Order, Page, SessionAnswer, SessionQuery, SortBy, StatsAnswer, StatsBucket,
     StatsCount, StatsQuery, is_after, rfc3339,
 };
-use crate::session::{Event, EventId, Finding, Session, SessionId};
+use crate::session::{Event, EventId, Session, SessionId};
 use crate::verdict::Subject;
 
 /// Chunks read for one page; a page that needs more is cut there and says so.
@@ -151,7 +151,7 @@ impl<S: Sql> Store<S> {
         let mut scan = EventScan { query, found: Vec::new() };
         for hot in &self.hot.batches {
             for event in hot.batch.events() {
-                scan.offer(&event, |id| self.hot.sessions.get(&id).map_or(&[], |t| t.session.findings.as_slice()));
+                scan.offer(event, self.hot.sessions.get(&event.session).map(|t| &t.session));
             }
         }
         let chunks = self.chunks_for(query);
@@ -170,13 +170,9 @@ impl<S: Sql> Store<S> {
                 break;
             }
             let snapshots = chunk::snapshots(&self.sql, info.id)?;
-            let findings: BTreeMap<SessionId, &[Finding]> = snapshots
-                .iter()
-                .filter(|s| !s.session.findings.is_empty())
-                .map(|s| (s.session.id, s.session.findings.as_slice()))
-                .collect();
+            let sessions = by_id(&snapshots);
             for event in chunk::events(&self.sql, info.id)?.events() {
-                scan.offer(&event, |id| findings.get(&id).copied().unwrap_or(&[]));
+                scan.offer(event, sessions.get(&event.session).copied());
             }
         }
         let mut page = Page::of(scan.found, query.order, query.limit);
@@ -217,18 +213,16 @@ impl<S: Sql> Store<S> {
         let mut tally = StatsTally::default();
         for hot in &self.hot.batches {
             for event in hot.batch.events() {
-                let findings = self.hot.sessions.get(&event.session).map_or(&[][..], |t| t.session.findings.as_slice());
-                tally.offer(query, &event, findings);
+                tally.offer(query, event, self.hot.sessions.get(&event.session).map(|t| &t.session));
             }
         }
         let everything = EventQuery { filter: query.filter.clone(), order: Order::Desc, limit: 0, after: None };
         let chunks = self.chunks_for(&everything);
         for info in chunks.iter().take(MAX_CHUNKS) {
             let snapshots = chunk::snapshots(&self.sql, info.id)?;
-            let findings: BTreeMap<SessionId, &Snapshot> = snapshots.iter().map(|s| (s.session.id, s)).collect();
+            let sessions = by_id(&snapshots);
             for event in chunk::events(&self.sql, info.id)?.events() {
-                let of_session = findings.get(&event.session).map_or(&[][..], |s| s.session.findings.as_slice());
-                tally.offer(query, &event, of_session);
+                tally.offer(query, event, sessions.get(&event.session).copied());
             }
         }
         Ok((tally.answer(), chunks.len() > MAX_CHUNKS))
@@ -259,19 +253,32 @@ fn note(seen: &mut (u64, Option<u64>), time_ms: u64, as_of_ms: u64) {
     }
 }
 
+fn by_id(snapshots: &[Snapshot]) -> BTreeMap<SessionId, &Session> {
+    snapshots.iter().map(|s| (s.session.id, &s.session)).collect()
+}
+
+/// The event with its user: its own, or the one its session had at the time.
+fn with_user<'a>(event: Event<'a>, session: Option<&'a Session>) -> Event<'a> {
+    if !event.user.is_empty() {
+        return event;
+    }
+    Event { user: session.and_then(|session| session.user_at(event.time_ms)).unwrap_or(""), ..event }
+}
+
 struct EventScan<'q> {
     query: &'q EventQuery,
     found: Vec<(u64, u128, EventAnswer)>,
 }
 
 impl EventScan<'_> {
-    fn offer<'f>(&mut self, event: &Event<'_>, findings: impl FnOnce(SessionId) -> &'f [Finding]) {
+    fn offer(&mut self, event: Event<'_>, session: Option<&Session>) {
+        let event = &with_user(event, session);
         let position = (event.time_ms, event.id.0);
         let after = self.query.after.map(|id| (EventId(id).time_ms(), id));
         if after.is_some_and(|after| !is_after(position, after, self.query.order)) {
             return;
         }
-        let findings = findings(event.session);
+        let findings = session.map_or(&[][..], |session| session.findings.as_slice());
         let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
         if !self.query.filter.fits_event(event, detected) {
             return;
@@ -307,7 +314,9 @@ struct StatsTally {
 }
 
 impl StatsTally {
-    fn offer(&mut self, query: &StatsQuery, event: &Event<'_>, findings: &[Finding]) {
+    fn offer(&mut self, query: &StatsQuery, event: Event<'_>, session: Option<&Session>) {
+        let event = &with_user(event, session);
+        let findings = session.map_or(&[][..], |session| session.findings.as_slice());
         let of_event = || findings.iter().filter(|f| f.request == event.id);
         if !query.filter.fits_event(event, |detector| of_event().any(|f| f.detector == detector)) {
             return;

@@ -3,17 +3,21 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    // One row per flush, in the order applied.
-    "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
-    // Immutable: events of many sessions with the sessions' state after them. `journal_to` says which rows it replaces.
-    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, \
-     journal_to INTEGER NOT NULL, prefixes BLOB NOT NULL, sessions BLOB NOT NULL, events BLOB NOT NULL)",
-    // Small whole values by name: what was applied, what is known.
-    "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
-    // Blocks the fleet has not confirmed yet.
-    "CREATE TABLE outbox (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-]];
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        // One row per flush, in the order applied.
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
+        // Immutable: events of many sessions with the sessions' state after them. `journal_to` says which rows it replaces.
+        "CREATE TABLE chunks (id INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, \
+         journal_to INTEGER NOT NULL, prefixes BLOB NOT NULL, sessions BLOB NOT NULL, events BLOB NOT NULL)",
+        // Small whole values by name: what was applied, what is known.
+        "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        // Blocks the fleet has not confirmed yet.
+        "CREATE TABLE outbox (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    ],
+    // Before the first release: what was stored by then has no users, links and proofs, and is not converted.
+    &["DELETE FROM journal", "DELETE FROM chunks", "DELETE FROM state", "DELETE FROM outbox"],
+];
 
 /// Brings the schema up to date; running it again changes nothing.
 pub fn migrate(sql: &dyn Sql, migrations: &[&[&str]]) -> Result<(), SqlError> {

@@ -25,10 +25,15 @@ pub enum Subject {
 impl Subject {
     /// The subject of an address: v4 (also where mapped into v6) as it is, v6 by its /64.
     pub fn ip(address: IpAddr) -> Self {
-        Self::Ip(match address.to_canonical() {
+        Self::Ip(Self::client(address))
+    }
+
+    /// The address that stands for a client: what a v6 client chooses freely is the lower half.
+    pub fn client(address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        })
+        }
     }
 
     /// `session` or `ip`.

@@ -9,7 +9,7 @@ use throughline::detect;
 use throughline::identity::{Client, HeaderView, KeyPlan, Keyring, Request};
 use throughline::inventory::templated;
 use throughline::session::{BatchBuilder, Event};
-use throughline::store::{Settings, Store};
+use throughline::store::{Allowance, Settings, Store};
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -74,7 +74,12 @@ fn request(criterion: &mut Criterion) {
 /// A shard takes a flush of 250 events of 50 sessions in; per event.
 fn apply(criterion: &mut Criterion) {
     const EVENTS: u64 = 250;
-    let settings = Settings { detectors: detect::Settings::default(), enforce: true, retention_ms: 86_400_000 };
+    let settings = Settings {
+        detectors: detect::Settings::default(),
+        enforce: true,
+        retention_ms: 86_400_000,
+        newcomers: Allowance::default(),
+    };
     let events: Vec<_> = (0..EVENTS).map(|i| event(i % 50, i, i)).collect();
     let mut group = criterion.benchmark_group("shard");
     group.throughput(Throughput::Elements(EVENTS));

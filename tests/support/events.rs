@@ -37,6 +37,10 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         colo: "FRA",
         user_agent: "Mozilla/5.0",
         ja4: "t13d1516h2_8daaf6152771_02713d6af862",
+        user: "",
+        role: "",
+        principal: 0,
+        feedback: "",
         action: Action::Allow,
         marks: Marks::default(),
     }
@@ -53,5 +57,6 @@ pub fn flush(isolate: u64, sequence: u64, events: &[Event<'_>]) -> Flush {
     events.iter().for_each(|event| builder.push(event));
     let now_ms = events.iter().map(|e| e.time_ms).max().unwrap_or(START_MS);
     let counts = IsolateCounts::default();
-    Flush { isolate, sequence, now_ms, blocks_version: 0, counts, batch: builder.take().encode() }
+    let (questions, wants_known, batch) = (Vec::new(), false, builder.take().encode());
+    Flush { isolate, sequence, now_ms, blocks_version: 0, counts, questions, wants_known, batch }
 }

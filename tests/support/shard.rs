@@ -2,7 +2,7 @@
 
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order, parse_sessions};
-use throughline::store::{Settings, Store};
+use throughline::store::{Allowance, Settings, Store};
 
 use super::events::START_MS;
 use super::sqlite::Sqlite;
@@ -11,7 +11,12 @@ pub const HOUR_MS: u64 = 3_600_000;
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
 pub fn settings(enforce: bool) -> Settings {
-    Settings { detectors: detect::Settings::default(), enforce, retention_ms: 30 * DAY_MS }
+    Settings {
+        detectors: detect::Settings::default(),
+        enforce,
+        retention_ms: 30 * DAY_MS,
+        newcomers: Allowance::default(),
+    }
 }
 
 pub fn open(sql: &Sqlite) -> Store<Sqlite> {

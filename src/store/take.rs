@@ -1,0 +1,189 @@
+//! What a batch changes in memory: sessions, detectors, links, proofs. Replaying the journal repeats exactly this.
+
+use core::net::IpAddr;
+
+use super::Store;
+use super::hot::Tracked;
+use super::sql::Sql;
+use crate::detect::{self, Memory};
+use crate::session::{Arrival, Batch, Event, Proof, Session, SessionId};
+use crate::verdict::{Action, Block, Subject, Verdict};
+use crate::wire::{Flush, KnownSession};
+
+/// What follows from a flush for whoever sent it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// Blocks the flush brought about; they hold already.
+    pub imposed: Vec<Block>,
+    /// Of the sessions asked about, those whose key is proven.
+    pub proven: Vec<SessionId>,
+    /// What is known of the sessions in the batch, where that was asked for.
+    pub known: Vec<KnownSession>,
+    /// What the shards of successors have to be told.
+    pub arrivals: Vec<Arrival>,
+    /// Clients that start too many unproven sessions, and until when that counts, epoch ms.
+    pub rotating: Vec<(IpAddr, u64)>,
+}
+
+/// The answer to a request that wants to go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub verdict: Verdict,
+    pub proven: bool,
+    pub known: Option<KnownSession>,
+}
+
+/// A session that came into being with an event, and from where.
+struct Newcomer {
+    session: SessionId,
+    client: IpAddr,
+    time_ms: u64,
+}
+
+impl<S: Sql> Store<S> {
+    /// Takes a journaled batch into memory; answers the blocks that follow, which are not imposed yet.
+    pub(super) fn take(&mut self, seq: u64, batch: &Batch) -> Vec<Block> {
+        let (mut imposed, mut newcomers) = (Vec::new(), Vec::new());
+        for (index, event) in (0u32..).zip(batch.events()) {
+            newcomers.extend(self.take_event(seq, index, &event, &mut imposed));
+        }
+        self.take_links(batch);
+        for Newcomer { session, client, time_ms } in newcomers {
+            // By now it is known whether the origin issued the key.
+            if !self.is_proven(session) {
+                self.newcomers.count(client, time_ms, self.settings.newcomers);
+            }
+        }
+        imposed
+    }
+
+    fn take_event(&mut self, seq: u64, index: u32, event: &Event<'_>, imposed: &mut Vec<Block>) -> Option<Newcomer> {
+        self.counts.events += 1;
+        let mut newcomer = None;
+        let tracked = self.hot.sessions.entry(event.session).or_insert_with(|| {
+            let mut session = Session::new(event);
+            if let Some(foretold) = self.pending.take(event.session) {
+                session.proof = session.proof.max(if foretold.issued { Proof::Issued } else { Proof::Unproven });
+                foretold.predecessors.iter().for_each(|link| session.arrived(link));
+            }
+            if session.proof == Proof::Unproven && !session.is_address_bound() {
+                newcomer = event.ip.map(|ip| Newcomer {
+                    session: event.session,
+                    client: Subject::client(ip),
+                    time_ms: event.time_ms,
+                });
+            }
+            Tracked { session, memory: Memory::default(), events: Vec::new(), dirty: true }
+        });
+        tracked.dirty = true;
+        tracked.events.push((seq, index));
+        tracked.session.observe(event);
+        self.known.learn(event);
+        if self.known.admits(event) {
+            tracked.session.admit(event.time_ms);
+        }
+        for mut finding in detect::observe(&mut tracked.memory, &self.settings.detectors, &self.known, event) {
+            self.counts.findings += 1;
+            let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
+            finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
+            if finding.action >= Action::Throttle {
+                imposed.push(Block {
+                    subject: Subject::Session(event.session),
+                    action: finding.action,
+                    created_ms: event.time_ms,
+                    until_ms: event.time_ms.saturating_add(response.for_ms),
+                    reason: format!("{}: {}", finding.detector.name(), finding.message),
+                    by: "detector".to_owned(),
+                });
+            }
+            tracked.session.record(finding);
+        }
+        let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
+        for stranger in strangers {
+            if let Some(tracked) = self.hot.sessions.get_mut(&stranger) {
+                tracked.session.successors.retain(|link| link.session != event.session);
+                tracked.dirty = true;
+            }
+        }
+        newcomer
+    }
+
+    /// Links and proofs, after the events they came with.
+    fn take_links(&mut self, batch: &Batch) {
+        for id in batch.issued() {
+            match self.hot.sessions.get_mut(id) {
+                Some(tracked) => {
+                    tracked.session.proof = tracked.session.proof.max(Proof::Issued);
+                    tracked.dirty = true;
+                }
+                None => self.pending.issue(*id),
+            }
+        }
+        for issue in batch.issues() {
+            let Some(from) = self.hot.sessions.get_mut(&issue.from) else { continue };
+            from.dirty = true;
+            if from.session.continues_in(issue) && issue.local {
+                let arrival = from.session.arrival(issue);
+                self.arrive(&arrival);
+            }
+        }
+        batch.arrivals().iter().for_each(|arrival| self.arrive(arrival));
+    }
+
+    fn arrive(&mut self, arrival: &Arrival) {
+        match self.hot.sessions.get_mut(&arrival.to) {
+            Some(tracked) => {
+                tracked.session.arrived(&arrival.link);
+                tracked.dirty = true;
+            }
+            None => self.pending.arrive(arrival.to, &arrival.link),
+        }
+    }
+
+    /// What is said about a flush once it is applied, and again when it is repeated.
+    pub(super) fn outcome(&self, flush: &Flush, batch: &Batch, imposed: Vec<Block>) -> Outcome {
+        let abroad = batch.issues().iter().filter(|issue| !issue.local);
+        let arrivals = abroad.filter_map(|issue| {
+            let from = &self.hot.sessions.get(&issue.from)?.session;
+            let linked = from.successors.iter().any(|l| l.session == issue.to && l.request == issue.request);
+            linked.then(|| from.arrival(issue))
+        });
+        let mut known = Vec::new();
+        if flush.wants_known {
+            let mut ids: Vec<SessionId> = batch.events().map(|event| event.session).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            known.extend(ids.into_iter().filter_map(|id| self.known_session(id)));
+        }
+        let mut clients: Vec<IpAddr> = batch.events().filter_map(|e| e.ip).map(Subject::client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let rotating = |ip: IpAddr| Some((ip, self.newcomers.rotating(ip, flush.now_ms, self.settings.newcomers)?));
+        Outcome {
+            imposed,
+            proven: flush.questions.iter().copied().filter(|id| self.is_proven(*id)).collect(),
+            known,
+            arrivals: arrivals.collect(),
+            rotating: clients.into_iter().filter_map(rotating).collect(),
+        }
+    }
+
+    /// Whether anything but the client's word stands for the session's key. The session has to be loaded.
+    pub(super) fn is_proven(&self, id: SessionId) -> bool {
+        match self.hot.sessions.get(&id) {
+            Some(tracked) => tracked.session.proof > Proof::Unproven,
+            None => self.pending.is_issued(id),
+        }
+    }
+
+    /// What the origin may be told of the session. The session has to be loaded.
+    pub(super) fn known_session(&self, id: SessionId) -> Option<KnownSession> {
+        let session = &self.hot.sessions.get(&id)?.session;
+        Some(KnownSession {
+            session: id,
+            risk: session.risk,
+            user: session.user_at(session.last_seen_ms).unwrap_or("").to_owned(),
+            findings: session.detected.keys().copied().collect(),
+        })
+    }
+}

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod inventory;
 pub mod policy;
 pub mod query;
+pub mod recent;
 pub mod selector;
 pub mod session;
 pub mod store;

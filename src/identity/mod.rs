@@ -5,7 +5,9 @@
 
 mod keyring;
 mod keys;
+mod standing;
 
 pub use crate::selector::{Client, HeaderView, Request};
 pub use keyring::{Keyring, MIN_SECRET_BYTES};
 pub use keys::{ADDRESS_ONLY, Candidate, Identified, KeyPlan, SessionKey, is_address_bound};
+pub use standing::{Allowances, Standing, Standings};

@@ -235,7 +235,7 @@ impl Reader<'_> {
                 Err(error) => self.problem(format!("SESSION_KEYS[{i}].from"), error.to_string()),
             }
         }
-        KeyPlan::new(keys, Keyring::new(secret.as_bytes()))
+        KeyPlan::new(keys, Keyring::new(secret.as_bytes(), None))
     }
 
     fn routes(&mut self) -> Vec<Route> {

@@ -22,7 +22,7 @@ const COOKIES: &str =
 const PATH: &str = "/api/customers/018f2f6e-7c1a-7cc0-9f5e-0123456789ab/orders/48151623/items";
 
 fn plan() -> KeyPlan {
-    KeyPlan::new(Vec::new(), Keyring::new(b"0123456789abcdef0123456789abcdef"))
+    KeyPlan::new(Vec::new(), Keyring::new(b"0123456789abcdef0123456789abcdef", None))
 }
 
 fn client() -> Client<'static> {

@@ -10,7 +10,7 @@ fn plan(keys: &[(&str, Option<&str>)]) -> KeyPlan {
         from: Selector::parse(from).unwrap(),
         join: join.map(str::to_owned),
     };
-    KeyPlan::new(keys.iter().map(key).collect(), Keyring::new(b"0123456789abcdef"))
+    KeyPlan::new(keys.iter().map(key).collect(), Keyring::new(b"0123456789abcdef", None))
 }
 
 /// Identifies a request with these headers; `:query`, `:ip` and `user-agent` stand for what is no selected header.

@@ -52,6 +52,10 @@ pub struct IsolateCounts {
     pub stopped: u64,
     /// Times the Wasm side failed and was started anew.
     pub incidents: u64,
+    /// Times the keys of a token issuer could not be fetched.
+    pub key_fetch_failures: u64,
+    /// Requests with an unproven key that were counted to their client's own session.
+    pub set_aside: u64,
 }
 
 impl IsolateCounts {
@@ -64,6 +68,8 @@ impl IsolateCounts {
         self.origin_failures += other.origin_failures;
         self.stopped += other.stopped;
         self.incidents += other.incidents;
+        self.key_fetch_failures += other.key_fetch_failures;
+        self.set_aside += other.set_aside;
     }
 }
 

@@ -35,7 +35,7 @@ fn moved() -> Event<'static> {
     Event {
         id: event(1, 9, 9).id,
         user: "alice",
-        role: "admin",
+        roles: "admin",
         principal: 77,
         feedback: "logout",
         marks,

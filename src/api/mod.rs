@@ -3,7 +3,9 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod identify;
 pub mod order;
+pub mod story;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ pub enum Operation {
     Session(SessionId),
     SessionEvents(SessionId),
     SessionAction(SessionId),
+    SessionStory(SessionId),
+    Identify,
     Events,
     Stats,
     Lookup,
@@ -124,9 +128,11 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["sessions"] => get(Operation::Sessions),
             ["sessions", session] => get(Operation::Session(id(session)?)),
             ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
+            ["sessions", session, "story"] => get(Operation::SessionStory(id(session)?)),
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
             ["stats"] => get(Operation::Stats),
+            ["identify"] => post(Operation::Identify),
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),
             ["blocks"] => match method {
@@ -257,8 +263,18 @@ pub fn policy_answer(policy: &Policy) -> Value {
         "shards": policy.shards,
         "retention_days": policy.retention_ms / 86_400_000,
         "session_keys": policy.keys.sources(),
+        "issuers": policy.issuers.iter().map(|issuer| &issuer.namespace).collect::<Vec<_>>(),
+        "users_from": policy.users.namings().iter().map(|naming| naming.from.text()).collect::<Vec<_>>(),
+        "context_key_id": policy.signer.as_ref().map(crate::context::Signer::key_id),
         "routes": policy.routes.len(),
-        "detectors": { "forced_browsing": detector },
+        "detectors": {
+            "forced_browsing": detector,
+            "session_rotation": policy.detectors.session_rotation.as_ref().map(|s| json!({
+                "limit": s.limit,
+                "action": s.response.action,
+                "for_ms": s.response.for_ms,
+            })),
+        },
         "limits": {
             "origin_timeout_ms": limits.origin_timeout_ms,
             "flush_ms": limits.flush_ms,
@@ -266,6 +282,12 @@ pub fn policy_answer(policy: &Policy) -> Value {
             "buffer_events": limits.buffer_events,
             "abandon_ms": limits.abandon_ms,
             "path_bytes": limits.path_bytes,
+            "body_bytes": limits.body_bytes,
+            "body_ms": limits.body_ms,
+            "unproven_sessions": limits.unproven_sessions,
+            "unproven_device_sessions": limits.unproven_device_sessions,
+            "unproven_window_ms": limits.unproven_window_ms,
+            "unproven_grace_ms": limits.unproven_grace_ms,
         },
         "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },
     })

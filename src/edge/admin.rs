@@ -11,14 +11,18 @@ use super::problem::{Problem, json, respond};
 use super::request::Described;
 use super::{clock, metrics};
 use crate::api::access::{Role, role_of};
+use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
 use crate::api::order::{ActionOrder, BlockOrder, LookupOrder};
+use crate::api::story::Story;
 use crate::api::{
     AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, LookupAnswer, Operation, Refusal, StatsPage,
     policy_answer, resolve,
 };
+use crate::identity::UserPlan;
+use crate::identity::jwt::TokensAt;
 use crate::policy::Policy;
 use crate::query::{
-    Asked, Cursor, EventAnswer, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
+    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
     parse_events, parse_sessions, parse_stats,
 };
 use crate::session::{SessionId, shard_of_prefix};
@@ -124,6 +128,8 @@ impl Api<'_> {
             Operation::Stats => self.stats().await,
             Operation::Lookup => self.lookup().await,
             Operation::SessionAction(id) => self.act(id, role).await,
+            Operation::SessionStory(id) => self.story(id).await,
+            Operation::Identify => self.identify().await,
             Operation::Blocks => self.blocks().await,
             Operation::Block => self.block(role).await,
             Operation::Unblock => self.unblock(role).await,
@@ -168,14 +174,17 @@ impl Api<'_> {
     }
 
     async fn sessions(&self) -> Answer {
-        let Asked { query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
+        let Asked { mut query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
+        self.resolve_users(&mut query.filter);
         let (order, limit) = (query.order, query.limit);
         let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
         Ok(page(merge(gathered.answers, order, limit), gathered.missing, question, as_of_ms))
     }
 
     async fn events(&self) -> Answer {
-        let Asked { query, question: hash, as_of_ms } = parse_events(self.query, self.now_ms, None)?;
+        let Asked { mut query, question: hash, as_of_ms } = parse_events(self.query, self.now_ms, None)?;
+        self.resolve_users(&mut query.filter);
+        let one_request = query.filter.session.any.is_empty() && !query.filter.request.any.is_empty();
         let (order, limit) = (query.order, query.limit);
         // A question about one session or request concerns one shard.
         let shards = self.shards();
@@ -186,7 +195,13 @@ impl Api<'_> {
         let question = Question::Events(query);
         let gathered = match owners.as_slice() {
             [owner] => {
-                Gathered { answers: vec![self.ask_one::<Page<EventAnswer>>(*owner, &question).await?], missing: false }
+                let answer: Page<EventAnswer> = self.ask_one(*owner, &question).await?;
+                // A request that started a session has its id from before; then any shard may hold it.
+                if one_request && answer.items.is_empty() && shards > 1 {
+                    self.ask_all(&question).await?
+                } else {
+                    Gathered { answers: vec![answer], missing: false }
+                }
             }
             _ => self.ask_all(&question).await?,
         };
@@ -200,7 +215,8 @@ impl Api<'_> {
     }
 
     async fn session_events(&self, id: SessionId) -> Answer {
-        let Asked { query, question, as_of_ms } = parse_events(self.query, self.now_ms, Some(id))?;
+        let Asked { mut query, question, as_of_ms } = parse_events(self.query, self.now_ms, Some(id))?;
+        self.resolve_users(&mut query.filter);
         let (order, limit) = (query.order, query.limit);
         let owner = id.shard(self.shards());
         let found: Page<EventAnswer> = self.ask_one(owner, &Question::Events(query)).await?;
@@ -217,7 +233,8 @@ impl Api<'_> {
     }
 
     async fn stats(&self) -> Answer {
-        let query = parse_stats(self.query, self.now_ms)?;
+        let mut query = parse_stats(self.query, self.now_ms)?;
+        self.resolve_users(&mut query.filter);
         let gathered = self.ask_all::<(StatsAnswer, bool)>(&Question::Stats(query)).await?;
         let partial = gathered.missing || gathered.answers.iter().any(|(_, cut)| *cut);
         let stats = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
@@ -226,13 +243,51 @@ impl Api<'_> {
 
     async fn lookup(&self) -> Answer {
         let order: LookupOrder = self.order().await?;
-        let candidates = self.policy.keys.candidates(&order.value()?);
+        let value = order.value()?;
+        let candidates = isolate::with(|isolate| {
+            let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.now_ms };
+            self.policy.keys.candidates(&value, &mut tokens)
+        });
         let ids = candidates.iter().map(|c| c.session).collect();
         let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
         let known: Vec<SessionId> = gathered.answers.concat();
         let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
         let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
         Ok(json(200, &ListAnswer { items, next: None, partial: gathered.missing }))
+    }
+
+    /// Users are asked for by their raw names and stored in several forms.
+    fn resolve_users(&self, filter: &mut Filter) {
+        filter.resolve_users(|raw| UserPlan::forms(self.policy.keys.ring(), raw));
+    }
+
+    async fn identify(&self) -> Answer {
+        let order: IdentifyOrder = self.order_of(MAX_SAMPLE_BYTES).await?;
+        let identified = isolate::with(|isolate| identify(order, self.policy, &mut isolate.tokens, self.now_ms));
+        Ok(json(200, &ListAnswer { items: identified?, next: None, partial: false }))
+    }
+
+    /// Follows the links of a session in both directions.
+    async fn story(&self, id: SessionId) -> Answer {
+        let mut story = Story::from(id);
+        loop {
+            let wave = story.next_wave();
+            if wave.is_empty() {
+                break;
+            }
+            let asked = wave.into_iter().map(|id| async move {
+                let question = Question::Session(id);
+                self.ask_one::<Option<SessionAnswer>>(id.shard(self.shards()), &question).await
+            });
+            for answer in futures_util::future::join_all(asked).await {
+                match answer {
+                    Ok(Some(session)) => story.take(session),
+                    Ok(None) => {}
+                    Err(_) => story.is_missing(),
+                }
+            }
+        }
+        story.tell().map(|told| json(200, &told)).ok_or(Refusal::NotFound("No session has this id."))
     }
 
     async fn act(&self, id: SessionId, role: Role) -> Answer {
@@ -342,11 +397,15 @@ impl Api<'_> {
     }
 
     async fn order<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        self.order_of(MAX_BODY).await
+    }
+
+    async fn order_of<T: serde::de::DeserializeOwned>(&self, max: usize) -> Result<T, Refusal> {
         let promise = self.request.array_buffer().map_err(|_| Refusal::Body("the body cannot be read".into()))?;
         let buffer = JsFuture::from(promise).await.map_err(|_| Refusal::Body("the body cannot be read".into()))?;
         let bytes = js_sys::Uint8Array::new(&buffer);
-        if bytes.length() as usize > MAX_BODY {
-            return Err(Refusal::TooLarge(MAX_BODY));
+        if bytes.length() as usize > max {
+            return Err(Refusal::TooLarge(max));
         }
         crate::api::order::read(&bytes.to_vec())
     }

@@ -10,8 +10,8 @@ use worker::Env;
 
 use super::clock::real_now_ms;
 use super::{glue, isolate, object};
-use crate::policy::Limits;
-use crate::session::{BatchBuilder, Event};
+use crate::policy::{Limits, Policy};
+use crate::session::{Arrival, BatchBuilder, Event, Issue, SessionId};
 use crate::store::FLUSH_WINDOW;
 use crate::verdict::Action;
 use crate::wire::{Flush, FlushReply, IsolateCounts, operation};
@@ -47,6 +47,16 @@ pub struct Buffers {
     notable_paid_ms: u64,
     /// Events in all buffers, sealed ones included.
     held: u32,
+}
+
+/// What every flush of a moment says beside its events.
+struct Circumstances {
+    now_ms: u64,
+    blocks_version: u64,
+    shards: u32,
+    wants_known: bool,
+    /// Sessions whose keys the isolate would like to know proven.
+    questions: Vec<SessionId>,
 }
 
 #[derive(Default)]
@@ -118,15 +128,11 @@ impl Buffers {
             self.counts.dropped_notable += u64::from(notable);
             return Due::Nothing;
         }
-        let index = event.session.shard(shards) as usize;
-        if self.shards.len() <= index {
-            self.shards.resize_with(index + 1, Buffer::default);
-        }
-        let Some(buffer) = self.shards.get_mut(index) else { return Due::Nothing };
+        let Some(buffer) = self.buffer_of(event.session, shards) else { return Due::Nothing };
         buffer.builder.push(event);
+        let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
         self.held += 1;
         self.notable += u32::from(notable);
-        let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
         self.due(full, limits, now_ms)
     }
 
@@ -147,8 +153,39 @@ impl Buffers {
         Due::Later
     }
 
+    /// Notes a key issued in one session, which leads to another.
+    pub fn issue(&mut self, issue: Issue, shards: u32) {
+        if let Some(buffer) = self.buffer_of(issue.from, shards) {
+            buffer.builder.issue(issue);
+        }
+    }
+
+    /// Notes that the origin issued the key of a session.
+    pub fn issued(&mut self, session: SessionId, shards: u32) {
+        if let Some(buffer) = self.buffer_of(session, shards) {
+            buffer.builder.issued(session);
+        }
+    }
+
+    /// Passes on what one shard says to another about a session of that one.
+    fn arrive(&mut self, arrival: Arrival, shards: u32) {
+        if let Some(buffer) = self.buffer_of(arrival.to, shards)
+            && buffer.builder.bytes() < SEAL_BYTES
+        {
+            buffer.builder.arrive(arrival);
+        }
+    }
+
+    fn buffer_of(&mut self, session: SessionId, shards: u32) -> Option<&mut Buffer> {
+        let index = session.shard(shards) as usize;
+        if self.shards.len() <= index {
+            self.shards.resize_with(index + 1, Buffer::default);
+        }
+        self.shards.get_mut(index)
+    }
+
     /// Seals what is collected and hands out every batch that is not under way, with its shard.
-    fn take_sendable(&mut self, now_ms: u64, blocks_version: u64) -> Vec<(u32, Flush)> {
+    fn take_sendable(&mut self, mut circumstances: Circumstances) -> Vec<(u32, Flush)> {
         self.notable = 0;
         let now = real_now_ms();
         let mut sendable = Vec::new();
@@ -156,12 +193,16 @@ impl Buffers {
             if !buffer.builder.is_empty() && buffer.sealed.len() < MAX_SEALED {
                 let batch = buffer.builder.take();
                 buffer.sequence += 1;
+                let shards = circumstances.shards;
+                let questions = circumstances.questions.extract_if(.., |id| id.shard(shards) == index).collect();
                 let flush = Flush {
                     isolate: self.isolate,
                     sequence: buffer.sequence,
-                    now_ms,
-                    blocks_version,
+                    now_ms: circumstances.now_ms,
+                    blocks_version: circumstances.blocks_version,
                     counts: core::mem::take(&mut self.counts),
+                    questions,
+                    wants_known: circumstances.wants_known,
                     batch: batch.encode(),
                 };
                 buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, sent_ms: None });
@@ -208,52 +249,86 @@ impl Buffers {
 }
 
 /// Does what recording called for; true if everything that was to be sent is confirmed.
-pub async fn carry_out(due: Due, env: &Env, limits: &Limits, development_clock: bool) -> bool {
+pub async fn carry_out(due: Due, env: &Env, policy: &Policy) -> bool {
     match due {
         Due::Nothing => true,
-        Due::BeforeAnswer => flush(env, development_clock).await,
-        Due::Now => flush_until_confirmed(env, development_clock).await,
+        Due::BeforeAnswer => flush(env, policy).await,
+        Due::Now => flush_until_confirmed(env, policy).await,
         Due::Later => {
-            pause(limits.flush_ms).await;
+            pause(policy.limits.flush_ms).await;
             isolate::with(|isolate| isolate.buffers.release_timer());
-            flush_until_confirmed(env, development_clock).await
+            flush_until_confirmed(env, policy).await
         }
     }
 }
 
 /// Flushes, and repeats what failed a few times with growing, scattered pauses.
-async fn flush_until_confirmed(env: &Env, development_clock: bool) -> bool {
+async fn flush_until_confirmed(env: &Env, policy: &Policy) -> bool {
     for backoff in BACKOFF_MS {
-        if flush(env, development_clock).await {
+        if flush(env, policy).await {
             return true;
         }
         let scatter = (js_sys::Math::random() * f64::from(backoff)) as u32;
         pause(backoff + scatter).await;
     }
-    flush(env, development_clock).await
+    flush(env, policy).await
 }
 
-/// Sends every batch that is not under way, side by side; true if all were confirmed.
-async fn flush(env: &Env, development_clock: bool) -> bool {
-    let now_ms = super::clock::now_ms(development_clock);
-    let sendable = isolate::with(|i| i.buffers.take_sendable(now_ms, i.blocks.version()));
-    let sent = sendable.into_iter().map(|(shard, flush)| send(env, shard, flush));
-    futures_util::future::join_all(sent).await.into_iter().all(|confirmed| confirmed)
+/// Sends every batch that is not under way, side by side, and then what the answers are to tell other shards; true if
+/// all were confirmed.
+async fn flush(env: &Env, policy: &Policy) -> bool {
+    let (confirmed, more) = flush_once(env, policy).await;
+    if more { confirmed && flush_once(env, policy).await.0 } else { confirmed }
 }
 
-async fn send(env: &Env, shard: u32, flush: Flush) -> bool {
+async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
+    let now_ms = super::clock::now_ms(policy.development.clock);
+    let sendable = isolate::with(|i| {
+        let circumstances = Circumstances {
+            now_ms,
+            blocks_version: i.blocks.version(),
+            shards: policy.shards,
+            wants_known: policy.signer.is_some(),
+            questions: i.standings.questions(),
+        };
+        i.buffers.take_sendable(circumstances)
+    });
+    let sent = sendable.into_iter().map(|(shard, flush)| send(env, policy, shard, flush));
+    let results = futures_util::future::join_all(sent).await;
+    (results.iter().all(|sent| sent.confirmed), results.iter().any(|sent| sent.arrivals))
+}
+
+/// What became of a flush.
+struct Sent {
+    confirmed: bool,
+    /// Whether there is something to tell other shards.
+    arrivals: bool,
+}
+
+async fn send(env: &Env, policy: &Policy, shard: u32, flush: Flush) -> Sent {
     let reply: Result<FlushReply, _> = object::tell_shard(env, shard, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
     isolate::with(|isolate| match reply {
         Ok(reply) => {
             isolate.buffers.confirmed(shard, flush.sequence);
             isolate.blocks.take(reply.blocks);
             isolate.blocks_heard_ms = real_now_ms();
-            true
+            isolate.heard_installed(reply.installed_ms);
+            reply.proven.into_iter().for_each(|session| isolate.standings.prove(session));
+            let window_ms = policy.allowances().window_ms;
+            for (client, until_ms) in reply.rotating {
+                isolate.standings.is_rotating(client, until_ms, flush.now_ms, window_ms);
+            }
+            for known in reply.known {
+                isolate.known.insert(known.session, known);
+            }
+            let arrivals = !reply.arrivals.is_empty();
+            reply.arrivals.into_iter().for_each(|arrival| isolate.buffers.arrive(arrival, policy.shards));
+            Sent { confirmed: true, arrivals }
         }
         Err(error) => {
             isolate.buffers.failed(shard, flush.sequence);
             worker::console_error!("flush {} to shard {shard} failed, kept: {}", flush.sequence, error.0);
-            false
+            Sent { confirmed: false, arrivals: false }
         }
     })
 }

@@ -8,12 +8,19 @@ import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
 
-// What `Gateway.begin` answers besides a token: the request waits for a decision, or is answered here.
+// What `Gateway.begin` answers besides a token: the request waits for a decision, or is answered here …
 const DECIDE = -1;
 const ANSWER = -2;
+// … or it is to be asked again: with the policy loaded, with the body read, with the keys of an issuer fetched.
 const UNLOADED = -3;
+const BODY = -4;
+const KEYS = -16;
 // Flags beside a token.
 const STRIP = 1;
+const REQUEST_BODY = 2;
+const RESPONSE_BODY = 4;
+const SYNCHRONOUS = 8;
+const FLAG_BITS = 4;
 // What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
 const BEFORE_ANSWER = 3;
 
@@ -35,10 +42,17 @@ async function exchange(request, env, context, state) {
   setup ??= JSON.parse(Gateway.setup(env));
   let text = describe(request);
   let code = Gateway.begin(text, Date.now());
-  if (code === UNLOADED) {
-    setup = JSON.parse(Gateway.setup(env));
-    text = describe(request);
-    code = Gateway.begin(text, Date.now());
+  let first; // the start of the body, where the session key may stand in it
+  for (let turn = 0; code <= UNLOADED && turn < 4; turn++) {
+    if (code === UNLOADED) {
+      setup = JSON.parse(Gateway.setup(env));
+      text = describe(request);
+    } else if (code === BODY) {
+      first = await startOf(request, setup.body_ms);
+    } else {
+      await learn(KEYS - code, env);
+    }
+    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
   }
   if (code === ANSWER) {
     const answer = await Gateway.answer(request, text, env);
@@ -48,18 +62,19 @@ async function exchange(request, env, context, state) {
     return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
-    const decided = await Gateway.decide(text, env);
+    const decided = await Gateway.decide(text, first?.bytes, first?.cut, env);
     if (decided instanceof Response) {
       later(env, context, Gateway.due());
       return decided;
     }
     code = decided;
   }
-  const token = code >> 1;
+  const token = code >> FLAG_BITS;
+  const body = code & REQUEST_BODY ? startOf(request, setup.timeout) : undefined;
   let response;
   try {
     state.sent = true;
-    const answered = send(request, env, text, code & STRIP);
+    const answered = send(request, env, text, code & STRIP, token);
     response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
   } catch (error) {
     response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
@@ -67,19 +82,116 @@ async function exchange(request, env, context, state) {
     return response;
   }
   state.response = response;
-  const headers = response.headers;
+  const now = Date.now();
+  const { headers, status } = response;
   const length = headers.get("content-length");
-  const due = Gateway.finish(token, response.status, length === null ? -1 : +length, Date.now());
+  const announced = length === null ? -1 : +length;
+  const told = tell(headers);
+  if (body || (code & RESPONSE_BODY && status < 400)) {
+    const copy = code & RESPONSE_BODY && status < 400 ? response.clone() : undefined;
+    const finished = finishWithBodies(token, status, announced, now, told, body, copy, env);
+    if (code & SYNCHRONOUS) await finished;
+    else context.waitUntil(finished);
+    return forClient(response);
+  }
+  const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
-    if (!(await Gateway.flush(env, due))) later(env, context, 2);
+    if (!(await flush(env, due))) later(env, context, 2);
   } else {
     later(env, context, due);
   }
   return forClient(response);
 }
 
+// The outcome where bodies say who is calling: recorded when they are read, while the client has its answer already.
+async function finishWithBodies(token, status, length, now, told, body, copy, env) {
+  const response = copy && startOf(copy, setup.timeout);
+  const [asked, answered] = [await body, await response];
+  const due = Gateway.finishWithBodies(
+    token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
+  );
+  if (due) await flush(env, due);
+}
+
+// The start of a body without taking it from whoever reads it whole; what is too slow counts as cut.
+function startOf(message, timeout) {
+  if (!message.body) return Promise.resolve({ bytes: new Uint8Array(0), cut: false });
+  return start(message instanceof Request ? message.clone().body : message.body, setup.body, timeout);
+}
+
+// At most `most` bytes of a body within `timeout` ms (0: as long as it takes); what is not read is let go.
+async function start(body, most, timeout) {
+  const parts = [];
+  let size = 0;
+  let cut = false;
+  const reader = body?.getReader();
+  let timer;
+  const late = timeout > 0 ? new Promise((resolve) => (timer = setTimeout(resolve, timeout, LATE))) : undefined;
+  try {
+    while (reader) {
+      const read = reader.read();
+      const { done, value } = await (late ? Promise.race([read, late]) : read);
+      if (done) break;
+      const room = value === undefined ? 0 : most - size;
+      cut = value === undefined || value.length > room;
+      if (room > 0) parts.push(cut ? value.subarray(0, room) : value);
+      size += Math.min(value?.length ?? 0, room);
+      if (cut) break;
+    }
+  } catch {
+    cut = true; // the sender went away
+  } finally {
+    clearTimeout(timer);
+    if (cut) reader.cancel().catch(() => {});
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return { bytes, cut };
+}
+const LATE = { done: false, value: undefined };
+
+// What the Wasm side reads of a response, in one string; empty where there is nothing.
+function tell(headers) {
+  const event = headers.get("session-event");
+  const cookies = headers.has("set-cookie");
+  if (event === null && !cookies && setup.told.length === 0) return "";
+  let text = event ?? "";
+  for (const name of setup.told) text += "\n" + (headers.get(name) ?? "");
+  if (cookies) for (const cookie of headers.getSetCookie()) text += "\n" + cookie;
+  return text;
+}
+
 function later(env, context, due) {
-  if (due) context.waitUntil(Gateway.flush(env, due));
+  if (due) context.waitUntil(flush(env, due));
+}
+
+// Flushes, and sees to it that the keys of token issuers are renewed ahead of their time.
+async function flush(env, due) {
+  if (setup?.learns) for (const issuer of Gateway.keysDue()) await learn(issuer, env);
+  return Gateway.flush(env, due);
+}
+
+// Fetches the keys of a token issuer. Redirects are not followed: keys come from where the configuration says.
+const LEARN_MS = 2_000;
+async function learn(issuer, env) {
+  try {
+    const { url, asset, most } = JSON.parse(Gateway.keySource(issuer));
+    const signal = AbortSignal.timeout(LEARN_MS);
+    if (asset && !env.ASSETS) throw new Error("there is no ASSETS binding");
+    const answer = asset
+      ? await env.ASSETS.fetch("https://assets.invalid" + url, { signal })
+      : await fetch(url, { signal, redirect: "manual", headers: { accept: "application/json" } });
+    if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
+    const { bytes, cut } = await start(answer.body, most, LEARN_MS);
+    if (cut) throw new Error(`is longer than ${most} bytes, or slow`);
+    Gateway.learned(issuer, new TextDecoder().decode(bytes), answer.headers.get("cache-control") ?? "");
+  } catch (error) {
+    Gateway.unlearned(issuer, String(error?.message ?? error));
+  }
 }
 
 // Everything the Wasm side reads of a request in one string. Fields end with a line feed, which neither a method, a
@@ -96,8 +208,15 @@ function describe(request) {
   const preflight = method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
   text += (preflight ? "1" : "") + "\n";
   text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
+  text += (hasOurs(headers) ? "1" : "") + "\n";
   for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
   return text;
+}
+
+// Whether a client sent what only this product may set, under whatever name that begins like it.
+function hasOurs(headers) {
+  for (const name of headers.keys()) if (name.startsWith("session-") && isOurs(name)) return true;
+  return false;
 }
 
 // The URL with its path as the origin will get it: a platform that hands paths over unresolved resolves them when the
@@ -116,7 +235,7 @@ function settled(url) {
 const UNSETTLED = /\\|\/(?:\.|%2e)/i;
 
 // Sends the request on, its body unread and redirects left to the client.
-function send(request, env, text, strip) {
+function send(request, env, text, strip, token) {
   const judged = text.slice(request.method.length + 1, text.indexOf("\n", request.method.length + 1));
   let url;
   if (setup.origin) {
@@ -125,14 +244,28 @@ function send(request, env, text, strip) {
   } else if (judged !== request.url) {
     url = judged;
   }
-  if (strip) {
+  const signs = setup.signs && token !== undefined;
+  if (strip || signs) {
     request = new Request(url ?? request.url, request);
-    for (const name of setup.strip) request.headers.delete(name);
+    for (const name of [...request.headers.keys()]) if (isOurs(name)) request.headers.delete(name);
     url = undefined;
+  }
+  if (signs) {
+    const { headers } = request;
+    const own = [headers.get("signature-input") ?? "", headers.get("signature") ?? ""];
+    const context = Gateway.context(token, request.url, ...own)?.split("\n");
+    if (context) {
+      for (const [at, name] of ["session-context", "signature-input", "signature"].entries()) headers.set(name, context[at]);
+    }
   }
   const origin = setup.origin ? undefined : env.ORIGIN;
   if (origin) return url ? origin.fetch(url, request) : origin.fetch(request);
   return url ? fetch(url, request) : fetch(request);
+}
+
+// What only this product may say to the origin, and what plays the network in development.
+function isOurs(name) {
+  return name.startsWith("session-context") || setup.strip.includes(name);
 }
 
 // Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.
@@ -229,7 +362,7 @@ function survive(error, request, env, state) {
   const closed = env.ON_ERROR === "closed";
   if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
   const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
-  setup = { origin: origin || undefined, names: [], strip: ["session-context", "session-event"], timeout: 0 };
+  setup = { origin: origin || undefined, names: [], strip: ["session-event"], timeout: 0 };
   const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
   setup = undefined;
   return passed.then(forClient);

@@ -1,15 +1,17 @@
-//! One request on its way to the origin and back: identified, decided, remembered until its outcome, recorded.
+//! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
 use std::collections::HashMap;
 
-use super::buffer::Due;
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
-use super::request::Described;
+use super::request::{Described, Start};
 use super::{clock, object};
-use crate::inventory::templated;
+use crate::context::{Context, Signed, Target, merge};
+use crate::identity::jwt::TokensAt;
+use crate::identity::{Identified, Standing, is_address_bound};
 use crate::policy::{Mode, OnError, Policy, Route};
-use crate::session::{Event, EventId, Marks, SessionId};
+use crate::selector::{Client, Request};
+use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId};
 use crate::verdict::{Action, Verdict};
 use crate::wire::{Ask, AskReply, operation};
 use worker::Env;
@@ -22,28 +24,52 @@ const REFRESH_TIMEOUT_MS: u32 = 250;
 const FIRST_TIMEOUT_MS: u32 = 2_000;
 /// How often requests without an answer are looked for, at the most, ms.
 const SWEEP_EVERY_MS: u64 = 1_000;
-/// Longest user agent kept with an event, bytes.
-const USER_AGENT_BYTES: usize = 512;
 
 /// A request whose outcome is awaited.
 pub struct Exchange {
     /// The request as it was described; read again when it is recorded.
-    text: String,
+    pub(super) text: String,
     pub id: EventId,
-    session: SessionId,
-    key_source: String,
-    verified: bool,
+    pub(super) found: Found,
+    /// The start of the body, where a session key was looked for in it.
+    pub(super) body: Option<Start>,
+    /// The key is one too many that nothing vouches for; its shard may.
+    beyond: bool,
     /// Platform time of arrival, for the duration; event time, for everything else.
-    started_ms: u64,
-    time_ms: u64,
-    marks: Marks,
-    action: Action,
-    recorded: bool,
+    pub(super) started_ms: u64,
+    pub(super) time_ms: u64,
+    pub(super) marks: Marks,
+    pub(super) action: Action,
+    pub(super) recorded: bool,
     /// The outcome is flushed before the answer goes out.
-    synchronous: bool,
+    pub(super) synchronous: bool,
 }
 
-/// Requests whose outcome is awaited, by token. A token is not given twice within a billion requests.
+/// [`Identified`], kept.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub session: SessionId,
+    pub former: Option<SessionId>,
+    pub source: String,
+    pub place: usize,
+    pub verified: bool,
+    pub principal: Principal,
+}
+
+impl Found {
+    fn of(identified: &Identified<'_>) -> Self {
+        let Identified { session, former, source, place, verified, principal, .. } = *identified;
+        Self { session, former, source: source.to_owned(), place, verified, principal }
+    }
+
+    pub fn view(&self) -> Identified<'_> {
+        let Self { session, former, ref source, place, verified, principal } = *self;
+        let (marks, wants_keys) = (Marks::default(), None);
+        Identified { session, former, source, place, verified, principal, marks, wants_keys }
+    }
+}
+
+/// Requests whose outcome is awaited, by token. A token is not given twice within 30 million requests.
 #[derive(Default)]
 pub struct Exchanges {
     awaited: HashMap<u32, Exchange>,
@@ -51,8 +77,13 @@ pub struct Exchanges {
     swept_ms: u64,
 }
 
-/// Tokens fit beside a flag in the number `entry.mjs` is answered.
-const TOKEN_MASK: u32 = (1 << 30) - 1;
+/// Tokens fit beside the flags in the number `entry.mjs` is answered.
+const TOKEN_MASK: u32 = (1 << 25) - 1;
+/// Requests that wait at one time for a shard to vouch for their key; further ones are set aside unasked, so that a
+/// flood of made-up keys does not become a flood of questions.
+const MAX_STANDING_QUESTIONS: u32 = 32;
+/// … and how long, ms.
+const STANDING_TIMEOUT_MS: u32 = 250;
 
 impl Exchanges {
     /// Keeps an exchange and names it.
@@ -62,13 +93,18 @@ impl Exchanges {
         self.next
     }
 
+    /// The exchange of this token, which goes on being awaited.
+    pub fn get(&self, token: u32) -> Option<&Exchange> {
+        self.awaited.get(&token)
+    }
+
     /// Gives an exchange back, once.
     pub fn take(&mut self, token: u32) -> Option<Exchange> {
         self.awaited.remove(&token)
     }
 
     /// Takes out the exchanges that began before `horizon_ms`: their requests died without a word.
-    fn abandoned(&mut self, now_ms: u64, horizon_ms: u64) -> Vec<Exchange> {
+    pub fn abandoned(&mut self, now_ms: u64, horizon_ms: u64) -> Vec<Exchange> {
         if now_ms.saturating_sub(self.swept_ms) < SWEEP_EVERY_MS {
             return Vec::new();
         }
@@ -81,7 +117,14 @@ impl Exchanges {
 
 impl Exchange {
     /// Identifies a request. `now_ms` is the platform's time.
-    pub fn new(text: &str, described: &Described<'_>, policy: &Policy, now_ms: u64, isolate: &mut Isolate) -> Self {
+    pub fn new(
+        text: &str,
+        described: &Described<'_>,
+        body: Option<Start>,
+        policy: &Policy,
+        now_ms: u64,
+        isolate: &mut Isolate,
+    ) -> (Self, Option<usize>) {
         if let Some(played) = described.time_ms {
             clock::play(played);
         }
@@ -90,30 +133,89 @@ impl Exchange {
                 "DEV_CLIENT_HEADERS and DEV_CLOCK are ignored for requests from the network; remove them"
             );
         }
-        let identified = policy.keys.identify(&described.parts(policy));
         let time_ms = match described.time_ms {
             Some(played) => played,
             None if policy.development.clock => clock::now_ms(true),
             None => now_ms,
         };
-        let mut marks = Marks::default();
+        let request = with_body(described, policy, body.as_ref());
+        let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: time_ms };
+        let identified = policy.keys.identify(&request, &mut tokens);
+        let mut marks = identified.marks;
         if described.spoofed {
             marks.set(Marks::SPOOFED);
         }
         let route = policy.route(described.method, described.path);
-        Self {
+        let recorded = !described.preflight && route.is_none_or(|route| route.record);
+        let mut exchange = Self {
             text: text.to_owned(),
             id: isolate.event_id(time_ms, identified.session),
-            session: identified.session,
-            key_source: identified.source.to_owned(),
-            verified: identified.verified,
+            found: Found::of(&identified),
+            body,
+            beyond: false,
             started_ms: now_ms,
             time_ms,
             marks,
             action: Action::Allow,
-            recorded: !described.preflight && route.is_none_or(|route| route.record),
+            recorded,
             synchronous: route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce,
+        };
+        let unproven = !identified.verified && !is_address_bound(identified.source);
+        if unproven && recorded {
+            exchange.weigh(&described.client, policy, isolate);
         }
+        (exchange, identified.wants_keys)
+    }
+
+    /// Counts a key that nothing vouches for yet. While the deployment is new, one too many is only marked.
+    fn weigh(&mut self, client: &Client<'_>, policy: &Policy, isolate: &mut Isolate) {
+        let allowances = policy.allowances();
+        if isolate.standings.meet(self.found.session, client, self.time_ms, allowances) == Standing::Within {
+            return;
+        }
+        let grace_ms = u64::from(policy.limits.unproven_grace_ms);
+        let settled = |installed_ms: u64| self.time_ms.saturating_sub(installed_ms) >= grace_ms;
+        if grace_ms == 0 || isolate.installed_ms.is_some_and(settled) {
+            self.beyond = true;
+        } else {
+            self.marks.set(Marks::SESSION_ROTATION);
+        }
+    }
+
+    /// Whether somebody has to be asked whether the request's key is more than its client's word.
+    pub fn is_beyond(&self) -> bool {
+        self.beyond
+    }
+
+    /// Asks the shard of the session to vouch for its key; where it does not, the request belongs to the client's own
+    /// session.
+    pub async fn settle(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) {
+        if !self.beyond {
+            return;
+        }
+        self.beyond = false;
+        let room = isolate::with(|i| {
+            let room = i.standing_questions < MAX_STANDING_QUESTIONS;
+            i.standing_questions += u32::from(room);
+            room
+        });
+        let mut proven = false;
+        if room {
+            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS).await;
+            isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
+            // A shard that does not answer is no reason to take a customer's session away.
+            proven = asked.map_or(true, |asked| asked.proven);
+        }
+        if proven {
+            isolate::with(|i| i.standings.prove(self.found.session));
+            return;
+        }
+        self.found = Found::of(&policy.keys.keyless(&described.client));
+        self.marks.set(Marks::SESSION_ROTATION);
+        isolate::with(|i| {
+            i.buffers.counts.set_aside += 1;
+            self.id = i.event_id(self.time_ms, self.found.session);
+        });
     }
 
     /// Whether the request can go on as it is, or somebody has to be asked, or it is stopped.
@@ -127,7 +229,9 @@ impl Exchange {
     }
 
     fn cached(&self, described: &Described<'_>, isolate: &Isolate) -> Verdict {
-        isolate.blocks.verdict(self.session, described.client.ip, self.time_ms)
+        let verdict = isolate.blocks.verdict(self.found.session, described.client.ip, self.time_ms);
+        let former = self.found.former.map(|former| isolate.blocks.verdict(former, None, self.time_ms));
+        former.map_or(verdict, |former| verdict.stricter(former))
     }
 
     /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
@@ -146,7 +250,7 @@ impl Exchange {
             isolate::with(|i| i.blocks_asked_ms = self.started_ms);
         }
         if let Ok(asked) = self.ask(described, policy, env, timeout).await {
-            return Ok(asked.stricter(isolate::with(|i| self.cached(described, i))));
+            return Ok(asked.verdict.stricter(isolate::with(|i| self.cached(described, i))));
         }
         self.marks.set(Marks::UNDECIDED);
         isolate::with(|i| {
@@ -164,21 +268,26 @@ impl Exchange {
     }
 
     /// Asks the shard of the session; its answer also brings the block set up to date.
-    async fn ask(&self, described: &Described<'_>, policy: &Policy, env: &Env, timeout_ms: u32) -> Result<Verdict, ()> {
+    async fn ask(&self, described: &Described<'_>, policy: &Policy, env: &Env, timeout_ms: u32) -> Result<Asked, ()> {
         let ask = Ask {
-            session: self.session,
+            session: self.found.session,
             ip: described.client.ip,
             now_ms: self.time_ms,
             blocks_version: isolate::with(|i| i.blocks.version()),
+            former: self.found.former,
         };
-        let shard = self.session.shard(policy.shards);
+        let shard = self.found.session.shard(policy.shards);
         let reply: Result<AskReply, _> = object::tell_shard(env, shard, operation::ASK, &ask, timeout_ms).await;
         let reply = reply.map_err(|error| worker::console_error!("shard {shard} was asked in vain: {}", error.0))?;
         isolate::with(|i| {
             i.blocks.take(reply.blocks);
             i.blocks_heard_ms = clock::real_now_ms();
+            i.heard_installed(reply.installed_ms);
+            if let Some(known) = reply.known {
+                i.known.insert(known.session, known);
+            }
         });
-        Ok(reply.verdict)
+        Ok(Asked { verdict: reply.verdict, proven: reply.proven })
     }
 
     /// The answer to a stopped request: nothing about why, only until when.
@@ -207,72 +316,67 @@ impl Exchange {
         Problem::new(status, title, detail, self.id.to_string()).response(extra)
     }
 
-    /// Records the outcome and says what is due. `now_ms` is the platform's time.
-    pub fn record(
-        mut self,
-        status: u16,
-        response_bytes: Option<u64>,
-        policy: &Policy,
-        now_ms: u64,
-        isolate: &mut Isolate,
-    ) -> Due {
-        if !self.recorded {
-            return Due::Nothing;
-        }
+    /// What the origin is told of the session, signed for the request to `url`, which is what is sent. The client's own
+    /// signature fields are kept beside ours.
+    pub fn context(&self, url: &str, existing: [&str; 2], policy: &Policy, isolate: &Isolate) -> Option<Signed> {
+        let signer = policy.signer.as_ref()?;
         let described = Described::read(&self.text, policy);
-        let client = described.client;
-        let path = templated(described.path, policy.limits.path_bytes as usize);
-        let user_agent = cut(client.user_agent, USER_AGENT_BYTES);
-        if path.cut || user_agent.len() < client.user_agent.len() {
-            self.marks.set(Marks::CUT);
-        }
-        let event = Event {
-            id: self.id,
-            session: self.session,
-            key_source: &self.key_source,
-            verified: self.verified,
-            time_ms: self.time_ms,
-            duration_ms: u32::try_from(now_ms.saturating_sub(self.started_ms)).unwrap_or(u32::MAX),
-            method: described.method,
-            host: cut(described.host, 255),
-            path: &path.path,
-            template: &path.template,
-            status,
-            request_bytes: described.request_bytes,
-            response_bytes,
-            ip: client.ip,
-            country: cut(client.country, 8),
-            asn: client.asn,
-            colo: cut(client.colo, 8),
-            user_agent,
-            ja4: cut(client.ja4, 64),
-            action: self.action,
-            marks: self.marks,
+        let known = isolate.known.get(&self.found.session);
+        let risk = known.map_or(0, |known| known.risk.score(self.time_ms));
+        let findings: Vec<&str> = known.map_or_else(Vec::new, |k| k.findings.iter().map(|d| d.name()).collect());
+        let cached = self.cached(&described, isolate).action;
+        let context = Context {
+            id: self.found.session,
+            risk,
+            known: known.is_some(),
+            verdict: if risk >= FLAGGED { cached.max(Action::Tag) } else { cached },
+            user: known.map(|known| known.user.as_str()).filter(|user| !user.is_empty()),
+            verified: self.found.verified,
+            findings: &findings,
         };
-        let due = isolate.buffers.record(&event, policy.shards, &policy.limits, now_ms);
-        if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
+        let (scheme, rest) = url.split_once("://")?;
+        let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let target = Target {
+            method: described.method,
+            authority,
+            is_https: scheme.eq_ignore_ascii_case("https"),
+            path,
+            query,
+            has_query: target.contains('?'),
+        };
+        let mut signed = signer.sign(context.header(), &target, self.time_ms / 1_000, &self.id.to_string());
+        let [input, signature] = existing;
+        (signed.signature_input, signed.signature) = merge(input, signature, &signed);
+        Some(signed)
     }
+
+    /// Which bodies `entry.mjs` has to read of this exchange: the request's, the response's.
+    pub fn needs_bodies(&self, described: &Described<'_>, policy: &Policy) -> (bool, bool) {
+        let (method, path) = (described.method, described.path);
+        let request = self.recorded && self.body.is_none() && policy.needs_body(method, path);
+        (request, self.recorded && policy.needs_response_body(method, path))
+    }
+
+    /// Whether the outcome has to be flushed before the answer goes out.
+    pub fn is_synchronous(&self) -> bool {
+        self.synchronous
+    }
+}
+
+/// What a shard said of a request that wants to go on.
+struct Asked {
+    verdict: Verdict,
+    proven: bool,
+}
+
+/// The request with the start of its body, where that was read.
+pub fn with_body<'a>(described: &'a Described<'_>, policy: &'a Policy, body: Option<&'a Start>) -> Request<'a> {
+    let content_type = described.content_type(policy);
+    Request { body: body.map(|start| start.body(content_type)), ..described.parts(policy) }
 }
 
 /// Whether the block set has to be asked for: not heard of for too long, and nobody set out to ask just now.
 fn is_stale(isolate: &Isolate, now_ms: u64) -> bool {
     now_ms.saturating_sub(isolate.blocks_heard_ms.max(isolate.blocks_asked_ms)) >= BLOCKS_STALE_MS
-}
-
-/// Records the requests that died without an answer.
-pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
-    let horizon = now_ms.saturating_sub(u64::from(policy.limits.abandon_ms));
-    for mut exchange in isolate.exchanges.abandoned(now_ms, horizon) {
-        exchange.marks.set(Marks::ABANDONED);
-        exchange.synchronous = false;
-        // 499 is what proxies note for a client that closed its request. Whoever records next carries out what is due.
-        let due = exchange.record(499, None, policy, now_ms, isolate);
-        isolate.due = isolate.buffers.more_urgent(isolate.due, due);
-    }
-}
-
-/// The longest start of at most `max` bytes that cuts no character.
-fn cut(text: &str, max: usize) -> &str {
-    let end = (0..=max.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    text.get(..end).unwrap_or("")
 }

@@ -6,14 +6,15 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, Response};
 
-use super::exchange::{self, Exchange};
-use super::isolate::{self, Setup};
+use super::exchange::Exchange;
+use super::isolate::{self, Isolate, Setup};
+use super::outcome::{self, Answered};
 use super::problem::Problem;
-use super::request::{self, Described};
-use super::{admin, buffer, clock};
+use super::request::{self, Described, Start, Told};
+use super::{admin, buffer, clock, jwks};
 use crate::policy::{OnError, Policy};
 use crate::session::SessionId;
-use crate::verdict::Action;
+use crate::verdict::{Action, Verdict};
 
 /// The prefix under which everything but traffic lives.
 const ADMIN_PREFIX: &str = "/_throughline";
@@ -21,8 +22,18 @@ const ADMIN_PREFIX: &str = "/_throughline";
 const DECIDE: i32 = -1;
 const ANSWER: i32 = -2;
 const UNLOADED: i32 = -3;
-/// Beside a token: there are headers to strip.
+/// The session key may stand in the body, which has to be read first.
+const BODY: i32 = -4;
+/// The keys of a token issuer have to be fetched first: this less its index.
+const KEYS: i32 = -16;
+/// Beside a token: there are headers to strip …
 const STRIP: i32 = 1;
+/// … the body of the request, or of the response, has to be read …
+const REQUEST_BODY: i32 = 2;
+const RESPONSE_BODY: i32 = 4;
+/// … and the outcome has to be flushed before the answer goes out.
+const SYNCHRONOUS: i32 = 8;
+const FLAG_BITS: u32 = 4;
 
 /// The Wasm side as `entry.mjs` sees it.
 #[wasm_bindgen]
@@ -35,6 +46,15 @@ struct EntrySetup<'a> {
     strip: &'a [&'a str],
     origin: Option<&'a str>,
     timeout: u32,
+    /// Response headers to read, and whether any key may be issued at all.
+    told: &'a [String],
+    /// How much of a body is read, bytes, and how long a request waits for its own, ms.
+    body: u32,
+    body_ms: u32,
+    /// Whether the origin is told of the session.
+    signs: bool,
+    /// Whether the keys of any token issuer are fetched.
+    learns: bool,
 }
 
 #[wasm_bindgen]
@@ -61,19 +81,30 @@ impl Gateway {
                 strip: &request::STRIPPED,
                 origin: policy.origin.as_deref(),
                 timeout: policy.limits.origin_timeout_ms,
+                told: &policy.response_headers,
+                body: policy.limits.body_bytes,
+                body_ms: policy.limits.body_ms,
+                signs: policy.signer.is_some(),
+                learns: policy.issuers.iter().any(|issuer| issuer.source.is_some()),
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
                 names: Vec::new(),
                 strip: &request::STRIPPED,
                 origin: bound.as_deref().filter(|url| !url.is_empty()),
                 timeout: 0,
+                told: &[],
+                body: 0,
+                body_ms: 0,
+                signs: false,
+                learns: false,
             },
         };
         serde_json::to_string(&entry).unwrap_or_default()
     }
 
-    /// Takes a request in. Answers a token with its flags if it can go on at once.
-    pub fn begin(text: &str, now: f64) -> i32 {
+    /// Takes a request in. Answers a token with its flags if it can go on at once. `body` is the start of its body
+    /// where that was asked for, `cut` whether there is more of it.
+    pub fn begin(text: &str, now: f64, body: Option<Vec<u8>>, cut: bool) -> i32 {
         let now_ms = now as u64;
         isolate::with(|isolate| {
             let policy = match &isolate.setup {
@@ -85,36 +116,59 @@ impl Gateway {
             if described.malformed || !matches!(classify(&described, &policy), Class::Traffic) {
                 return ANSWER;
             }
-            exchange::sweep(&policy, now_ms, isolate);
-            let exchange = Exchange::new(text, &described, &policy, now_ms, isolate);
-            if exchange.is_clear(&described, &policy, isolate) {
-                token(isolate.exchanges.keep(exchange), &described)
+            if body.is_none() && !described.preflight && policy.keys.needs_body(described.method, described.path) {
+                return BODY;
+            }
+            outcome::sweep(&policy, now_ms, isolate);
+            let body = body.map(|bytes| Start { bytes, cut });
+            let (exchange, wants_keys) = Exchange::new(text, &described, body, &policy, now_ms, isolate);
+            if let Some(issuer) = wants_keys
+                && jwks::is_worth_waiting(issuer, isolate)
+            {
+                return KEYS - i32::try_from(issuer).unwrap_or(0);
+            }
+            if !exchange.is_beyond() && exchange.is_clear(&described, &policy, isolate) {
+                kept(exchange, &described, &policy, isolate)
             } else {
                 DECIDE
             }
         })
     }
 
+    /// What the origin is told of the session of an exchange: values of `Session-Context`, `Signature-Input` and
+    /// `Signature`, each on its line. `url` is what is sent; `input` and `signature` are the client's own fields.
+    pub fn context(token: u32, url: &str, input: &str, signature: &str) -> Option<String> {
+        isolate::with(|isolate| {
+            let Setup::Ready(policy) = isolate.setup.clone() else { return None };
+            let exchange = isolate.exchanges.get(token)?;
+            let signed = exchange.context(url, [input, signature], &policy, isolate)?;
+            Some([signed.session_context, signed.signature_input, signed.signature].join("\n"))
+        })
+    }
+
     /// Decides a request that could not go on at once: a token like [`Gateway::begin`]'s, or the answer to it.
-    pub async fn decide(text: String, env: Env) -> Result<JsValue, JsValue> {
+    pub async fn decide(text: String, body: Option<Vec<u8>>, cut: bool, env: Env) -> Result<JsValue, JsValue> {
         let policy = policy()?;
         let described = Described::read(&text, &policy);
         let now_ms = clock::real_now_ms();
-        let mut exchange = isolate::with(|isolate| Exchange::new(&text, &described, &policy, now_ms, isolate));
-        let verdict = exchange.decide(&described, &policy, &env).await;
+        let body = body.map(|bytes| Start { bytes, cut });
+        let new = |isolate: &mut Isolate| Exchange::new(&text, &described, body, &policy, now_ms, isolate).0;
+        let mut exchange = isolate::with(new);
+        exchange.settle(&described, &policy, &env).await;
+        let clear = isolate::with(|isolate| exchange.is_clear(&described, &policy, isolate));
+        let verdict = if clear { Ok(Verdict::ALLOW) } else { exchange.decide(&described, &policy, &env).await };
         let (status, response) = match verdict {
             Ok(verdict) if verdict.action >= Action::Throttle => {
                 isolate::with(|i| i.buffers.counts.stopped += 1);
                 exchange.stop(verdict)
             }
             Ok(_) => {
-                let kept = isolate::with(|isolate| isolate.exchanges.keep(exchange));
-                return Ok(token(kept, &described).into());
+                return Ok(isolate::with(|isolate| kept(exchange, &described, &policy, isolate)).into());
             }
             Err(refusal) => (503, refusal),
         };
         isolate::with(|isolate| {
-            let due = exchange.record(status, None, &policy, clock::real_now_ms(), isolate);
+            let due = exchange.record(&Answered::by_us(status), &policy, clock::real_now_ms(), isolate);
             isolate.due = isolate.buffers.more_urgent(isolate.due, due);
         });
         Ok(response.into())
@@ -125,16 +179,29 @@ impl Gateway {
         isolate::with(|isolate| core::mem::replace(&mut isolate.due, buffer::Due::Nothing)).code()
     }
 
-    /// Takes in how the origin answered; `length` is negative where none was announced. Answers what is due.
-    pub fn finish(token: u32, status: u16, length: f64, now: f64) -> u32 {
-        let bytes = (length >= 0.0).then_some(length as u64);
-        isolate::with(|isolate| {
-            let Setup::Ready(policy) = isolate.setup.clone() else { return 0 };
-            let Some(exchange) = isolate.exchanges.take(token) else { return 0 };
-            let due = exchange.record(status, bytes, &policy, now as u64, isolate);
-            let pending = core::mem::replace(&mut isolate.due, buffer::Due::Nothing);
-            isolate.buffers.more_urgent(due, pending).code()
-        })
+    /// Takes in how the origin answered; `length` is negative where none was announced, `told` describes the response
+    /// where there is something to describe. Answers what is due.
+    pub fn finish(token: u32, status: u16, length: f64, now: f64, told: &str) -> u32 {
+        finish(token, status, length, now, told, None, None)
+    }
+
+    /// The same where bodies had to be read; `None` for one that had not.
+    #[allow(clippy::too_many_arguments, reason = "each is a value JavaScript hands over")]
+    #[wasm_bindgen(js_name = finishWithBodies)]
+    pub fn finish_with_bodies(
+        token: u32,
+        status: u16,
+        length: f64,
+        now: f64,
+        told: &str,
+        request: Option<Vec<u8>>,
+        request_cut: bool,
+        response: Option<Vec<u8>>,
+        response_cut: bool,
+    ) -> u32 {
+        let request = request.map(|bytes| Start { bytes, cut: request_cut });
+        let response = response.map(|bytes| Start { bytes, cut: response_cut });
+        finish(token, status, length, now, told, request, response)
     }
 
     /// Takes in that the origin did not answer; gives the answer the client gets.
@@ -147,7 +214,7 @@ impl Gateway {
             isolate.buffers.counts.origin_failures += 1;
             worker::console_error!("origin failed for {}: {reason}", exchange.id);
             let (status, response) = exchange.origin_failed(timed_out);
-            let due = exchange.record(status, None, &policy, now as u64, isolate);
+            let due = exchange.record(&Answered::by_us(status), &policy, now as u64, isolate);
             isolate.due = isolate.buffers.more_urgent(isolate.due, due);
             response
         })
@@ -156,9 +223,7 @@ impl Gateway {
     /// Does what [`Gateway::finish`] found due; true if everything that was to be sent is confirmed.
     pub async fn flush(env: Env, due: u32) -> bool {
         match policy() {
-            Ok(policy) => {
-                buffer::carry_out(buffer::Due::from_code(due), &env, &policy.limits, policy.development.clock).await
-            }
+            Ok(policy) => buffer::carry_out(buffer::Due::from_code(due), &env, &policy).await,
             Err(_) => true,
         }
     }
@@ -215,9 +280,38 @@ fn is_host(host: &str, configured: &str) -> bool {
     host.eq_ignore_ascii_case(configured) || name.is_some_and(|name| name.eq_ignore_ascii_case(configured))
 }
 
-fn token(kept: u32, described: &Described<'_>) -> i32 {
-    let strip = if described.spoofed || described.played { STRIP } else { 0 };
-    kept.cast_signed() << 1 | strip
+/// Keeps an exchange until its outcome is known; the answer to `entry.mjs` is its token with what has to be done.
+fn kept(exchange: Exchange, described: &Described<'_>, policy: &Policy, isolate: &mut Isolate) -> i32 {
+    let (request_body, response_body) = exchange.needs_bodies(described, policy);
+    let flags = [
+        (described.spoofed || described.played, STRIP),
+        (request_body, REQUEST_BODY),
+        (response_body, RESPONSE_BODY),
+        (exchange.is_synchronous(), SYNCHRONOUS),
+    ];
+    let flags = flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+    isolate.exchanges.keep(exchange).cast_signed() << FLAG_BITS | flags
+}
+
+fn finish(
+    token: u32,
+    status: u16,
+    length: f64,
+    now: f64,
+    told: &str,
+    request_body: Option<Start>,
+    response_body: Option<Start>,
+) -> u32 {
+    let response_bytes = (length >= 0.0).then_some(length as u64);
+    isolate::with(|isolate| {
+        let Setup::Ready(policy) = isolate.setup.clone() else { return 0 };
+        let Some(exchange) = isolate.exchanges.take(token) else { return 0 };
+        let told = Told::read(told, &policy);
+        let answered = Answered { status, response_bytes, told, request_body, response_body };
+        let due = exchange.record(&answered, &policy, now as u64, isolate);
+        let pending = core::mem::replace(&mut isolate.due, buffer::Due::Nothing);
+        isolate.buffers.more_urgent(due, pending).code()
+    })
 }
 
 fn policy() -> Result<Rc<Policy>, JsValue> {

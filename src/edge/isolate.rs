@@ -10,9 +10,13 @@ use worker::Env;
 use super::buffer::{Buffers, Due};
 use super::exchange::Exchanges;
 use super::glue;
-use crate::policy::{OnError, Policy, Problem};
+use crate::identity::Standings;
+use crate::identity::jwt::Tokens;
+use crate::policy::{KeySource, OnError, Policy, Problem};
+use crate::recent::Recent;
 use crate::session::{EventId, SessionId};
 use crate::verdict::BlockSet;
+use crate::wire::KnownSession;
 
 /// The outcome of loading the policy.
 #[derive(Clone)]
@@ -39,8 +43,23 @@ pub struct Isolate {
     pub due: Due,
     pub buffers: Buffers,
     pub exchanges: Exchanges,
+    /// Token issuers with their keys, and the tokens seen.
+    pub tokens: Tokens,
+    /// Where the keys of each issuer are fetched from, and when.
+    pub key_sources: Vec<Option<KeySource>>,
+    /// Keys of sessions, and the clients that show them.
+    pub standings: Standings,
+    /// Questions to shards about unproven keys that requests wait for.
+    pub standing_questions: u32,
+    /// When the first shard heard of was first used, epoch ms.
+    pub installed_ms: Option<u64>,
+    /// What shards said of sessions lately.
+    pub known: Recent<SessionId, KnownSession>,
     ids: Ids,
 }
+
+/// Sessions whose summary is remembered for the origin.
+const KNOWN_SESSIONS: usize = 10_000;
 
 thread_local! {
     static ISOLATE: RefCell<Option<Isolate>> = const { RefCell::new(None) };
@@ -67,7 +86,16 @@ pub fn load(env: &Env) -> Setup {
             Setup::Refused { problems: Rc::new(problems), on_error: Policy::on_error(&get) }
         }
     };
-    with(|isolate| isolate.setup = setup.clone());
+    with(|isolate| {
+        if let Setup::Ready(policy) = &setup {
+            isolate.tokens = Tokens::new(policy.issuers.iter().map(|i| i.issuer.clone()).collect());
+            isolate.key_sources = policy.issuers.iter().map(|i| i.source.clone()).collect();
+            for skipped in policy.issuers.iter().flat_map(|issuer| &issuer.skipped) {
+                worker::console_warn!("JWT: {skipped}");
+            }
+        }
+        isolate.setup = setup.clone();
+    });
     setup
 }
 
@@ -87,8 +115,19 @@ impl Isolate {
             due: Due::Nothing,
             buffers: Buffers::new(ids.isolate),
             exchanges: Exchanges::default(),
+            tokens: Tokens::default(),
+            key_sources: Vec::new(),
+            standings: Standings::default(),
+            standing_questions: 0,
+            installed_ms: None,
+            known: Recent::new(KNOWN_SESSIONS),
             ids,
         }
+    }
+
+    /// Takes in when a shard was first used.
+    pub fn heard_installed(&mut self, installed_ms: u64) {
+        self.installed_ms = Some(self.installed_ms.map_or(installed_ms, |known| known.min(installed_ms)));
     }
 
     /// A name for an event of `session`.

@@ -50,6 +50,16 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     overall("origin_failures_total", "Requests the origin did not answer.", total.origin_failures);
     overall("stopped_total", "Requests answered 403 or 429 by verdict.", total.stopped);
     overall("incidents_total", "Times the Wasm side failed and was started anew.", total.incidents);
+    overall(
+        "key_fetch_failures_total",
+        "Times the keys of a token issuer could not be fetched.",
+        total.key_fetch_failures,
+    );
+    overall(
+        "set_aside_total",
+        "Requests with an unproven key that were counted to their client's own session.",
+        total.set_aside,
+    );
     let _ = writeln!(
         out,
         "# HELP throughline_shards_missing Whether a shard did not answer this scrape.\n# TYPE throughline_shards_missing gauge\n\

@@ -1,22 +1,22 @@
-//! A request as the gateway reads it: one string from JavaScript, split without copying.
+//! A request and its response as the gateway reads them: one string each from JavaScript, split without copying.
 
 use core::net::IpAddr;
 
 use crate::policy::Policy;
-use crate::selector::{Client, HeaderView, Request};
+use crate::selector::{Body, Client, HeaderView, Request, Response};
 
-/// Headers read of every request beside those of the policy's session keys.
-const FIXED: [&str; 4] = ["cf-connecting-ip", "user-agent", "session-context", "session-event"];
+/// Headers read of every request beside those of the policy.
+const FIXED: [&str; 2] = ["cf-connecting-ip", "user-agent"];
 /// Headers that stand in for the platform where a development binding says so.
 const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
-/// Removed before the origin: what only this product may set, and what plays the network in development.
-pub const STRIPPED: [&str; 6] =
-    ["session-context", "session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+/// Removed before the origin, beside every header whose name begins with `session-context`: what only this product may
+/// set, and what plays the network in development.
+pub const STRIPPED: [&str; 5] = ["session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
 
 /// Headers to read of every request, in the order [`Described`] expects them.
 pub fn names(policy: &Policy) -> Vec<&str> {
     let development: &[&str] = if is_development(policy) { &DEVELOPMENT } else { &[] };
-    FIXED.iter().chain(development).copied().chain(policy.keys.headers().iter().map(String::as_str)).collect()
+    FIXED.iter().chain(development).copied().chain(policy.headers.iter().map(String::as_str)).collect()
 }
 
 fn is_development(policy: &Policy) -> bool {
@@ -36,7 +36,7 @@ pub struct Described<'a> {
     pub preflight: bool,
     pub request_bytes: Option<u64>,
     pub client: Client<'a>,
-    /// Values of the headers the session keys read.
+    /// Values of the headers that keys and users are read from.
     key_values: Vec<&'a str>,
     /// The client sent a header that only this product may set.
     pub spoofed: bool,
@@ -57,8 +57,8 @@ impl<'a> Described<'a> {
         let mut next = || fields.next().unwrap_or("");
         let (method, url) = (next(), next());
         let (country, asn, colo, ja4) = (next(), next(), next(), next());
-        let (preflight, length) = (!next().is_empty(), next());
-        let (ip, user_agent, context, event) = (next(), next(), next(), next());
+        let (preflight, length, spoofed) = (!next().is_empty(), next(), !next().is_empty());
+        let (ip, user_agent) = (next(), next());
         let mut client = Client { ip: ip.parse().ok(), country, asn: asn.parse().unwrap_or(0), colo, ja4, user_agent };
         let (mut played, mut time_ms, mut development_refused) = (false, None, false);
         if is_development(policy) {
@@ -76,7 +76,7 @@ impl<'a> Described<'a> {
                 time_ms = time.parse().ok();
             }
         }
-        let key_values = policy.keys.headers().iter().map(|_| next()).collect();
+        let key_values = policy.headers.iter().map(|_| next()).collect();
         let (host, target) = split_url(url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -88,7 +88,7 @@ impl<'a> Described<'a> {
             request_bytes: length.parse().ok(),
             client,
             key_values,
-            spoofed: !(context.is_empty() && event.is_empty()),
+            spoofed,
             played,
             time_ms,
             development_refused,
@@ -103,11 +103,61 @@ impl<'a> Described<'a> {
             host: self.host,
             path: self.path,
             query: self.query,
-            headers: HeaderView { names: policy.keys.headers(), values: &self.key_values },
+            headers: HeaderView { names: &policy.headers, values: &self.key_values },
             client: self.client,
             captures: &[],
             body: None,
         }
+    }
+
+    /// Content type of the body, where the policy reads bodies.
+    pub fn content_type(&self, policy: &Policy) -> &'a str {
+        let at = policy.headers.iter().position(|name| name == "content-type");
+        at.and_then(|at| self.key_values.get(at)).copied().unwrap_or("")
+    }
+}
+
+/// What a response says, borrowed from the one string it was described in; empty where there was nothing to describe.
+#[derive(Debug, Default)]
+pub struct Told<'a> {
+    /// Value of `Session-Event`.
+    pub event: &'a str,
+    values: Vec<&'a str>,
+    set_cookies: Vec<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    /// Reads a description made for `policy`.
+    pub fn read(text: &'a str, policy: &Policy) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
+        let mut lines = text.split('\n');
+        let event = lines.next().unwrap_or("");
+        let values = policy.response_headers.iter().map(|_| lines.next().unwrap_or("")).collect();
+        Self { event, values, set_cookies: lines.filter(|line| !line.is_empty()).collect() }
+    }
+
+    /// The parts that identity reads.
+    pub fn parts<'b>(&'b self, policy: &'b Policy, status: u16, body: Option<&'b Start>) -> Response<'b> {
+        let headers = HeaderView { names: &policy.response_headers, values: &self.values };
+        let content_type = headers.get("content-type").unwrap_or("");
+        Response { status, headers, set_cookies: &self.set_cookies, body: body.map(|start| start.body(content_type)) }
+    }
+}
+
+/// The start of a body as `entry.mjs` read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    pub bytes: Vec<u8>,
+    /// Whether the body went on, or was too slow.
+    pub cut: bool,
+}
+
+impl Start {
+    /// The body for whoever reads it.
+    pub fn body<'a>(&'a self, content_type: &'a str) -> Body<'a> {
+        Body { content_type, bytes: &self.bytes, cut: self.cut }
     }
 }
 

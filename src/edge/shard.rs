@@ -49,9 +49,12 @@ impl DurableObject for Shard {
     fn new(state: State, env: Env) -> Self {
         let (settings, development_clock) = match isolate::load(&env) {
             Setup::Ready(policy) => {
-                let enforce = policy.mode == crate::policy::Mode::Enforce;
-                let settings =
-                    store::Settings { detectors: policy.detectors.clone(), enforce, retention_ms: policy.retention_ms };
+                let settings = store::Settings {
+                    detectors: policy.detectors.clone(),
+                    enforce: policy.mode == crate::policy::Mode::Enforce,
+                    retention_ms: policy.retention_ms,
+                    newcomers: policy.newcomers(),
+                };
                 (Ok(settings), policy.development.clock)
             }
             Setup::Refused { .. } | Setup::Unloaded => (Err("the configuration is refused".to_owned()), false),
@@ -132,10 +135,12 @@ impl Inner {
     async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
         let now_ms = self.now_ms(flush.now_ms);
-        let (news, imposed) = self.with_store(|store| {
-            let imposed = store.apply(&flush, now_ms)?;
+        let (reply, imposed) = self.with_store(|store| {
+            let store::Outcome { imposed, proven, known, arrivals, rotating } = store.apply(&flush, now_ms)?;
             let any = !imposed.is_empty();
-            Ok((store.block_news(flush.blocks_version, imposed), any))
+            let blocks = store.block_news(flush.blocks_version, imposed);
+            let installed_ms = store.installed_ms();
+            Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
         })?;
         if imposed || (self.is_sync_due() && self.syncing.get() == 0) {
             self.sync_in_background();
@@ -143,15 +148,16 @@ impl Inner {
         if self.set_alarm().await.is_err() {
             worker::console_error!("alarm could not be set; the next flush tries again");
         }
-        Ok(wire::encode(&FlushReply { blocks: news }))
+        Ok(wire::encode(&reply))
     }
 
     async fn ask(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
         self.freshen().await;
         let reply = self.with_store(|store| {
-            let verdict = store.ask(&ask);
-            Ok(AskReply { verdict, blocks: store.block_news(ask.blocks_version, Vec::new()) })
+            let store::Answer { verdict, proven, known } = store.ask(&ask)?;
+            let blocks = store.block_news(ask.blocks_version, Vec::new());
+            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known })
         })?;
         Ok(wire::encode(&reply))
     }

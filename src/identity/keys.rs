@@ -1,77 +1,71 @@
-//! Session keys in the order they are tried.
+//! Session keys in the order they are tried: from a request to the session it belongs to.
 
-use super::Keyring;
-use crate::selector::{Client, Request, Selector, Source, cookie, cookies};
-use crate::session::SessionId;
+use std::borrow::Cow;
+
+use super::built_in::{
+    ADDRESS_AGENT_AND_JA4, ADDRESS_AND_AGENT, ADDRESS_ONLY, API_KEYS, AUTHORIZATION, BEARER, COOKIES, bearer_token,
+    known_cookie,
+};
+use super::jwt::{Refusal, TokensAt};
+use super::{Keyring, principal};
+use crate::inventory::Pattern;
+use crate::selector::{Client, ReadTokens, Request, Selector, Source, Trust, cookies};
+use crate::session::{Marks, Principal, SessionId};
 use crate::verdict::Subject;
 
-/// Key source of sessions known by address and agent.
-const ADDRESS_AND_AGENT: &str = "client.ip+ua";
-/// Key source of sessions known by address, agent and TLS fingerprint.
-const ADDRESS_AGENT_AND_JA4: &str = "client.ip+ua+ja4";
-/// Key source of sessions known by nothing but an address.
-pub const ADDRESS_ONLY: &str = "client.ip";
-
-/// Whether a key source is an address, alone or with what many people share.
-pub fn is_address_bound(source: &str) -> bool {
-    source.starts_with("client.")
-}
-
-/// Session cookies of widespread frameworks, the most specific first, with the name each has as a key source.
-const COOKIES: [(&str, &str); 18] = [
-    ("__Host-session", "request.cookie.__Host-session"),
-    ("__Secure-session", "request.cookie.__Secure-session"),
-    ("__Secure-next-auth.session-token", "request.cookie.__Secure-next-auth.session-token"),
-    ("next-auth.session-token", "request.cookie.next-auth.session-token"),
-    ("PHPSESSID", "request.cookie.PHPSESSID"),
-    ("JSESSIONID", "request.cookie.JSESSIONID"),
-    ("connect.sid", "request.cookie.connect.sid"),
-    ("ASP.NET_SessionId", "request.cookie.ASP.NET_SessionId"),
-    (".AspNetCore.Session", "request.cookie..AspNetCore.Session"),
-    ("laravel_session", "request.cookie.laravel_session"),
-    ("ci_session", "request.cookie.ci_session"),
-    ("_session_id", "request.cookie._session_id"),
-    ("sessionid", "request.cookie.sessionid"),
-    ("session_id", "request.cookie.session_id"),
-    ("sessid", "request.cookie.sessid"),
-    ("sid", "request.cookie.sid"),
-    ("session", "request.cookie.session"),
-    ("auth_token", "request.cookie.auth_token"),
-];
-
-/// Headers that carry an API key, with the name each has as a key source.
-const API_KEYS: [(&str, &str); 4] = [
-    ("x-api-key", "request.header.x-api-key"),
-    ("api-key", "request.header.api-key"),
-    ("x-auth-token", "request.header.x-auth-token"),
-    ("x-access-token", "request.header.x-access-token"),
-];
-const BEARER: &str = "request.jwt";
-const AUTHORIZATION: &str = "request.header.authorization";
+/// Where a built-in key stands in the order of keys, after every configured one.
+pub(super) const BUILT_IN: usize = 1_000;
+/// … and where sessions without a key of their own stand.
+pub const KEYLESS: usize = usize::MAX;
+/// Cookies one browser sends to one host at most, by a wide margin.
+const MANY_COOKIES: usize = 180;
 
 /// A configured session key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionKey {
     pub from: Selector,
     /// Namespace shared by keys whose equal values are one session; the selector itself where there is none.
     pub join: Option<String>,
+    /// Where a response issues the key's value, as the client sends it back afterwards.
+    pub issued_by: Vec<Selector>,
+    /// Endpoints it is looked for on; `None` for all.
+    pub on: Option<Pattern>,
 }
 
 impl SessionKey {
-    fn namespace(&self) -> String {
-        // `join:` keeps a join name apart from every selector.
-        self.join.as_ref().map_or_else(|| self.from.text().to_owned(), |join| format!("join:{join}"))
+    /// The key alone: everywhere, unjoined, issued as a cookie if it is one.
+    pub fn new(from: Selector) -> Self {
+        Self { from, join: None, issued_by: Vec::new(), on: None }
     }
+}
+
+/// A key made ready.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub key: SessionKey,
+    /// Namespace of values that no issuer vouches for.
+    pub namespace: String,
+    /// For a claim: the selector of the whole token, which is the value where the claim cannot be trusted.
+    pub token: Option<Selector>,
 }
 
 /// The session a request belongs to, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identified<'a> {
     pub session: SessionId,
+    /// The id it had under the secret before this one.
+    pub former: Option<SessionId>,
     /// The selector of the key.
     pub source: &'a str,
+    /// The key's place in the order of keys.
+    pub place: usize,
     /// Whether the key is a verified claim.
     pub verified: bool,
+    /// Verified identity behind the request; 0 for none.
+    pub principal: Principal,
+    pub marks: Marks,
+    /// The issuer whose keys have to be fetched before its token can be judged.
+    pub wants_keys: Option<usize>,
 }
 
 /// A session that a raw key value may stand for.
@@ -84,75 +78,203 @@ pub struct Candidate {
 /// The keys of one policy, ready to be tried.
 #[derive(Debug, Clone)]
 pub struct KeyPlan {
-    keys: Vec<(SessionKey, String)>,
-    ring: Keyring,
+    pub(super) keys: Vec<Key>,
+    pub(super) ring: Keyring,
+    /// Namespace of the claims of each configured issuer.
+    pub(super) issuers: Vec<String>,
     headers: Vec<String>,
+    response_headers: Vec<String>,
+}
+
+/// What trying one key came to.
+pub(super) enum Tried<'a> {
+    NotHere,
+    Absent,
+    Found { value: Cow<'a, str>, namespace: Cow<'a, str>, verified: bool, token: Option<Cow<'a, str>> },
 }
 
 impl KeyPlan {
-    /// A plan that tries `keys` in order, then the built-in ones.
-    pub fn new(keys: Vec<SessionKey>, ring: Keyring) -> Self {
-        let built_in = ["cookie", "authorization"].into_iter().chain(API_KEYS.map(|(name, _)| name));
-        let mut headers: Vec<String> = built_in.map(str::to_owned).collect();
-        for key in &keys {
-            if let Source::Header(name) = key.from.source()
-                && !headers.contains(name)
-            {
-                headers.push(name.clone());
+    /// A plan that tries `keys` in order, then the built-in ones. `issuers` are the namespaces of verified claims.
+    pub fn new(keys: Vec<SessionKey>, ring: Keyring, issuers: Vec<String>) -> Self {
+        let mut headers: Vec<String> = ["cookie", "authorization"].map(str::to_owned).to_vec();
+        headers.extend(API_KEYS.map(|(name, _)| name.to_owned()));
+        let mut response_headers = Vec::new();
+        let mut ready = Vec::new();
+        for mut key in keys {
+            collect(&mut headers, &key.from);
+            if key.issued_by.is_empty() {
+                key.issued_by.extend(set_cookie_of(&key.from));
             }
+            key.issued_by.iter().for_each(|s| collect(&mut response_headers, s));
+            // `join:` keeps a join name apart from every selector, as `iss:` keeps an issuer.
+            let namespace = key.join.as_ref().map_or_else(|| key.from.text().to_owned(), |join| format!("join:{join}"));
+            let token = key.from.token();
+            ready.push(Key { key, namespace, token });
         }
-        let keys =
-            keys.into_iter().map(|key| (key.namespace(), key)).map(|(namespace, key)| (key, namespace)).collect();
-        Self { keys, ring, headers }
+        Self { keys: ready, ring, issuers, headers, response_headers }
     }
 
-    /// The headers the plan reads, in the order [`Request`] carries their values.
+    /// The request headers the plan reads, in the order [`Request`] carries their values.
     pub fn headers(&self) -> &[String] {
         &self.headers
     }
 
+    /// The response headers the plan reads, Set-Cookie aside.
+    pub fn response_headers(&self) -> &[String] {
+        &self.response_headers
+    }
+
     /// The configured keys as written, in their order.
     pub fn sources(&self) -> Vec<&str> {
-        self.keys.iter().map(|(key, _)| key.from.text()).collect()
+        self.keys.iter().map(|ready| ready.key.from.text()).collect()
+    }
+
+    /// The secrets that values are hashed under.
+    pub fn ring(&self) -> &Keyring {
+        &self.ring
+    }
+
+    /// Whether the body of a request to this endpoint may hold its session key.
+    pub fn needs_body(&self, method: &str, path: &str) -> bool {
+        self.keys.iter().any(|k| k.key.from.needs_body() && is_on(&k.key, method, path))
+    }
+
+    /// Whether the body of a response of this endpoint may issue a session key.
+    pub fn needs_response_body(&self, method: &str, path: &str) -> bool {
+        let wanted = |k: &Key| is_on(&k.key, method, path) && k.key.issued_by.iter().any(Selector::needs_body);
+        self.keys.iter().any(wanted)
     }
 
     /// The session of a request. There always is one: the address is the last resort, known or not.
-    pub fn identify<'a>(&'a self, parts: &Request<'_>) -> Identified<'a> {
-        let cookie_header = parts.headers.get("cookie").unwrap_or("");
-        let bearer = parts.headers.get("authorization").and_then(bearer_token);
-        for (key, namespace) in &self.keys {
-            let value = match key.from.source() {
-                Source::Cookie(name) => cookie(cookie_header, name).map(Value::Sent),
-                Source::Header(name) => parts.headers.get(name).map(Value::Sent),
-                Source::Token => bearer.map(Value::Sent),
-                Source::Query(name) => query_value(parts.query, name).map(Value::Decoded),
-            };
-            if let Some(value) = value {
-                return self.identified(namespace, value.as_str(), key.from.text());
+    pub fn identify<'a>(&'a self, request: &Request<'_>, tokens: &mut TokensAt<'_>) -> Identified<'a> {
+        for (place, ready) in self.keys.iter().enumerate() {
+            if let Tried::Found { value, namespace, verified, token } = self.try_key(ready, request, tokens) {
+                let mut found = self.identified(&namespace, &value, ready.key.from.text());
+                (found.place, found.verified) = (place, verified);
+                return self.with_token(found, token.as_deref(), request, tokens);
             }
         }
-        self.identify_built_in(parts, cookie_header, bearer)
+        let found = self.identify_built_in(request);
+        let bearer = (found.source == BEARER).then(|| request.headers.get("authorization").and_then(bearer_token));
+        self.with_token(found, bearer.flatten(), request, tokens)
     }
 
-    fn identify_built_in<'a>(&'a self, parts: &Request<'_>, cookies: &str, bearer: Option<&str>) -> Identified<'a> {
-        if let Some((source, value)) = known_cookie(cookies) {
-            return self.identified(source, value, source);
+    pub(super) fn try_key<'a>(
+        &'a self,
+        ready: &'a Key,
+        request: &Request<'a>,
+        tokens: &mut dyn ReadTokens,
+    ) -> Tried<'a> {
+        if !is_on(&ready.key, request.method, request.path) {
+            return Tried::NotHere;
         }
-        if let Some(token) = bearer {
-            return self.identified(BEARER, token, BEARER);
+        let captures = ready.key.on.as_ref().map_or_else(Vec::new, |on| on.captures(request.path));
+        let request = Request { captures: &captures, ..*request };
+        let found = ready.key.from.first(&request, tokens);
+        let (value, trust) = match found {
+            Some(found) => (found.text, found.trust),
+            // The claim is not there to be had, but the token may be.
+            None => (Cow::Borrowed(""), Some(Trust::Unverified)),
+        };
+        match (trust, &ready.token) {
+            (Some(Trust::Verified(issuer)), token) if !value.is_empty() => {
+                let iss = self.issuers.get(issuer).map_or("", String::as_str);
+                let namespace = format!("iss:{iss}\n{}", ready.key.from.claim().unwrap_or(""));
+                let token = token.as_ref().and_then(|token| token.first(&request, tokens)).map(|first| first.text);
+                let token = token.map(|token| Cow::Owned(token.into_owned()));
+                Tried::Found {
+                    value: Cow::Owned(value.into_owned()),
+                    namespace: namespace.into(),
+                    verified: true,
+                    token,
+                }
+            }
+            // What an unverified token claims is nobody's word: the whole token is the value.
+            (Some(_), Some(token)) => match token.first(&request, tokens) {
+                Some(whole) if !whole.text.is_empty() => {
+                    let whole = whole.text.into_owned();
+                    let namespace = Cow::Borrowed(ready.namespace.as_str());
+                    Tried::Found { value: whole.clone().into(), namespace, verified: false, token: Some(whole.into()) }
+                }
+                _ => Tried::Absent,
+            },
+            (None, _) if !value.is_empty() => Tried::Found {
+                value: Cow::Owned(value.into_owned()),
+                namespace: Cow::Borrowed(&ready.namespace),
+                verified: false,
+                token: None,
+            },
+            _ => Tried::Absent,
+        }
+    }
+
+    /// Adds what a token says about the request: the one its key stands in, or else the bearer token.
+    fn with_token<'a>(
+        &'a self,
+        mut found: Identified<'a>,
+        key_token: Option<&str>,
+        request: &Request<'_>,
+        tokens: &mut TokensAt<'_>,
+    ) -> Identified<'a> {
+        if self.issuers.is_empty() {
+            return found;
+        }
+        let bearer = || request.headers.get("authorization").and_then(bearer_token);
+        let Some(token) = key_token.or_else(bearer) else { return found };
+        match tokens.read(token) {
+            Ok(verified) => found.principal = principal(&self.ring, &verified.json),
+            Err(Refusal::UnknownKey { issuer, .. }) => {
+                found.marks.set(Marks::KEYS_MISSING);
+                found.wants_keys = Some(issuer);
+            }
+            // Somebody else's tokens, or none at all: nothing is wrong with that.
+            Err(Refusal::NoToken | Refusal::NoIssuer | Refusal::Issuer) => {}
+            Err(_) => found.marks.set(Marks::TOKEN_REFUSED),
+        }
+        found
+    }
+
+    /// Whether tokens are verified at all.
+    pub fn verifies(&self) -> bool {
+        !self.issuers.is_empty()
+    }
+
+    /// The `sub` of the verified token behind the request.
+    pub fn subject(&self, request: &Request<'_>, found: &Identified<'_>, tokens: &mut TokensAt<'_>) -> Option<String> {
+        if found.principal == 0 {
+            return None;
+        }
+        let ready = self.keys.get(found.place);
+        let token = ready.and_then(|ready| ready.token.as_ref());
+        let token = token.and_then(|token| Some(token.first(request, tokens)?.text.into_owned()));
+        let bearer = || request.headers.get("authorization").and_then(bearer_token).map(str::to_owned);
+        let token = token.or_else(bearer)?;
+        let verified = tokens.read(&token).ok()?;
+        Some(super::identity_claims(&verified.json).1).filter(|sub| !sub.is_empty())
+    }
+
+    fn identify_built_in<'a>(&'a self, request: &Request<'_>) -> Identified<'a> {
+        let header = |name: &str| request.headers.get(name);
+        if let Some((rank, source, value)) = header("cookie").and_then(known_cookie) {
+            return Identified { place: BUILT_IN + rank, ..self.identified(source, value, source) };
+        }
+        if let Some(token) = header("authorization").and_then(bearer_token) {
+            return Identified { place: BUILT_IN + COOKIES.len(), ..self.identified(BEARER, token, BEARER) };
         }
         for (name, source) in API_KEYS {
-            if let Some(value) = parts.headers.get(name) {
-                return self.identified(source, value, source);
+            if let Some(value) = header(name) {
+                return Identified { place: BUILT_IN + COOKIES.len(), ..self.identified(source, value, source) };
             }
         }
-        if let Some(value) = parts.headers.get("authorization") {
-            return self.identified(AUTHORIZATION, value, AUTHORIZATION);
+        if let Some(value) = header("authorization") {
+            let found = self.identified(AUTHORIZATION, value, AUTHORIZATION);
+            return Identified { place: BUILT_IN + COOKIES.len(), ..found };
         }
-        self.identify_client(&parts.client)
+        self.keyless(&request.client)
     }
 
-    fn identify_client<'a>(&'a self, client: &Client<'_>) -> Identified<'a> {
+    /// The client's own session, whatever keys it shows.
+    pub fn keyless<'a>(&'a self, client: &Client<'_>) -> Identified<'a> {
         let ip = client.ip.map_or_else(String::new, |ip| Subject::ip(ip).value());
         if client.user_agent.is_empty() {
             return self.identified(ADDRESS_ONLY, &ip, ADDRESS_ONLY);
@@ -164,65 +286,108 @@ impl KeyPlan {
     }
 
     fn identified<'a>(&'a self, namespace: &str, value: &str, source: &'a str) -> Identified<'a> {
-        Identified { session: self.ring.session_id(namespace, value), source, verified: false }
+        Identified {
+            session: self.ring.session_id(namespace, value),
+            former: self.ring.former_session_id(namespace, value),
+            source,
+            place: KEYLESS,
+            verified: false,
+            principal: 0,
+            marks: Marks::default(),
+            wants_keys: None,
+        }
+    }
+
+    /// What is out of the ordinary about how the request says who is calling.
+    pub fn oddities(&self, request: &Request<'_>, found: &Identified<'_>) -> Marks {
+        let name = self.cookie_of(found);
+        let mut marks = Marks::default();
+        let cookie_header = request.headers.get("cookie").unwrap_or("");
+        let authorization = request.headers.get("authorization").unwrap_or("");
+        // The platform puts this character where bytes are not UTF-8.
+        if cookie_header.contains('\u{fffd}') || authorization.contains('\u{fffd}') {
+            marks.set(Marks::MALFORMED);
+        }
+        if authorization.contains(", ") && authorization.to_ascii_lowercase().contains(", bearer ") {
+            marks.set(Marks::DUPLICATE);
+        }
+        if let Some(name) = name {
+            let mut sent = 0;
+            let mut values = cookies(cookie_header).inspect(|_| sent += 1).filter(|(n, _)| *n == name);
+            let first = values.next().map(|(_, value)| value);
+            if values.any(|(_, value)| Some(value) != first) {
+                marks.set(Marks::DUPLICATE);
+            }
+            if sent > MANY_COOKIES {
+                marks.set(Marks::MALFORMED);
+            }
+        }
+        marks
+    }
+
+    /// The cookie that the key stands in.
+    pub(super) fn cookie_of<'a>(&'a self, found: &'a Identified<'_>) -> Option<&'a str> {
+        match self.keys.get(found.place).map(|ready| ready.key.from.source()) {
+            Some(Source::Cookie(name)) => Some(name),
+            Some(_) => None,
+            None => found.source.strip_prefix("request.cookie."),
+        }
     }
 
     /// Every session that a raw value may be the key of, in the order the keys are tried.
-    pub fn candidates(&self, value: &str) -> Vec<Candidate> {
-        let configured = self.keys.iter().map(|(key, namespace)| (namespace.as_str(), key.from.text()));
-        let built_in = COOKIES.iter().chain(&API_KEYS).map(|(_, source)| (*source, *source));
-        let rest = [BEARER, AUTHORIZATION].map(|source| (source, source));
+    pub fn candidates(&self, value: &str, tokens: &mut TokensAt<'_>) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
-        for (namespace, source) in configured.chain(built_in).chain(rest) {
-            let session = self.ring.session_id(namespace, value);
-            if !found.iter().any(|c| c.session == session) {
-                found.push(Candidate { session, source: source.to_owned() });
+        let mut add = |namespace: &str, value: &str, source: &str| {
+            let ids = core::iter::once(self.ring.session_id(namespace, value));
+            for session in ids.chain(self.ring.former_session_id(namespace, value)) {
+                if !found.iter().any(|c| c.session == session) {
+                    found.push(Candidate { session, source: source.to_owned() });
+                }
             }
+        };
+        for ready in &self.keys {
+            let source = ready.key.from.text();
+            if let Some(claim) = ready.key.from.claim() {
+                for iss in &self.issuers {
+                    add(&format!("iss:{iss}\n{claim}"), value, source);
+                }
+                if let Some(sent) = ready.key.from.decode_sent(value, tokens)
+                    && let Some(Trust::Verified(issuer)) = sent.trust
+                {
+                    let iss = self.issuers.get(issuer).map_or("", String::as_str);
+                    add(&format!("iss:{iss}\n{claim}"), &sent.text, source);
+                }
+            }
+            add(&ready.namespace, value, source);
+        }
+        let built_in = COOKIES.iter().chain(&API_KEYS).map(|(_, source)| *source);
+        for source in built_in.chain([BEARER, AUTHORIZATION]) {
+            add(source, value, source);
         }
         if let Ok(ip) = value.parse() {
-            let session = self.ring.session_id(ADDRESS_ONLY, &Subject::ip(ip).value());
-            found.push(Candidate { session, source: ADDRESS_ONLY.to_owned() });
+            add(ADDRESS_ONLY, &Subject::ip(ip).value(), ADDRESS_ONLY);
         }
         found
     }
 }
 
-enum Value<'a> {
-    Sent(&'a str),
-    Decoded(String),
+pub(super) fn is_on(key: &SessionKey, method: &str, path: &str) -> bool {
+    key.on.as_ref().is_none_or(|on| on.matches(method, path))
 }
 
-impl Value<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Sent(value) => value,
-            Self::Decoded(value) => value,
+fn collect(into: &mut Vec<String>, selector: &Selector) {
+    for name in selector.headers() {
+        if !into.iter().any(|known| known == name) {
+            into.push(name.to_owned());
         }
     }
 }
 
-/// The cookie that stands first in [`COOKIES`] among those sent; one pass over the header.
-fn known_cookie(header: &str) -> Option<(&'static str, &str)> {
-    cookies(header)
-        .filter_map(|(name, value)| {
-            let rank = COOKIES.iter().position(|(known, _)| *known == name)?;
-            Some((rank, COOKIES.get(rank)?.1, value))
-        })
-        .min_by_key(|(rank, ..)| *rank)
-        .map(|(_, source, value)| (source, value))
-}
-
-/// The token of `Bearer TOKEN` (RFC 6750), the scheme in any case.
-fn bearer_token(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let token = token.trim_matches(' ');
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-fn query_value(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(n, value)| n == name && !value.is_empty())
-        .map(|(_, value)| value.into_owned())
+/// A cookie is issued by the Set-Cookie of its name, without being told so.
+fn set_cookie_of(from: &Selector) -> Option<Selector> {
+    let Source::Cookie(name) = from.source() else { return None };
+    let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+    Selector::parse_response(&format!("response.set-cookie.\"{name}\"")).ok()
 }
 
 #[cfg(test)]

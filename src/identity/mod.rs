@@ -1,13 +1,44 @@
-//! Who is calling: from the parts of a request to a session id.
+//! Who is calling: from the parts of a request and its response to sessions, users and links.
 //!
 //! Session keys are tried in order: the configured ones, then the built-in ones, then what the client cannot help
 //! showing (address with agent, address). The value of a key is hashed under a secret at once and goes no further.
 
+mod built_in;
+mod issue;
+pub mod jwt;
 mod keyring;
 mod keys;
+mod outcome;
+mod preview;
 mod standing;
+mod users;
 
-pub use crate::selector::{Client, HeaderView, Request};
+pub use built_in::{ADDRESS_ONLY, is_address_bound};
+pub use issue::{Issued, Stage, stage};
 pub use keyring::{Keyring, MIN_SECRET_BYTES};
-pub use keys::{ADDRESS_ONLY, Candidate, Identified, KeyPlan, SessionKey, is_address_bound};
+pub use keys::{Candidate, Identified, KEYLESS, KeyPlan, SessionKey};
+pub use outcome::Outcome;
+pub use preview::{Preview, Sampled, preview};
 pub use standing::{Allowances, Standing, Standings};
+pub use users::{Exchange, Naming, Role, Storing, UserPlan, Who};
+
+use crate::session::Principal;
+
+/// `iss` and `sub` of a token's claims; empty where they are missing or no text.
+pub(crate) fn identity_claims(json: &str) -> (String, String) {
+    #[derive(serde::Deserialize)]
+    struct Wanted<'a> {
+        #[serde(borrow, default)]
+        iss: Option<std::borrow::Cow<'a, str>>,
+        #[serde(borrow, default)]
+        sub: Option<std::borrow::Cow<'a, str>>,
+    }
+    let text = |text: Option<std::borrow::Cow<'_, str>>| text.map_or_else(String::new, std::borrow::Cow::into_owned);
+    serde_json::from_str::<Wanted<'_>>(json).map_or_else(|_| Default::default(), |w| (text(w.iss), text(w.sub)))
+}
+
+/// The verified identity behind a token's claims; 0 where it names no subject.
+fn principal(ring: &Keyring, json: &str) -> Principal {
+    let (iss, sub) = identity_claims(json);
+    if sub.is_empty() { 0 } else { ring.principal(&iss, &sub) }
+}

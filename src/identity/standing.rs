@@ -7,8 +7,8 @@
 use core::net::IpAddr;
 use std::collections::{HashMap, HashSet};
 
-use super::Client;
 use crate::recent::Recent;
+use crate::selector::Client;
 use crate::session::SessionId;
 use crate::verdict::Subject;
 use crate::wire::MAX_QUESTIONS;

@@ -4,18 +4,22 @@
 //! problem is found in one go and names the path of the value at fault.
 
 mod duration;
-mod pattern;
+mod parameters;
 mod sections;
+mod tokens;
 
 pub use duration::parse_duration_ms;
-pub use pattern::Pattern;
 pub use sections::Limits;
+pub use tokens::{KeySource, TokenIssuer};
 
 use core::fmt;
 
+use crate::context::Signer;
 use crate::detect;
-use crate::identity::{KeyPlan, Keyring, SessionKey};
-use crate::selector::Selector;
+use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
+use crate::inventory::Pattern;
+use crate::selector::Side;
+use crate::store::Allowance;
 use crate::verdict::Action;
 
 /// Whether verdicts are carried out.
@@ -76,6 +80,14 @@ pub struct Policy {
     pub shards: u32,
     pub retention_ms: u64,
     pub keys: KeyPlan,
+    /// Whose tokens are verified.
+    pub issuers: Vec<TokenIssuer>,
+    pub users: UserPlan,
+    /// Request headers that keys and users are read from, and response headers (Set-Cookie aside).
+    pub headers: Vec<String>,
+    pub response_headers: Vec<String>,
+    /// Signs what the origin is told of a session; without a key it is told nothing.
+    pub signer: Option<Signer>,
     pub routes: Vec<Route>,
     pub detectors: detect::Settings,
     pub limits: Limits,
@@ -122,9 +134,36 @@ impl Policy {
         }
     }
 
+    /// Whether the body of a request to this endpoint says who its user is.
+    pub fn needs_body(&self, method: &str, path: &str) -> bool {
+        self.users.needs_body(Side::Request, method, path)
+    }
+
+    /// Whether the body of a response of this endpoint issues a key or says who its user is.
+    pub fn needs_response_body(&self, method: &str, path: &str) -> bool {
+        self.keys.needs_response_body(method, path) || self.users.needs_body(Side::Response, method, path)
+    }
+
     /// The first route whose pattern fits.
     pub fn route(&self, method: &str, path: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.pattern.matches(method, path))
+    }
+
+    /// What a client may start with keys that nothing vouches for.
+    pub fn allowances(&self) -> Allowances {
+        Allowances {
+            per_address: self.limits.unproven_sessions,
+            per_device: self.limits.unproven_device_sessions,
+            window_ms: u64::from(self.limits.unproven_window_ms),
+        }
+    }
+
+    /// What a client may start in one shard before every isolate is told: twice its share, because sessions spread by
+    /// chance, and never fewer than a few.
+    pub fn newcomers(&self) -> Allowance {
+        let share = self.limits.unproven_sessions / self.shards;
+        let sessions = if self.shards == 1 { share } else { (share * 2).max(16).min(self.limits.unproven_sessions) };
+        Allowance { sessions, window_ms: u64::from(self.limits.unproven_window_ms) }
     }
 
     /// What is done in this mode where `action` would be right.
@@ -134,6 +173,14 @@ impl Policy {
             Mode::Enforce => action,
         }
     }
+}
+
+fn union(names: &[String], more: Vec<String>) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.extend(more);
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| name != "set-cookie" && seen.insert(name.clone()));
+    names
 }
 
 struct Reader<'a> {
@@ -149,12 +196,20 @@ impl Reader<'_> {
             "enforce" => Mode::Enforce,
             _ => Mode::Monitor,
         };
+        let issuers = self.issuers();
+        let keys = self.keys(issuers.iter().map(|i| i.namespace.clone()).collect());
+        let users = self.users();
         Policy {
             mode,
             origin: self.origin(),
             shards: self.number("SHARDS", 1, 1, u64::from(MAX_SHARDS)) as u32,
             retention_ms: self.number("RETENTION_DAYS", 30, 1, MAX_RETENTION_DAYS) * DAY_MS,
-            keys: self.keys(),
+            headers: union(keys.headers(), users.headers(Side::Request)),
+            response_headers: union(keys.response_headers(), users.headers(Side::Response)),
+            keys,
+            users,
+            signer: self.signer(),
+            issuers,
             routes: self.routes(),
             detectors: self.detectors(),
             limits: self.limits(),
@@ -217,38 +272,78 @@ impl Reader<'_> {
         }
     }
 
-    fn keys(&mut self) -> KeyPlan {
-        let secret = self.text("SESSION_SECRET").unwrap_or_default();
-        if secret.len() < crate::identity::MIN_SECRET_BYTES {
-            let least = crate::identity::MIN_SECRET_BYTES;
-            self.problem(
-                "SESSION_SECRET",
-                format!("is not set or shorter than {least} bytes; use a long random value"),
-            );
+    fn keys(&mut self, issuers: Vec<String>) -> KeyPlan {
+        let secret = self.secret("SESSION_SECRET").unwrap_or_else(|| {
+            self.problem("SESSION_SECRET", "is not set; set it with `wrangler secret put SESSION_SECRET`");
+            String::new()
+        });
+        let former = self.secret("SESSION_SECRET_PREVIOUS");
+        if former.as_deref() == Some(secret.as_str()) {
+            self.problem("SESSION_SECRET_PREVIOUS", "is the same as SESSION_SECRET; remove it");
         }
-        let raw: Vec<sections::RawKey> = self.section("SESSION_KEYS");
-        self.at_most("SESSION_KEYS", raw.len(), MAX_SESSION_KEYS);
-        let mut keys = Vec::new();
-        for (i, key) in raw.into_iter().enumerate() {
-            match Selector::parse(&key.from) {
-                Ok(from) => keys.push(SessionKey { from, join: key.join }),
-                Err(error) => self.problem(format!("SESSION_KEYS[{i}].from"), error.to_string()),
+        let keys = self.entries("SESSION_KEYS", MAX_SESSION_KEYS, sections::RawKey::resolve);
+        KeyPlan::new(keys, Keyring::new(secret.as_bytes(), former.as_deref().map(str::as_bytes)), issuers)
+    }
+
+    fn secret(&mut self, name: &str) -> Option<String> {
+        let secret = self.text(name)?;
+        let least = crate::identity::MIN_SECRET_BYTES;
+        if secret.len() < least {
+            self.problem(name, format!("is shorter than {least} bytes; use a long random value"));
+        }
+        Some(secret)
+    }
+
+    fn issuers(&mut self) -> Vec<TokenIssuer> {
+        let get = self.get;
+        self.entries("JWT", tokens::MAX_ISSUERS, |raw: tokens::RawIssuer| raw.resolve(get))
+    }
+
+    fn users(&mut self) -> UserPlan {
+        let namings = self.entries("PARAMETERS", parameters::MAX_PARAMETERS, parameters::RawParameter::resolve);
+        UserPlan::new(namings.into_iter().flatten().collect())
+    }
+
+    fn signer(&mut self) -> Option<Signer> {
+        let key = self.text("CONTEXT_SIGNING_KEY")?;
+        match Signer::new(&key) {
+            Ok(signer) => Some(signer),
+            Err(reason) => {
+                self.problem("CONTEXT_SIGNING_KEY", reason);
+                None
             }
         }
-        KeyPlan::new(keys, Keyring::new(secret.as_bytes(), None))
     }
 
     fn routes(&mut self) -> Vec<Route> {
-        let raw: Vec<sections::RawRoute> = self.section("ROUTES");
-        self.at_most("ROUTES", raw.len(), MAX_ROUTES);
-        let mut routes = Vec::new();
-        for (i, route) in raw.into_iter().enumerate() {
-            match route.resolve() {
-                Ok(route) => routes.push(route),
-                Err((field, reason)) => self.problem(format!("ROUTES[{i}].{field}"), reason),
+        self.entries("ROUTES", MAX_ROUTES, sections::RawRoute::resolve)
+    }
+
+    /// The entries of a list and of its continuations (`NAME_2`, `NAME_3`, …): a binding holds 5 KB at most.
+    fn entries<Raw, T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        resolve: impl Fn(Raw) -> Result<T, (String, String)>,
+    ) -> Vec<T>
+    where
+        Raw: serde::de::DeserializeOwned,
+    {
+        let mut entries = Vec::new();
+        for part in 1.. {
+            let part = if part == 1 { name.to_owned() } else { format!("{name}_{part}") };
+            if part != name && self.text(&part).is_none() {
+                break;
+            }
+            for (i, raw) in self.section::<Vec<Raw>>(&part).into_iter().enumerate() {
+                match resolve(raw) {
+                    Ok(entry) => entries.push(entry),
+                    Err((field, reason)) => self.problem(format!("{part}[{i}].{field}"), reason),
+                }
             }
         }
-        routes
+        self.at_most(name, entries.len(), max);
+        entries
     }
 
     fn detectors(&mut self) -> detect::Settings {

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{OnError, Pattern, Route, parse_duration_ms};
+use super::{OnError, Route, parse_duration_ms};
 use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings};
+use crate::identity::SessionKey;
+use crate::inventory::Pattern;
+use crate::selector::Selector;
 use crate::verdict::Action;
 
 /// The field at fault and what is wrong with it.
@@ -12,8 +15,55 @@ type Fault = (String, String);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawKey {
-    pub from: String,
-    pub join: Option<String>,
+    from: String,
+    join: Option<String>,
+    issued_by: Option<OneOrMany>,
+    on: Option<String>,
+}
+
+/// A text, or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Vec<String> {
+    fn from(texts: OneOrMany) -> Self {
+        match texts {
+            OneOrMany::One(text) => vec![text],
+            OneOrMany::Many(texts) => texts,
+        }
+    }
+}
+
+/// Ways one key may be issued.
+const MAX_ISSUED_BY: usize = 8;
+const MAX_JOIN_BYTES: usize = 64;
+
+impl RawKey {
+    pub fn resolve(self) -> Result<SessionKey, Fault> {
+        let from = Selector::parse_request(&self.from).map_err(|e| ("from".to_owned(), e.to_string()))?;
+        let on = self.on.map(|on| Pattern::parse(&on).map_err(|reason| ("on".to_owned(), reason))).transpose()?;
+        if let Some(name) = from.path_name()
+            && on.as_ref().is_none_or(|on| !on.names(name))
+        {
+            return Err(("on".to_owned(), format!("names no `{{{name}}}` for `{}` to be read from", self.from)));
+        }
+        if let Some(join) = &self.join
+            && (join.is_empty() || join.len() > MAX_JOIN_BYTES)
+        {
+            return Err(("join".to_owned(), format!("is empty or longer than {MAX_JOIN_BYTES} bytes")));
+        }
+        let issued_by: Vec<String> = self.issued_by.map(Into::into).unwrap_or_default();
+        if issued_by.len() > MAX_ISSUED_BY {
+            return Err(("issued_by".to_owned(), format!("has more than {MAX_ISSUED_BY} selectors")));
+        }
+        let parsed = issued_by.iter().map(|text| Selector::parse_response(text));
+        let issued_by = parsed.collect::<Result<_, _>>().map_err(|e| ("issued_by".to_owned(), e.to_string()))?;
+        Ok(SessionKey { from, join: self.join, issued_by, on })
+    }
 }
 
 #[derive(Debug, Deserialize)]

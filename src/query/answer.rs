@@ -20,6 +20,8 @@ pub struct SessionAnswer {
     pub requests: u64,
     pub attacks: u64,
     pub key: KeyAnswer,
+    /// Why the key is believed: `verified`, `issued`, `used`, or `unproven`.
+    pub proof: String,
     pub users: Vec<String>,
     pub roles: Vec<String>,
     pub ips: Vec<AddressAnswer>,
@@ -47,8 +49,6 @@ pub struct SessionAnswer {
 pub struct KeyAnswer {
     pub source: String,
     pub verified: bool,
-    /// Why the key is believed: `verified`, `issued`, `used`, or `unproven`.
-    pub proof: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ pub struct EventAnswer {
     pub user: Option<String>,
     /// Who somebody tried to be in vain.
     pub attempted_user: Option<String>,
-    pub role: Option<String>,
+    pub roles: Vec<String>,
     /// Names of what the origin reported in `Session-Event`.
     pub feedback: Vec<String>,
     pub params: BTreeMap<String, serde_json::Value>,
@@ -213,11 +213,8 @@ impl SessionAnswer {
             duration_ms: session.last_seen_ms.saturating_sub(session.first_seen_ms),
             requests: session.requests,
             attacks: session.attacks,
-            key: KeyAnswer {
-                source: session.key_source.clone(),
-                verified: session.verified,
-                proof: session.proof.name().to_owned(),
-            },
+            key: KeyAnswer { source: session.key_source.clone(), verified: session.verified },
+            proof: session.proof.name().to_owned(),
             users: session.users.iter().map(|span| span.user.clone()).collect(),
             roles: session.roles.iter().map(|(role, _)| role.clone()).collect(),
             ips: session.addresses.iter().map(address).collect(),
@@ -261,7 +258,7 @@ impl EventAnswer {
             ja4: some_text(event.ja4),
             user: some_text(event.confirmed_user()),
             attempted_user: some_text(event.attempted_user()),
-            role: some_text(event.role),
+            roles: event.roles().map(str::to_owned).collect(),
             feedback: event.feedback.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             params: BTreeMap::new(),
             flow: None,

@@ -150,7 +150,7 @@ impl Filter {
             && self.text.hold(|text| event.path.to_ascii_lowercase().contains(text.as_str()))
             && self.user.hold(|user| user.fits(event.confirmed_user()))
             && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
-            && self.role.hold(|role| role == event.role)
+            && self.role.hold(|role| event.roles().any(|r| r == role))
             && self.detector.hold(|detector| detected(*detector))
     }
 

@@ -1,87 +1,96 @@
 //! The selector language: where in a request or response a value is found.
 //!
-//! `side.part[.name]`, for example `request.cookie.sid`. This is the part of the language that session keys need; a
-//! selector is parsed once, when the policy is loaded, and an error points at the character that is wrong.
+//! `side.part[.name][.decoder…][#pointer]`, for example `request.cookie.sid`, `request.jwt.sub`,
+//! `request.header.x-context.base64.json#/tenant/id`, `request.body#/items/*/id`, `response.set-cookie.sid`.
+//!
+//! - Parts of a request: `cookie.NAME`, `header.NAME`, `query.NAME`, `path`, `path.NAME` (a placeholder of the endpoint
+//!   pattern), `jwt` and `jwt.CLAIM` (the bearer token), `body`, `form.NAME`, `graphql.operation|type|query|variables`,
+//!   `meta.ip|country|asn|colo|ja4|user_agent|host|method`.
+//! - Parts of a response: `status`, `header.NAME`, `set-cookie.NAME`, `body`.
+//! - A name goes up to the next decoder, `#` or the end, so it may hold dots; what comes right after the `.` of a part
+//!   is always its name. In double quotes a name is taken literally, with `\"` and `\\` for those two characters.
+//! - Decoders: `jwt`, `jwt.CLAIM`, `base64`, `json`, `url`.
+//! - A pointer (RFC 6901) leads into a `body` as its content type says, into `variables`, `json`, `jwt` or a claim; `*`
+//!   stands for every item of an array.
+//!
+//! A selector is parsed once, when the policy is loaded, and an error points at the character that is wrong. What a
+//! client sends is read in linear time with bounded memory, and whatever it is ends in values and marks, never in an
+//! error. An empty text is no value; neither are `null`, objects and arrays.
 
+mod body;
+mod collect;
 mod cookie;
+mod decode;
+mod document;
+mod form;
+mod found;
+mod graphql;
+mod json;
 mod message;
+mod multipart;
+mod parameters;
+mod plan;
+mod pointer;
+mod sent;
+mod set;
+mod set_cookie;
+mod source;
+mod syntax;
+mod text;
+mod trie;
+mod xml;
 
 pub use cookie::{cookie, cookies};
-pub use message::{Body, Claims, Client, HeaderView, ReadTokens, Request, Response, Trust};
+pub use decode::bearer_token;
+pub use found::{FirstValue, Found, Kind, MAX_VALUE, MAX_VALUES, ReadMarks, Value};
+pub use message::{Body, Claims, Client, HeaderView, NoTokens, ReadTokens, Request, Response, Trust};
+pub use pointer::Pointer;
+pub use set::SelectorSet;
+pub use set_cookie::SetCookie;
+pub use source::{GraphQl, Meta, Side, Source};
+pub use syntax::SelectorError;
 
-use core::fmt;
+use std::borrow::Cow;
 
-/// Where a value stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A request cookie by its name.
-    Cookie(String),
-    /// A request header by its lower-case name.
-    Header(String),
-    /// A query parameter by its decoded name.
-    Query(String),
-    /// The whole bearer token of the Authorization header.
-    Token,
-}
+use plan::{End, Plan, Route};
+use syntax::Meaning;
+use text::Message;
 
 /// A parsed selector with the text it was written as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     text: String,
-    source: Source,
+    side: Side,
+    route: Route,
+    claim: Option<String>,
+    /// The selector alone, ready to be read.
+    plan: Plan,
 }
-
-/// What is wrong with a selector, and at which character (0-based).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectorError {
-    pub at: usize,
-    pub reason: &'static str,
-}
-
-impl fmt::Display for SelectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at character {})", self.reason, self.at)
-    }
-}
-
-impl core::error::Error for SelectorError {}
-
-/// Names longer than this match nothing that is sent.
-const MAX_NAME: usize = 256;
 
 impl Selector {
-    /// Parses a selector on the request side.
+    /// Parses a selector of either side.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let fail = |at, reason| Err(SelectorError { at, reason });
-        let Some(rest) = text.strip_prefix("request.") else {
-            return fail(0, "a session key starts with `request.`");
-        };
-        let part_at = text.len() - rest.len();
-        let (part, name) = rest.split_once('.').map_or((rest, None), |(part, name)| (part, Some(name)));
-        let name_at = part_at + part.len() + 1;
-        let named = || match name {
-            Some("") | None => Err(SelectorError { at: name_at.min(text.len()), reason: "a name is missing here" }),
-            Some(name) if name.len() > MAX_NAME => {
-                Err(SelectorError { at: name_at + MAX_NAME, reason: "a name has at most 256 bytes" })
-            }
-            Some(name) => match name.find(|c: char| c.is_ascii_control() || c == ' ') {
-                Some(i) => {
-                    Err(SelectorError { at: name_at + i, reason: "a name holds no spaces or control characters" })
-                }
-                None => Ok(name.to_owned()),
-            },
-        };
-        let source = match (part, name) {
-            ("cookie", _) => Source::Cookie(named()?),
-            ("header", _) => Source::Header(named()?.to_ascii_lowercase()),
-            ("query", _) => Source::Query(named()?),
-            ("jwt", None) => Source::Token,
-            ("jwt", Some(_)) => {
-                return fail(name_at, "claims are not read by this version; use `request.jwt`, the whole token");
-            }
-            _ => return fail(part_at, "expected `cookie.NAME`, `header.NAME`, `query.NAME` or `jwt` here"),
-        };
-        Ok(Self { text: text.to_owned(), source })
+        let Meaning { side, route, claim } = syntax::parse(text)?;
+        let plan = Plan::new([(0, &route)], 1);
+        Ok(Self { text: text.to_owned(), side, route, claim, plan })
+    }
+
+    /// Parses a selector where only the request can be meant.
+    pub fn parse_request(text: &str) -> Result<Self, SelectorError> {
+        Self::parse_side(text, Side::Request, "expected a selector that starts with `request.`")
+    }
+
+    /// Parses a selector where only the response can be meant.
+    pub fn parse_response(text: &str) -> Result<Self, SelectorError> {
+        Self::parse_side(text, Side::Response, "expected a selector that starts with `response.`")
+    }
+
+    fn parse_side(text: &str, side: Side, reason: &'static str) -> Result<Self, SelectorError> {
+        let start = if side == Side::Request { "request." } else { "response." };
+        if !text.starts_with(start) {
+            return Err(SelectorError { at: 0, reason });
+        }
+        Self::parse(text)
     }
 
     /// The selector as written: the name of the key in answers, and its namespace where it has no `join`.
@@ -89,44 +98,80 @@ impl Selector {
         &self.text
     }
 
-    /// Where the value stands.
+    /// The message it reads.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Where the text stands that the decoders start with.
     pub fn source(&self) -> &Source {
-        &self.source
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_form_parses_to_its_source() {
-        for (text, source) in [
-            ("request.cookie.connect.sid", Source::Cookie("connect.sid".into())),
-            ("request.header.X-API-Key", Source::Header("x-api-key".into())),
-            ("request.query.session", Source::Query("session".into())),
-            ("request.jwt", Source::Token),
-        ] {
-            assert_eq!(Selector::parse(text).map(|s| s.source), Ok(source), "{text}");
-        }
+        &self.route.source
     }
 
-    #[test]
-    fn an_error_points_at_the_character() {
-        for (text, at) in [
-            ("", 0),
-            ("response.cookie.sid", 0),
-            ("request.", 8),
-            ("request.cokie.sid", 8),
-            ("request.cookie", 14),
-            ("request.cookie.", 15),
-            ("request.cookie.a b", 16),
-            ("request.jwt.sub", 12),
-        ] {
-            assert_eq!(Selector::parse(text).map_err(|e| e.at), Err(at), "{text}");
+    /// Lower-case names of the headers it needs of its side.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        let name = match &self.route.source {
+            Source::Cookie(_) => Some("cookie"),
+            Source::SetCookie(_) => Some("set-cookie"),
+            Source::Header(name) => Some(name.as_str()),
+            Source::Token => Some("authorization"),
+            source if source.is_body() => Some("content-type"),
+            _ => None,
+        };
+        name.into_iter()
+    }
+
+    /// Whether it needs the body of its side.
+    pub fn needs_body(&self) -> bool {
+        self.route.source.is_body()
+    }
+
+    /// The claim that the value comes out of: its name, `#` and a pointer, or both; `None` where the value is not out of
+    /// a token's claims.
+    pub fn claim(&self) -> Option<&str> {
+        self.claim.as_deref()
+    }
+
+    /// The placeholder of the endpoint pattern that it reads.
+    pub fn path_name(&self) -> Option<&str> {
+        if let Source::Capture(name) = &self.route.source { Some(name) } else { None }
+    }
+
+    /// Everything it finds in a request; nothing if it is about the response.
+    pub fn read_request(&self, request: &Request<'_>, tokens: &mut dyn ReadTokens) -> Found {
+        self.read(Side::Request, Message::Request(request), tokens)
+    }
+
+    /// Everything it finds in a response; nothing if it is about the request.
+    pub fn read_response(&self, response: &Response<'_>, tokens: &mut dyn ReadTokens) -> Found {
+        self.read(Side::Response, Message::Response(response), tokens)
+    }
+
+    fn read(&self, side: Side, message: Message<'_, '_>, tokens: &mut dyn ReadTokens) -> Found {
+        if side != self.side {
+            return Found::default();
         }
-        let longest = format!("request.query.{}", "n".repeat(MAX_NAME));
-        assert!(Selector::parse(&longest).is_ok());
-        assert_eq!(Selector::parse(&(longest + "n")).map_err(|e| e.at), Err(14 + MAX_NAME));
+        self.plan.read(message, tokens).pop().unwrap_or_default()
+    }
+
+    /// The first value in a request. Without decoders, a cookie, header, parameter or token is borrowed if it is sent
+    /// as it is meant, whatever its length: it is there to be hashed, not kept.
+    pub fn first<'a>(&self, request: &Request<'a>, tokens: &mut dyn ReadTokens) -> Option<FirstValue<'a>> {
+        if self.side != Side::Request {
+            return None;
+        }
+        let plain = self.route.steps.is_empty() && self.route.end == End::Text;
+        let text = match &self.route.source {
+            Source::Cookie(name) if plain => {
+                // Without a look for duplicates, which would go through the whole header.
+                request.headers.get("cookie").and_then(|header| cookie(header, name)).map(Cow::Borrowed)
+            }
+            source if plain && !source.is_body() => text::at(source, Message::Request(request)).text,
+            _ => {
+                let value = self.read_request(request, tokens).values.into_iter().next();
+                return value.map(|value| FirstValue { text: Cow::Owned(value.text), trust: value.trust });
+            }
+        };
+        text.filter(|text| !text.is_empty()).map(|text| FirstValue { text, trust: None })
     }
 }

@@ -57,7 +57,7 @@ struct Row {
     user_agent: u32,
     ja4: u32,
     user: u32,
-    role: u32,
+    roles: u32,
     feedback: u32,
     status: u16,
     duration_ms: u32,
@@ -106,7 +106,7 @@ impl Batch {
         self.sessions.iter().all(|s| text(s.key_source))
             && self.rows.iter().all(|r| {
                 let shared = [r.method, r.host, r.path, r.template, r.country, r.colo, r.user_agent, r.ja4];
-                let indices = shared.into_iter().chain([r.user, r.role, r.feedback]);
+                let indices = shared.into_iter().chain([r.user, r.roles, r.feedback]);
                 u64::from(r.session) < sessions && { indices }.all(text)
             })
     }
@@ -169,7 +169,7 @@ impl Batch {
             user_agent: self.text(row.user_agent)?,
             ja4: self.text(row.ja4)?,
             user: self.text(row.user)?,
-            role: self.text(row.role)?,
+            roles: self.text(row.roles)?,
             principal: session.principal,
             feedback: self.text(row.feedback)?,
             action: row.action,
@@ -229,7 +229,7 @@ impl BatchBuilder {
             user_agent: self.text(event.user_agent),
             ja4: self.text(event.ja4),
             user: self.text(event.user),
-            role: self.text(event.role),
+            roles: self.text(event.roles),
             feedback: self.text(event.feedback),
             status: event.status,
             duration_ms: event.duration_ms,

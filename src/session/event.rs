@@ -43,7 +43,8 @@ pub struct Event<'a> {
     /// Who made the request, plain or as a pseudonym; empty where unknown. With [`Marks::USER_ATTEMPTED`] only who
     /// somebody tried to be.
     pub user: &'a str,
-    pub role: &'a str,
+    /// Roles the request was made in, separated by commas.
+    pub roles: &'a str,
     /// Verified identity behind the request; 0 for none.
     pub principal: Principal,
     /// Names of what the origin reported in `Session-Event`, separated by commas.
@@ -69,6 +70,11 @@ impl<'a> Event<'a> {
     /// The user, where it is more than an attempt; else empty.
     pub fn confirmed_user(&self) -> &'a str {
         if self.marks.has(Marks::USER_ATTEMPTED) { "" } else { self.user }
+    }
+
+    /// The roles one by one.
+    pub fn roles(&self) -> impl Iterator<Item = &'a str> {
+        self.roles.split(',').filter(|role| !role.is_empty())
     }
 
     /// The user somebody tried to be in vain; else empty.

@@ -189,8 +189,8 @@ impl Session {
         if !event.attempted_user().is_empty() {
             self.attempted.count(event.attempted_user(), || event.attempted_user().to_owned());
         }
-        if !event.role.is_empty() {
-            self.roles.count(event.role, || event.role.to_owned());
+        for role in event.roles() {
+            self.roles.count(role, || role.to_owned());
         }
         if event.principal != 0 {
             self.principal = event.principal;

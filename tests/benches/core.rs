@@ -6,8 +6,10 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use throughline::detect;
-use throughline::identity::{Client, HeaderView, KeyPlan, Keyring, Request};
+use throughline::identity::jwt::{Tokens, TokensAt};
+use throughline::identity::{KeyPlan, Keyring};
 use throughline::inventory::templated;
+use throughline::selector::{Client, HeaderView, Request};
 use throughline::session::{BatchBuilder, Event};
 use throughline::store::{Allowance, Settings, Store};
 
@@ -22,7 +24,11 @@ const COOKIES: &str =
 const PATH: &str = "/api/customers/018f2f6e-7c1a-7cc0-9f5e-0123456789ab/orders/48151623/items";
 
 fn plan() -> KeyPlan {
-    KeyPlan::new(Vec::new(), Keyring::new(b"0123456789abcdef0123456789abcdef", None))
+    KeyPlan::new(Vec::new(), Keyring::new(b"0123456789abcdef0123456789abcdef", None), Vec::new())
+}
+
+fn at(tokens: &mut Tokens) -> TokensAt<'_> {
+    TokensAt { tokens, now_ms: START_MS }
 }
 
 fn client() -> Client<'static> {
@@ -31,13 +37,14 @@ fn client() -> Client<'static> {
 
 fn identify(criterion: &mut Criterion) {
     let plan = plan();
+    let mut tokens = Tokens::default();
     let with_cookie: Vec<&str> =
         plan.headers().iter().map(|name| if name == "cookie" { COOKIES } else { "" }).collect();
     let without: Vec<&str> = plan.headers().iter().map(|_| "").collect();
     for (name, values) in [("identify_cookie", &with_cookie), ("identify_client", &without)] {
         let headers = HeaderView { names: plan.headers(), values };
         let parts = Request { headers, client: client(), ..Request::default() };
-        criterion.bench_function(name, |b| b.iter(|| plan.identify(black_box(&parts)).session));
+        criterion.bench_function(name, |b| b.iter(|| plan.identify(black_box(&parts), &mut at(&mut tokens)).session));
     }
 }
 
@@ -51,10 +58,11 @@ fn request(criterion: &mut Criterion) {
     let values: Vec<&str> = plan.headers().iter().map(|name| if name == "cookie" { COOKIES } else { "" }).collect();
     let headers = HeaderView { names: plan.headers(), values: &values };
     let parts = Request { headers, client: client(), ..Request::default() };
+    let mut tokens = Tokens::default();
     let (mut builder, mut unique) = (BatchBuilder::default(), 0);
     criterion.bench_function("request", |b| {
         b.iter(|| {
-            let identified = plan.identify(black_box(&parts));
+            let identified = plan.identify(black_box(&parts), &mut at(&mut tokens));
             let path = templated(black_box(PATH), 1_024);
             unique += 1;
             let event = Event {

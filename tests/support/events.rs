@@ -38,7 +38,7 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         user_agent: "Mozilla/5.0",
         ja4: "t13d1516h2_8daaf6152771_02713d6af862",
         user: "",
-        role: "",
+        roles: "",
         principal: 0,
         feedback: "",
         action: Action::Allow,

@@ -1,16 +1,17 @@
 //! Which key wins, and that no key reaches into the namespace of another.
 
 use super::*;
-use crate::identity::HeaderView;
+use crate::identity::jwt::Tokens;
+use crate::selector::HeaderView;
 
 const AGENT: &str = "Mozilla/5.0";
 
 fn plan(keys: &[(&str, Option<&str>)]) -> KeyPlan {
     let key = |(from, join): &(&str, Option<&str>)| SessionKey {
-        from: Selector::parse(from).unwrap(),
         join: join.map(str::to_owned),
+        ..SessionKey::new(Selector::parse(from).unwrap())
     };
-    KeyPlan::new(keys.iter().map(key).collect(), Keyring::new(b"0123456789abcdef", None))
+    KeyPlan::new(keys.iter().map(key).collect(), Keyring::new(b"0123456789abcdef", None), Vec::new())
 }
 
 /// Identifies a request with these headers; `:query`, `:ip` and `user-agent` stand for what is no selected header.
@@ -24,7 +25,8 @@ fn identify(plan: &KeyPlan, sent: &[(&str, &str)]) -> (SessionId, String) {
         ..Client::default()
     };
     let headers = HeaderView { names: plan.headers(), values: &values };
-    let found = plan.identify(&Request { query: get(":query"), headers, client, ..Request::default() });
+    let request = Request { query: get(":query"), headers, client, ..Request::default() };
+    let found = plan.identify(&request, &mut TokensAt { tokens: &mut Tokens::default(), now_ms: 0 });
     assert!(!found.verified);
     (found.session, found.source.to_owned())
 }
@@ -94,6 +96,10 @@ fn a_raw_value_leads_back_to_its_session() {
     let plan = plan(&[("request.header.x-app", Some("app"))]);
     for sent in [("x-app", "v"), ("cookie", "JSESSIONID=v"), ("authorization", "Bearer v"), ("x-api-key", "v")] {
         let (session, source) = identify(&plan, &[sent]);
-        assert!(plan.candidates("v").contains(&Candidate { session, source }), "{sent:?}");
+        assert!(
+            plan.candidates("v", &mut TokensAt { tokens: &mut Tokens::default(), now_ms: 0 })
+                .contains(&Candidate { session, source }),
+            "{sent:?}"
+        );
     }
 }

@@ -14,7 +14,7 @@ pub struct Pattern {
 enum Segment {
     Literal(String),
     /// `{name}`: any one segment that is not empty.
-    Any,
+    Any(String),
 }
 
 impl Pattern {
@@ -54,10 +54,25 @@ impl Pattern {
         let mut parts = path.strip_prefix('/').unwrap_or(path).split('/');
         let fits = self.segments.iter().all(|segment| match (segment, parts.next()) {
             (Segment::Literal(literal), Some(part)) => literal == part,
-            (Segment::Any, Some(part)) => !part.is_empty(),
+            (Segment::Any(_), Some(part)) => !part.is_empty(),
             (_, None) => false,
         });
         fits && (self.open || parts.next().is_none())
+    }
+
+    /// The placeholders' names with the raw segments of a path that fits.
+    pub fn captures<'a>(&'a self, path: &'a str) -> Vec<(&'a str, &'a str)> {
+        let parts = path.strip_prefix('/').unwrap_or(path).split('/');
+        let named = self.segments.iter().zip(parts).filter_map(|(segment, part)| match segment {
+            Segment::Any(name) => Some((name.as_str(), part)),
+            Segment::Literal(_) => None,
+        });
+        named.collect()
+    }
+
+    /// Whether there is a placeholder of this name.
+    pub fn names(&self, name: &str) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, Segment::Any(n) if n == name))
     }
 }
 
@@ -65,7 +80,7 @@ fn segment(text: &str) -> Result<Segment, String> {
     let named = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
     match named {
         Some("") => Err("`{}` needs a name".to_owned()),
-        Some(_) => Ok(Segment::Any),
+        Some(name) => Ok(Segment::Any(name.to_owned())),
         None if text.contains(['{', '}', '*']) => {
             Err(format!("`{text}`: a placeholder is a whole segment, `{{name}}`"))
         }
@@ -76,6 +91,13 @@ fn segment(text: &str) -> Result<Segment, String> {
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+
+    #[test]
+    fn placeholders_are_captured_by_name() {
+        let pattern = Pattern::parse("GET /users/{user}/orders/{order}").unwrap();
+        assert_eq!(pattern.captures("/users/7/orders/a%20b"), [("user", "7"), ("order", "a%20b")]);
+        assert!(pattern.names("user") && !pattern.names("users"));
+    }
 
     #[test]
     fn patterns_fit_what_they_say() {

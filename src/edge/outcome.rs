@@ -1,0 +1,163 @@
+//! The outcome of an exchange: who it turned out to be, which sessions it links, and its record.
+
+use super::buffer::Due;
+use super::exchange::{Exchange, Found, with_body};
+use super::isolate::Isolate;
+use super::request::{Described, Start, Told};
+use crate::context::{Feedback, parse_feedback};
+use crate::identity::jwt::TokensAt;
+use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound};
+use crate::inventory::templated;
+use crate::policy::Policy;
+use crate::session::{Event, Issue, Marks, are_strangers};
+use crate::verdict::Action;
+
+/// Longest user agent kept with an event, bytes.
+const USER_AGENT_BYTES: usize = 512;
+
+/// What became of a request, for its record.
+#[derive(Debug, Default)]
+pub struct Answered<'a> {
+    pub status: u16,
+    pub response_bytes: Option<u64>,
+    pub told: Told<'a>,
+    pub request_body: Option<Start>,
+    pub response_body: Option<Start>,
+}
+
+impl Answered<'_> {
+    /// An answer that is ours.
+    pub fn by_us(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+}
+
+impl Exchange {
+    /// Records the outcome and says what is due. `now_ms` is the platform's time.
+    pub fn record(mut self, answered: &Answered<'_>, policy: &Policy, now_ms: u64, isolate: &mut Isolate) -> Due {
+        if !self.recorded {
+            return Due::Nothing;
+        }
+        let text = core::mem::take(&mut self.text);
+        let described = Described::read(&text, policy);
+        let client = described.client;
+        let feedback = parse_feedback(answered.told.event);
+        let who = self.identify_outcome(&described, answered, &feedback, policy, isolate);
+        let path = templated(described.path, policy.limits.path_bytes as usize);
+        let user_agent = cut(client.user_agent, USER_AGENT_BYTES);
+        if path.cut || user_agent.len() < client.user_agent.len() {
+            self.marks.set(Marks::CUT);
+        }
+        let names: Vec<&str> = feedback.events.iter().map(|event| event.name.as_str()).collect();
+        let event = Event {
+            id: self.id,
+            session: self.found.session,
+            key_source: &self.found.source,
+            verified: self.found.verified,
+            time_ms: self.time_ms,
+            duration_ms: u32::try_from(now_ms.saturating_sub(self.started_ms)).unwrap_or(u32::MAX),
+            method: described.method,
+            host: cut(described.host, 255),
+            path: &path.path,
+            template: &path.template,
+            status: answered.status,
+            request_bytes: described.request_bytes,
+            response_bytes: answered.response_bytes,
+            ip: client.ip,
+            country: cut(client.country, 8),
+            asn: client.asn,
+            colo: cut(client.colo, 8),
+            user_agent,
+            ja4: cut(client.ja4, 64),
+            user: &who.user,
+            roles: &who.roles,
+            principal: self.found.principal,
+            feedback: &names.join(","),
+            action: self.action,
+            marks: self.marks,
+        };
+        let due = isolate.buffers.record(&event, policy.shards, &policy.limits, now_ms);
+        if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
+    }
+
+    /// Reads request and response together: whom they name, which sessions they start, continue and end.
+    fn identify_outcome(
+        &mut self,
+        described: &Described<'_>,
+        answered: &Answered<'_>,
+        feedback: &Feedback,
+        policy: &Policy,
+        isolate: &mut Isolate,
+    ) -> Who {
+        let body = self.body.take().or_else(|| answered.request_body.clone());
+        let request = with_body(described, policy, body.as_ref());
+        self.marks.set(policy.keys.oddities(&request, &self.found.view()));
+        if feedback.malformed || feedback.cut {
+            self.marks.set(Marks::FEEDBACK_MALFORMED);
+        }
+        if [&body, &answered.response_body].into_iter().flatten().any(|start| start.cut) {
+            self.marks.set(Marks::BODY_CUT);
+        }
+        if self.action >= Action::Throttle {
+            return Who::default();
+        }
+        let response = answered.told.parts(policy, answered.status, answered.response_body.as_ref());
+        let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.time_ms };
+        let came_with = self.found.clone();
+        let found = came_with.view();
+        let outcome = Outcome::of(&policy.keys, &policy.users, &request, &response, feedback, &found, &mut tokens);
+        if outcome.ended {
+            self.marks.set(Marks::ENDED);
+        }
+        if outcome.who.attempted {
+            self.marks.set(Marks::USER_ATTEMPTED);
+        }
+        for issued in &outcome.issued {
+            isolate.standings.prove(issued.session);
+            isolate.buffers.issued(issued.session, policy.shards);
+            if are_strangers(found.principal, issued.principal) {
+                continue;
+            }
+            let issue = Issue {
+                from: found.session,
+                to: issued.session,
+                reason: outcome.reason(&request, &found, issued, feedback),
+                time_ms: self.time_ms,
+                request: self.id,
+                principal: issued.principal,
+                local: found.session.shard(policy.shards) == issued.session.shard(policy.shards),
+            };
+            isolate.buffers.issue(issue, policy.shards);
+        }
+        // A request that came with no key belongs to the session it starts.
+        if let Some(first) = outcome.issued.first()
+            && is_address_bound(&came_with.source)
+        {
+            if isolate.standings.start(&described.client, self.time_ms, policy.allowances()) == Standing::Within {
+                let Issued { session, ref source, place, verified, principal } = *first;
+                self.found = Found { session, former: None, source: source.clone(), place, verified, principal };
+            } else {
+                self.marks.set(Marks::SESSION_ROTATION);
+            }
+        }
+        outcome.who
+    }
+}
+
+/// Records the requests that died without an answer.
+pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
+    let horizon = now_ms.saturating_sub(u64::from(policy.limits.abandon_ms));
+    for mut exchange in isolate.exchanges.abandoned(now_ms, horizon) {
+        exchange.marks.set(Marks::ABANDONED);
+        exchange.synchronous = false;
+        // 499 is what proxies note for a client that closed its request. Whoever records next carries out what is due.
+        let due = exchange.record(&Answered::by_us(499), policy, now_ms, isolate);
+        isolate.due = isolate.buffers.more_urgent(isolate.due, due);
+    }
+}
+
+/// The longest start of at most `max` bytes that cuts no character.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    text.get(..end).unwrap_or("")
+}

@@ -1,0 +1,189 @@
+//! Who the person behind a session is: from parameters with a role, verified claims, and what the origin reports.
+//!
+//! A name in a login request is only who somebody tries to be. It becomes the session's user when the origin let the
+//! request pass, and not where the origin says otherwise.
+
+use crate::context::Feedback;
+use crate::inventory::Pattern;
+use crate::selector::{Found, ReadTokens, Request, Response, Selector, Side, Trust};
+
+use super::Keyring;
+
+/// Longest user or role kept, bytes; a longer one is no name.
+const MAX_NAME_BYTES: usize = 256;
+/// Roles kept of one event.
+const MAX_ROLES: usize = 4;
+
+/// What a business parameter says about who is calling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    User,
+    Role,
+}
+
+/// How a value is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storing {
+    Plain,
+    /// As a keyed pseudonym, which only a search for the value finds again.
+    Hashed,
+    Drop,
+}
+
+/// A business parameter that says who is calling.
+#[derive(Debug, Clone)]
+pub struct Naming {
+    pub name: String,
+    pub from: Selector,
+    /// Endpoints it is looked for on; `None` for all.
+    pub on: Option<Pattern>,
+    pub role: Role,
+    pub store: Storing,
+}
+
+/// Every way a deployment learns who is calling.
+#[derive(Debug, Clone, Default)]
+pub struct UserPlan {
+    namings: Vec<Naming>,
+}
+
+/// Who is calling, as far as one exchange tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Who {
+    /// In the form it is stored in; empty where unknown.
+    pub user: String,
+    /// The user is only who somebody tried to be.
+    pub attempted: bool,
+    /// Separated by commas.
+    pub roles: String,
+}
+
+/// One exchange as names are looked for in it.
+pub struct Exchange<'a, 'b> {
+    pub request: &'b Request<'a>,
+    pub response: &'b Response<'a>,
+    pub feedback: &'b Feedback,
+    /// The `sub` of a verified token that came with the request.
+    pub subject: Option<&'b str>,
+    /// Whether the response gave the client a key.
+    pub issued: bool,
+    /// Whether tokens are verified at all; where they are, what an unverified one claims is nothing.
+    pub verifies: bool,
+}
+
+impl UserPlan {
+    /// Namings in the order they are tried; the first that finds a name wins.
+    pub fn new(namings: Vec<Naming>) -> Self {
+        Self { namings }
+    }
+
+    /// The namings of the plan.
+    pub fn namings(&self) -> &[Naming] {
+        &self.namings
+    }
+
+    /// The headers of this side that names are read from.
+    pub fn headers(&self, side: Side) -> Vec<String> {
+        {
+            let on_side = self.namings.iter().filter(|n| n.from.side() == side);
+            on_side.flat_map(|n| n.from.headers()).map(str::to_owned).collect()
+        }
+    }
+
+    /// Whether a body of this side is needed to name the caller of this endpoint.
+    pub fn needs_body(&self, side: Side, method: &str, path: &str) -> bool {
+        self.namings.iter().any(|n| n.from.side() == side && n.from.needs_body() && is_on(n, method, path))
+    }
+
+    /// Forms the raw name of a user may be stored in.
+    pub fn forms(ring: &Keyring, raw: &str) -> Vec<String> {
+        let mut forms = ring.pseudonyms("user", raw);
+        forms.push(raw.to_owned());
+        forms
+    }
+
+    /// Who is calling.
+    pub fn who(&self, exchange: &Exchange<'_, '_>, ring: &Keyring, tokens: &mut dyn ReadTokens) -> Who {
+        let mut who = Who::default();
+        let refused = exchange.feedback.events.iter().any(|event| event.name == "login-failure");
+        let let_pass = (200..300).contains(&exchange.response.status)
+            || ((300..400).contains(&exchange.response.status) && exchange.issued);
+        let let_pass = let_pass && !refused;
+        let storing = self.namings.iter().find(|n| n.role == Role::User).map_or(Storing::Hashed, |n| n.store);
+        let reported = exchange.feedback.events.iter().find_map(|event| Some((event.user.as_deref()?, &event.name)));
+        if let Some((user, name)) = reported {
+            who.user = stored(user, "user", storing, ring);
+            who.attempted = name.ends_with("-failure");
+        }
+        for naming in &self.namings {
+            if (naming.role == Role::User && !who.user.is_empty())
+                || !is_on(naming, exchange.request.method, exchange.request.path)
+            {
+                continue;
+            }
+            for (name, sure) in self.names(naming, exchange, tokens) {
+                match naming.role {
+                    Role::User if who.user.is_empty() => {
+                        who.user = stored(&name, "user", naming.store, ring);
+                        who.attempted = !(sure || let_pass);
+                    }
+                    Role::Role if sure || let_pass => {
+                        add_role(&mut who.roles, &stored(&name, "role", naming.store, ring));
+                    }
+                    Role::User | Role::Role => {}
+                }
+            }
+        }
+        if who.user.is_empty() && !self.namings.iter().any(|n| n.role == Role::User) {
+            who.user = exchange.subject.map_or_else(String::new, |sub| stored(sub, "user", Storing::Hashed, ring));
+        }
+        let reported = exchange.feedback.events.iter().filter_map(|event| event.role.as_deref());
+        reported.filter(|_| !refused).for_each(|role| add_role(&mut who.roles, role));
+        who
+    }
+
+    /// The values of a naming, each with whether it is beyond doubt.
+    fn names(&self, naming: &Naming, exchange: &Exchange<'_, '_>, tokens: &mut dyn ReadTokens) -> Vec<(String, bool)> {
+        let path = exchange.request.path;
+        let captures = naming.on.as_ref().map_or_else(Vec::new, |on| on.captures(path));
+        let found: Found = match naming.from.side() {
+            Side::Request => {
+                let request = Request { captures: &captures, ..*exchange.request };
+                naming.from.read_request(&request, tokens)
+            }
+            Side::Response => naming.from.read_response(exchange.response, tokens),
+        };
+        let believed = |trust: Option<Trust>| match trust {
+            None => Some(false),
+            Some(Trust::Verified(_)) => Some(true),
+            Some(Trust::Unverified) => (!exchange.verifies).then_some(false),
+        };
+        let named = found.values.into_iter().filter(|v| !v.text.is_empty() && v.text.len() <= MAX_NAME_BYTES);
+        named.filter_map(|value| Some((value.text.to_string(), believed(value.trust)?))).take(MAX_ROLES).collect()
+    }
+}
+
+fn is_on(naming: &Naming, method: &str, path: &str) -> bool {
+    naming.on.as_ref().is_none_or(|on| on.matches(method, path))
+}
+
+/// The value as it is kept; empty where it is not.
+fn stored(value: &str, kind: &str, storing: Storing, ring: &Keyring) -> String {
+    match storing {
+        _ if value.is_empty() || value.len() > MAX_NAME_BYTES => String::new(),
+        Storing::Plain => value.chars().filter(|c| !c.is_control()).collect(),
+        Storing::Hashed => ring.pseudonym(kind, value),
+        Storing::Drop => String::new(),
+    }
+}
+
+fn add_role(roles: &mut String, role: &str) {
+    let role: String = role.chars().filter(|c| *c != ',' && !c.is_control()).take(64).collect();
+    if role.is_empty() || roles.split(',').any(|r| r == role) || roles.split(',').count() > MAX_ROLES {
+        return;
+    }
+    if !roles.is_empty() {
+        roles.push(',');
+    }
+    roles.push_str(&role);
+}

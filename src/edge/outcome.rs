@@ -130,11 +130,11 @@ impl Exchange {
             isolate.buffers.issue(issue, policy.shards);
         }
         // A request that came with no key belongs to the session it starts.
-        if let Some(first) = outcome.issued.first()
+        if let Some(first) = outcome.issued.first().filter(|issued| issued.starts)
             && is_address_bound(&came_with.source)
         {
             if isolate.standings.start(&described.client, self.time_ms, policy.allowances()) == Standing::Within {
-                let Issued { session, ref source, place, verified, principal } = *first;
+                let Issued { session, ref source, place, verified, principal, .. } = *first;
                 self.found = Found { session, former: None, source: source.clone(), place, verified, principal };
             } else {
                 self.marks.set(Marks::SESSION_ROTATION);

@@ -18,6 +18,8 @@ pub struct Issued {
     pub place: usize,
     /// Whether it is a verified claim.
     pub verified: bool,
+    /// Whether a request that came with no key belongs to the session from this response on.
+    pub starts: bool,
     /// Verified identity it belongs to; 0 where it is none.
     pub principal: Principal,
 }
@@ -60,6 +62,7 @@ impl KeyPlan {
                     source: source.to_owned(),
                     place,
                     verified: false,
+                    starts: false,
                     principal: 0,
                 });
             }
@@ -87,7 +90,8 @@ impl KeyPlan {
         };
         // The response may hold the claim itself, out of a verified token …
         if let (Some(Trust::Verified(issuer)), Some(_)) = (trust, &ready.token) {
-            return Some(Issued { session: claim(issuer, text), source, place, verified: true, principal: 0 });
+            let (session, starts) = (claim(issuer, text), ready.starts);
+            return Some(Issued { session, source, place, verified: true, starts, principal: 0 });
         }
         if trust == Some(Trust::Unverified) || text.is_empty() {
             return None;
@@ -107,7 +111,7 @@ impl KeyPlan {
             None if ready.token.is_some() => (self.ring.session_id(&ready.namespace, text), false),
             None => return None,
         };
-        Some(Issued { session, source, place, verified, principal })
+        Some(Issued { session, source, place, verified, starts: ready.starts, principal })
     }
 
     /// Whether the response ends the session: the origin says so, the client is told to forget the key it came with,

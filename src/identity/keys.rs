@@ -26,7 +26,8 @@ pub struct SessionKey {
     pub from: Selector,
     /// Namespace shared by keys whose equal values are one session; the selector itself where there is none.
     pub join: Option<String>,
-    /// Where a response issues the key's value, as the client sends it back afterwards.
+    /// Where a response issues the key's value, as the client sends it back afterwards. Where it is given, a request that
+    /// came with no key belongs to the session it is issued the key of.
     pub issued_by: Vec<Selector>,
     /// Endpoints it is looked for on; `None` for all.
     pub on: Option<Pattern>,
@@ -45,6 +46,8 @@ pub(super) struct Key {
     pub key: SessionKey,
     /// Namespace of values that no issuer vouches for.
     pub namespace: String,
+    /// Whether a response that issues the key starts its session: only where the configuration says how it is issued.
+    pub starts: bool,
     /// For a claim: the selector of the whole token, which is the value where the claim cannot be trusted.
     pub token: Option<Selector>,
 }
@@ -102,14 +105,15 @@ impl KeyPlan {
         let mut ready = Vec::new();
         for mut key in keys {
             collect(&mut headers, &key.from);
-            if key.issued_by.is_empty() {
+            let starts = !key.issued_by.is_empty();
+            if !starts {
                 key.issued_by.extend(set_cookie_of(&key.from));
             }
             key.issued_by.iter().for_each(|s| collect(&mut response_headers, s));
             // `join:` keeps a join name apart from every selector, as `iss:` keeps an issuer.
             let namespace = key.join.as_ref().map_or_else(|| key.from.text().to_owned(), |join| format!("join:{join}"));
             let token = key.from.token();
-            ready.push(Key { key, namespace, token });
+            ready.push(Key { key, namespace, starts, token });
         }
         Self { keys: ready, ring, issuers, headers, response_headers }
     }

@@ -89,7 +89,8 @@ pub fn preview(keys: &KeyPlan, users: &UserPlan, sample: &Sampled<'_>, tokens: &
     }
     let response = sample.response.unwrap_or(Response { status: 200, ..Response::default() });
     let outcome = Outcome::of(keys, users, request, &response, &feedback, &found, tokens);
-    let starts = |issued: &Issued| is_address_bound(found.source) && outcome.issued.first() == Some(issued);
+    let starts =
+        |issued: &Issued| issued.starts && is_address_bound(found.source) && outcome.issued.first() == Some(issued);
     let links: Vec<PreviewedLink> = outcome
         .issued
         .iter()

@@ -20,23 +20,16 @@ pub const MAX_ENTRIES: usize = 500;
 /// Headers read of one message.
 const MAX_HEADERS: usize = 256;
 
-/// One sample, or a HAR file as browsers save it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum IdentifyOrder {
-    Har { log: HarLog },
-    Sample(Box<Sample>),
-}
-
-/// A request with, if links are of interest, its response.
+/// One sample, a request with, if links are of interest, its response; or a HAR file as browsers save it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sample {
-    request: SampleRequest,
+pub struct IdentifyOrder {
+    request: Option<SampleRequest>,
     response: Option<SampleResponse>,
     client: Option<SampleClient>,
     /// When it happened, for tokens that were in force then; now, where it is left out.
     time: Option<String>,
+    log: Option<HarLog>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +62,7 @@ struct SampleClient {
 
 /// Header fields: `{name: value}`, `{name: [values]}` or `[[name, value]]`.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an object of header names with their values, or a list of [name, value]")]
 enum Fields {
     Table(BTreeMap<String, OneOrMore>),
     Pairs(Vec<(String, String)>),
@@ -153,9 +146,11 @@ struct Exchange {
     response: Option<(u16, HeaderFields, Option<Vec<u8>>)>,
     client: SampleClient,
     time_ms: u64,
+    /// Where it stands in the order, for errors.
+    place: String,
 }
 
-/// Reads every exchange of the order as traffic would be read.
+/// Reads every exchange of the order as traffic would be read; answers too whether there were more than are read.
 ///
 /// # Errors
 ///
@@ -165,32 +160,53 @@ pub fn identify(
     policy: &Policy,
     tokens: &mut Tokens,
     now_ms: u64,
-) -> Result<Vec<Identified>, Refusal> {
-    let exchanges = match order {
-        IdentifyOrder::Sample(sample) => vec![from_sample(*sample, now_ms)?],
-        IdentifyOrder::Har { log } => {
+) -> Result<(Vec<Identified>, bool), Refusal> {
+    let (exchanges, cut) = match order {
+        IdentifyOrder { log: Some(log), request: None, response: None, client: None, time: None } => {
+            let cut = log.entries.len() > MAX_ENTRIES;
             let entries = log.entries.into_iter().take(MAX_ENTRIES).enumerate();
-            entries.map(|(at, entry)| from_har(entry, at, now_ms)).collect::<Result<_, _>>()?
+            (entries.map(|(at, entry)| from_har(entry, at, now_ms)).collect::<Result<Vec<_>, _>>()?, cut)
+        }
+        IdentifyOrder { log: Some(_), .. } => {
+            return Err(Refusal::Body("`log` stands beside a sample; send one of them".into()));
+        }
+        IdentifyOrder { request: Some(request), response, client, time, .. } => {
+            (vec![from_sample(request, response, client, time.as_deref(), now_ms)?], false)
+        }
+        IdentifyOrder { .. } => {
+            return Err(Refusal::Body("`request` is missing; send a sample, or a HAR file with its `log`".into()));
         }
     };
-    exchanges.iter().map(|exchange| exchange.identify(policy, tokens)).collect()
+    let identified = exchanges.iter().map(|exchange| exchange.identify(policy, tokens));
+    Ok((identified.collect::<Result<_, _>>()?, cut))
 }
 
-fn from_sample(sample: Sample, now_ms: u64) -> Result<Exchange, Refusal> {
-    let time_ms = match &sample.time {
+fn from_sample(
+    request: SampleRequest,
+    response: Option<SampleResponse>,
+    client: Option<SampleClient>,
+    time: Option<&str>,
+    now_ms: u64,
+) -> Result<Exchange, Refusal> {
+    let time_ms = match time {
         None => now_ms,
         Some(text) => {
             parse_time(text, now_ms).ok_or_else(|| Refusal::Body(format!("`time` is `{text}`, no RFC 3339 time")))?
         }
     };
+    let client = client.unwrap_or_default();
+    if client.ip.as_deref().is_some_and(|ip| ip.parse::<core::net::IpAddr>().is_err()) {
+        return Err(Refusal::Body("`client.ip` is no address".into()));
+    }
     Ok(Exchange {
-        method: sample.request.method.unwrap_or_else(|| "GET".to_owned()),
-        url: sample.request.url,
-        headers: sample.request.headers.pairs(),
-        body: sample.request.body.map(String::into_bytes),
-        response: sample.response.map(|r| (r.status.unwrap_or(200), r.headers.pairs(), r.body.map(String::into_bytes))),
-        client: sample.client.unwrap_or_default(),
+        method: request.method.unwrap_or_else(|| "GET".to_owned()),
+        url: request.url,
+        headers: request.headers.pairs(),
+        body: request.body.map(String::into_bytes),
+        response: response.map(|r| (r.status.unwrap_or(200), r.headers.pairs(), r.body.map(String::into_bytes))),
+        client,
         time_ms,
+        place: "request".to_owned(),
     })
 }
 
@@ -216,6 +232,7 @@ fn from_har(entry: HarEntry, at: usize, now_ms: u64) -> Result<Exchange, Refusal
         },
         client: SampleClient::default(),
         time_ms: time.unwrap_or(now_ms),
+        place: format!("log.entries[{at}].request"),
     })
 }
 
@@ -254,15 +271,38 @@ fn header<'a>(sent: &'a [(String, String)], name: &str) -> &'a str {
     sent.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
 }
 
+/// The path as it reaches the origin: dot segments resolved as the URL standard has it.
+fn settled(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut settled: Vec<&str> = Vec::new();
+    let mut segments = path.strip_prefix('/').unwrap_or(&path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+            dots @ ("." | "..") => {
+                if dots == ".." {
+                    settled.pop();
+                }
+                if last {
+                    settled.push("");
+                }
+            }
+            _ => settled.push(segment),
+        }
+    }
+    format!("/{}", settled.join("/"))
+}
+
 impl Exchange {
     fn identify(&self, policy: &Policy, tokens: &mut Tokens) -> Result<Identified, Refusal> {
-        let (_, rest) = self
-            .url
-            .split_once("://")
-            .ok_or_else(|| Refusal::Body(format!("`url` is `{}`; write it whole, https://host/path", self.url)))?;
-        let rest = rest.split('#').next().unwrap_or("");
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest).split('#').next().unwrap_or("");
         let (host, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if host.is_empty() {
+            let Self { place, url, .. } = self;
+            return Err(Refusal::Body(format!("`{place}.url` is `{url}`; write it whole, https://host/path")));
+        }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = settled(path);
         let most = policy.limits.body_bytes as usize;
         let start = |bytes: &'_ [u8]| (bytes.len().min(most), bytes.len() > most);
         let body_of = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(start);
@@ -281,7 +321,7 @@ impl Exchange {
         let request = Request {
             method: &self.method,
             host,
-            path: if path.is_empty() { "/" } else { path },
+            path: &path,
             query,
             headers: HeaderView { names: &policy.headers, values: &values },
             client,
@@ -307,7 +347,9 @@ impl Exchange {
                 Some(Body { content_type: header(headers, "content-type"), bytes, cut })
             }),
         });
-        let feedback = answered.map_or("", |(_, headers, _)| header(headers, "session-event"));
+        let reported =
+            answered.map_or_else(Vec::new, |(_, headers, _)| values_of(&["session-event".to_owned()], headers));
+        let feedback = reported.first().map_or("", String::as_str);
         let mut tokens = TokensAt { tokens, now_ms: self.time_ms };
         let sampled = Sampled { request, response, feedback };
         Ok(Identified {
@@ -316,5 +358,28 @@ impl Exchange {
             time: rfc3339(self.time_ms),
             preview: preview(&policy.keys, &policy.users, &sampled, &mut tokens),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settled;
+
+    #[test]
+    fn dot_segments_are_resolved_before_a_sample_is_judged() {
+        for (path, expected) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/a/./b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/../../b", "/b"),
+            ("/a/%2E%2e/b/.", "/b/"),
+            ("/a/..", "/"),
+            ("/a\\..\\b", "/b"),
+            ("/a//b", "/a//b"),
+            ("/a/..;/b", "/a/..;/b"),
+        ] {
+            assert_eq!(settled(path), expected, "{path}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **Counts** requests that the edge marked: their key is unproven, and their client has shown more such keys within
 //! the window than it may (`LIMITS.unproven_sessions` and `unproven_device_sessions`). **Fires** at the first of them
-//! in a session, and again each time their number has doubled. While the deployment is new every key is unproven, so
+//! in a session, and again at ten times as many. While the deployment is new every key is unproven, so
 //! then the edge only marks; after that such requests fall into the client's own session, and this speaks about that.
 //!
 //! **Innocent behaviour that looks like it**: an office or a mobile network whose people all kept cookies from before
@@ -53,7 +53,7 @@ impl Memory {
         if self.marked < self.next {
             return None;
         }
-        self.next = self.marked * 2;
+        self.next = self.marked * 10;
         Some(Finding {
             request: event.id,
             session: event.session,

@@ -11,18 +11,14 @@ use super::problem::{Problem, json, respond};
 use super::request::Described;
 use super::{clock, metrics};
 use crate::api::access::{Role, role_of};
-use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
-use crate::api::order::{ActionOrder, BlockOrder, LookupOrder};
-use crate::api::story::Story;
+use crate::api::order::{ActionOrder, BlockOrder};
 use crate::api::{
-    AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, LookupAnswer, Operation, Refusal, StatsPage,
-    policy_answer, resolve,
+    AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, Operation, Refusal, StatsPage, policy_answer,
+    resolve,
 };
-use crate::identity::UserPlan;
-use crate::identity::jwt::TokensAt;
 use crate::policy::Policy;
 use crate::query::{
-    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
+    Asked, Cursor, EventAnswer, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
     parse_events, parse_sessions, parse_stats,
 };
 use crate::session::{SessionId, shard_of_prefix};
@@ -79,15 +75,15 @@ fn role(request: &Request, env: &Env) -> Option<Role> {
     role_of(&authorization, token("ADMIN_TOKEN").as_deref(), token("VIEWER_TOKEN").as_deref())
 }
 
-struct Api<'a> {
+pub struct Api<'a> {
     request: &'a Request,
-    policy: &'a Policy,
+    pub policy: &'a Policy,
     env: &'a Env,
     query: &'a str,
-    now_ms: u64,
+    pub now_ms: u64,
 }
 
-type Answer = Result<Response, Refusal>;
+pub type Answer = Result<Response, Refusal>;
 
 impl From<CallError> for Refusal {
     fn from(error: CallError) -> Self {
@@ -97,9 +93,9 @@ impl From<CallError> for Refusal {
 }
 
 /// What the shards answered, and whether one of them is missing.
-struct Gathered<T> {
-    answers: Vec<T>,
-    missing: bool,
+pub struct Gathered<T> {
+    pub answers: Vec<T>,
+    pub missing: bool,
 }
 
 impl Api<'_> {
@@ -147,11 +143,11 @@ impl Api<'_> {
         json(200, &HealthAnswer::new(true, asked_by_somebody.then(details)))
     }
 
-    fn shards(&self) -> u32 {
+    pub fn shards(&self) -> u32 {
         self.policy.shards
     }
 
-    async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
+    pub async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
         let asked = object::Asked { now_ms: self.now_ms, question };
         let all = (0..self.shards()).map(|index| object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS));
         let mut gathered = Gathered { answers: Vec::new(), missing: false };
@@ -168,7 +164,7 @@ impl Api<'_> {
         if gathered.answers.is_empty() { Err(Refusal::Unavailable) } else { Ok(gathered) }
     }
 
-    async fn ask_one<T: serde::de::DeserializeOwned>(&self, index: u32, question: &Question) -> Result<T, Refusal> {
+    pub async fn ask_one<T: serde::de::DeserializeOwned>(&self, index: u32, question: &Question) -> Result<T, Refusal> {
         let asked = object::Asked { now_ms: self.now_ms, question };
         Ok(object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS).await?)
     }
@@ -176,6 +172,7 @@ impl Api<'_> {
     async fn sessions(&self) -> Answer {
         let Asked { mut query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
         self.resolve_users(&mut query.filter);
+        self.resolve_requests(&mut query.filter).await?;
         let (order, limit) = (query.order, query.limit);
         let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
         Ok(page(merge(gathered.answers, order, limit), gathered.missing, question, as_of_ms))
@@ -239,55 +236,6 @@ impl Api<'_> {
         let partial = gathered.missing || gathered.answers.iter().any(|(_, cut)| *cut);
         let stats = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
         Ok(json(200, &StatsPage { stats, partial }))
-    }
-
-    async fn lookup(&self) -> Answer {
-        let order: LookupOrder = self.order().await?;
-        let value = order.value()?;
-        let candidates = isolate::with(|isolate| {
-            let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.now_ms };
-            self.policy.keys.candidates(&value, &mut tokens)
-        });
-        let ids = candidates.iter().map(|c| c.session).collect();
-        let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
-        let known: Vec<SessionId> = gathered.answers.concat();
-        let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
-        let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
-        Ok(json(200, &ListAnswer { items, next: None, partial: gathered.missing }))
-    }
-
-    /// Users are asked for by their raw names and stored in several forms.
-    fn resolve_users(&self, filter: &mut Filter) {
-        filter.resolve_users(|raw| UserPlan::forms(self.policy.keys.ring(), raw));
-    }
-
-    async fn identify(&self) -> Answer {
-        let order: IdentifyOrder = self.order_of(MAX_SAMPLE_BYTES).await?;
-        let identified = isolate::with(|isolate| identify(order, self.policy, &mut isolate.tokens, self.now_ms));
-        Ok(json(200, &ListAnswer { items: identified?, next: None, partial: false }))
-    }
-
-    /// Follows the links of a session in both directions.
-    async fn story(&self, id: SessionId) -> Answer {
-        let mut story = Story::from(id);
-        loop {
-            let wave = story.next_wave();
-            if wave.is_empty() {
-                break;
-            }
-            let asked = wave.into_iter().map(|id| async move {
-                let question = Question::Session(id);
-                self.ask_one::<Option<SessionAnswer>>(id.shard(self.shards()), &question).await
-            });
-            for answer in futures_util::future::join_all(asked).await {
-                match answer {
-                    Ok(Some(session)) => story.take(session),
-                    Ok(None) => {}
-                    Err(_) => story.is_missing(),
-                }
-            }
-        }
-        story.tell().map(|told| json(200, &told)).ok_or(Refusal::NotFound("No session has this id."))
     }
 
     async fn act(&self, id: SessionId, role: Role) -> Answer {
@@ -396,11 +344,11 @@ impl Api<'_> {
         }
     }
 
-    async fn order<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+    pub async fn order<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
         self.order_of(MAX_BODY).await
     }
 
-    async fn order_of<T: serde::de::DeserializeOwned>(&self, max: usize) -> Result<T, Refusal> {
+    pub async fn order_of<T: serde::de::DeserializeOwned>(&self, max: usize) -> Result<T, Refusal> {
         let promise = self.request.array_buffer().map_err(|_| Refusal::Body("the body cannot be read".into()))?;
         let buffer = JsFuture::from(promise).await.map_err(|_| Refusal::Body("the body cannot be read".into()))?;
         let bytes = js_sys::Uint8Array::new(&buffer);

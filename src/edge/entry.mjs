@@ -43,7 +43,7 @@ async function exchange(request, env, context, state) {
   let text = describe(request);
   let code = Gateway.begin(text, Date.now());
   let first; // the start of the body, where the session key may stand in it
-  for (let turn = 0; code <= UNLOADED && turn < 4; turn++) {
+  for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
       setup = JSON.parse(Gateway.setup(env));
       text = describe(request);
@@ -54,7 +54,11 @@ async function exchange(request, env, context, state) {
     }
     code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
   }
+  // Whatever is still missing: it is decided without.
+  if (code <= UNLOADED) code = DECIDE;
   if (code === ANSWER) {
+    // Samples are read as traffic would be, with the keys it would wait for.
+    if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);
     if (answer) return answer;
     // No answer of its own: the configuration is refused and traffic passes unseen.
@@ -87,8 +91,9 @@ async function exchange(request, env, context, state) {
   const length = headers.get("content-length");
   const announced = length === null ? -1 : +length;
   const told = tell(headers);
-  if (body || (code & RESPONSE_BODY && status < 400)) {
-    const copy = code & RESPONSE_BODY && status < 400 ? response.clone() : undefined;
+  const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket;
+  if (body || telling) {
+    const copy = telling ? response.clone() : undefined;
     const finished = finishWithBodies(token, status, announced, now, told, body, copy, env);
     if (code & SYNCHRONOUS) await finished;
     else context.waitUntil(finished);
@@ -96,21 +101,24 @@ async function exchange(request, env, context, state) {
   }
   const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
-    if (!(await flush(env, due))) later(env, context, 2);
+    if (!(await Gateway.flush(env, due))) later(env, context, 2);
   } else {
     later(env, context, due);
   }
   return forClient(response);
 }
 
+// How long the start of a response is waited for: a stream of events may stay open for hours.
+const TOLD_MS = 10_000;
+
 // The outcome where bodies say who is calling: recorded when they are read, while the client has its answer already.
 async function finishWithBodies(token, status, length, now, told, body, copy, env) {
-  const response = copy && startOf(copy, setup.timeout);
+  const response = copy && startOf(copy, TOLD_MS);
   const [asked, answered] = [await body, await response];
   const due = Gateway.finishWithBodies(
     token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
   );
-  if (due) await flush(env, due);
+  if (due) await Gateway.flush(env, due);
 }
 
 // The start of a body without taking it from whoever reads it whole; what is too slow counts as cut.
@@ -166,13 +174,10 @@ function tell(headers) {
 }
 
 function later(env, context, due) {
-  if (due) context.waitUntil(flush(env, due));
-}
-
-// Flushes, and sees to it that the keys of token issuers are renewed ahead of their time.
-async function flush(env, due) {
-  if (setup?.learns) for (const issuer of Gateway.keysDue()) await learn(issuer, env);
-  return Gateway.flush(env, due);
+  if (!due) return;
+  context.waitUntil(Gateway.flush(env, due));
+  // Keys of token issuers are renewed ahead of their time, and nobody waits for it.
+  if (setup?.learns) for (const issuer of Gateway.keysDue(false)) context.waitUntil(learn(issuer, env));
 }
 
 // Fetches the keys of a token issuer. Redirects are not followed: keys come from where the configuration says.
@@ -185,7 +190,10 @@ async function learn(issuer, env) {
     const answer = asset
       ? await env.ASSETS.fetch("https://assets.invalid" + url, { signal })
       : await fetch(url, { signal, redirect: "manual", headers: { accept: "application/json" } });
-    if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
+    if (answer.status !== 200) {
+      answer.body?.cancel().catch(() => {});
+      throw new Error(`answered ${answer.status}`);
+    }
     const { bytes, cut } = await start(answer.body, most, LEARN_MS);
     if (cut) throw new Error(`is longer than ${most} bytes, or slow`);
     Gateway.learned(issuer, new TextDecoder().decode(bytes), answer.headers.get("cache-control") ?? "");
@@ -215,7 +223,7 @@ function describe(request) {
 
 // Whether a client sent what only this product may set, under whatever name that begins like it.
 function hasOurs(headers) {
-  for (const name of headers.keys()) if (name.startsWith("session-") && isOurs(name)) return true;
+  for (const name of headers.keys()) if (name.startsWith("session") && isOurs(name)) return true;
   return false;
 }
 
@@ -263,9 +271,11 @@ function send(request, env, text, strip, token) {
   return url ? fetch(url, request) : fetch(request);
 }
 
-// What only this product may say to the origin, and what plays the network in development.
+// What only this product may say to the origin, and what plays the network in development. Some servers fold `_` and `-`
+// into one.
 function isOurs(name) {
-  return name.startsWith("session-context") || setup.strip.includes(name);
+  const folded = name.replaceAll("_", "-");
+  return folded.startsWith("session-context") || setup.strip.includes(folded);
 }
 
 // Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.

@@ -142,6 +142,10 @@ impl Exchange {
         let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: time_ms };
         let identified = policy.keys.identify(&request, &mut tokens);
         let mut marks = identified.marks;
+        if let Some(issuer) = identified.wants_keys {
+            let fetched = isolate.key_sources.get(issuer).is_some_and(Option::is_some);
+            marks.set(if fetched { Marks::KEYS_MISSING } else { Marks::TOKEN_REFUSED });
+        }
         if described.spoofed {
             marks.set(Marks::SPOOFED);
         }
@@ -195,20 +199,24 @@ impl Exchange {
         }
         self.beyond = false;
         let room = isolate::with(|i| {
-            let room = i.standing_questions < MAX_STANDING_QUESTIONS;
+            let (client, allowances) = (&described.client, policy.allowances());
+            let room = i.standing_questions < MAX_STANDING_QUESTIONS
+                && i.standings.may_ask(self.found.session, client, self.time_ms, allowances);
             i.standing_questions += u32::from(room);
             room
         });
-        let mut proven = false;
         if room {
             let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS).await;
             isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
-            // A shard that does not answer is no reason to take a customer's session away.
-            proven = asked.map_or(true, |asked| asked.proven);
-        }
-        if proven {
-            isolate::with(|i| i.standings.prove(self.found.session));
-            return;
+            match asked {
+                Ok(Asked { proven: true, .. }) => {
+                    isolate::with(|i| i.standings.prove(self.found.session));
+                    return;
+                }
+                Ok(_) => {}
+                // A shard that does not answer is no reason to take a customer's session away.
+                Err(()) => return,
+            }
         }
         self.found = Found::of(&policy.keys.keyless(&described.client));
         self.marks.set(Marks::SESSION_ROTATION);

@@ -78,7 +78,7 @@ impl Gateway {
         let entry = match &setup {
             Setup::Ready(policy) => EntrySetup {
                 names: request::names(policy),
-                strip: &request::STRIPPED,
+                strip: request::stripped(policy),
                 origin: policy.origin.as_deref(),
                 timeout: policy.limits.origin_timeout_ms,
                 told: &policy.response_headers,
@@ -122,9 +122,7 @@ impl Gateway {
             outcome::sweep(&policy, now_ms, isolate);
             let body = body.map(|bytes| Start { bytes, cut });
             let (exchange, wants_keys) = Exchange::new(text, &described, body, &policy, now_ms, isolate);
-            if let Some(issuer) = wants_keys
-                && jwks::is_worth_waiting(issuer, isolate)
-            {
+            if let Some(issuer) = wants_keys.and_then(|issuer| jwks::worth_waiting(issuer, &policy, isolate)) {
                 return KEYS - i32::try_from(issuer).unwrap_or(0);
             }
             if !exchange.is_beyond() && exchange.is_clear(&described, &policy, isolate) {

@@ -7,6 +7,7 @@ use super::clock::real_now_ms;
 use super::gateway::Gateway;
 use super::isolate::{self, Isolate};
 use crate::identity::jwt::{KeySet, MAX_JWKS_BYTES, Want, max_age};
+use crate::policy::{KeySource, Policy};
 
 /// What `entry.mjs` has to know to fetch keys.
 #[derive(serde::Serialize)]
@@ -17,8 +18,16 @@ struct Source<'a> {
     most: usize,
 }
 
-/// Whether a request may wait for the keys of this issuer.
-pub fn is_worth_waiting(issuer: usize, isolate: &mut Isolate) -> bool {
+/// The issuer whose keys a request may wait for, where a token has a key that `issuer` does not know: that one, or
+/// another of the same name.
+pub fn worth_waiting(issuer: usize, policy: &Policy, isolate: &mut Isolate) -> Option<usize> {
+    let iss_of = |at: usize| policy.issuers.get(at).map(|i| &i.issuer.iss);
+    let others = (0..policy.issuers.len()).filter(|at| *at != issuer);
+    let alike = others.filter(|at| iss_of(*at) == iss_of(issuer) || iss_of(*at) == Some(&None));
+    core::iter::once(issuer).chain(alike).find(|at| is_worth_waiting(*at, isolate))
+}
+
+fn is_worth_waiting(issuer: usize, isolate: &mut Isolate) -> bool {
     let now_ms = real_now_ms();
     let Some(Some(source)) = isolate.key_sources.get_mut(issuer) else { return false };
     match source.schedule.wants(now_ms) {
@@ -29,12 +38,13 @@ pub fn is_worth_waiting(issuer: usize, isolate: &mut Isolate) -> bool {
 
 #[wasm_bindgen]
 impl Gateway {
-    /// Issuers whose keys are to be renewed, ahead of the end of their life.
+    /// Issuers whose keys are to be renewed, ahead of the end of their life; or those that never had any.
     #[wasm_bindgen(js_name = keysDue)]
-    pub fn keys_due() -> Vec<u32> {
+    pub fn keys_due(first: bool) -> Vec<u32> {
         let now_ms = real_now_ms();
+        let wanted = Some(if first { Want::First } else { Want::Refresh });
         isolate::with(|isolate| {
-            let due = |source: &crate::policy::KeySource| source.schedule.wants(now_ms) == Some(Want::Refresh);
+            let due = |source: &KeySource| source.schedule.wants(now_ms) == wanted;
             let sources = (0u32..).zip(&isolate.key_sources);
             sources.filter(|(_, source)| source.as_ref().is_some_and(due)).map(|(issuer, _)| issuer).collect()
         })
@@ -56,6 +66,7 @@ impl Gateway {
         match KeySet::from_jwks(text) {
             Ok(read) => isolate::with(|isolate| {
                 let Some(Some(source)) = isolate.key_sources.get_mut(issuer as usize) else { return };
+                let read = if source.asset { read } else { read.published() };
                 for (at, reason) in &read.skipped {
                     worker::console_warn!("{}: keys[{at}] is not used: {reason}", source.schedule.url());
                 }

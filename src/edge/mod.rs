@@ -16,6 +16,7 @@ mod jwks;
 mod metrics;
 mod object;
 mod outcome;
+mod people;
 mod problem;
 mod request;
 mod shard;

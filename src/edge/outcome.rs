@@ -109,6 +109,7 @@ impl Exchange {
         if outcome.ended {
             self.marks.set(Marks::ENDED);
         }
+        self.marks.set(outcome.who.marks);
         if outcome.who.attempted {
             self.marks.set(Marks::USER_ATTEMPTED);
         }

@@ -9,9 +9,15 @@ use crate::selector::{Body, Client, HeaderView, Request, Response};
 const FIXED: [&str; 2] = ["cf-connecting-ip", "user-agent"];
 /// Headers that stand in for the platform where a development binding says so.
 const DEVELOPMENT: [&str; 6] = ["cf-ray", "cf-ipcountry", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
-/// Removed before the origin, beside every header whose name begins with `session-context`: what only this product may
-/// set, and what plays the network in development.
-pub const STRIPPED: [&str; 5] = ["session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+/// Removed before the origin, beside every header whose name begins with `session-context`.
+pub const STRIPPED: [&str; 1] = ["session-event"];
+/// … with what plays the network in development.
+const STRIPPED_IN_DEVELOPMENT: [&str; 5] = ["session-event", "x-dev-asn", "x-dev-ja4", "x-dev-latlon", "x-dev-time"];
+
+/// Headers that the entry removes from every request that has one of them.
+pub fn stripped(policy: &Policy) -> &'static [&'static str] {
+    if is_development(policy) { &STRIPPED_IN_DEVELOPMENT } else { &STRIPPED }
+}
 
 /// Headers to read of every request, in the order [`Described`] expects them.
 pub fn names(policy: &Policy) -> Vec<&str> {

@@ -6,10 +6,10 @@ use super::built_in::{
     ADDRESS_AGENT_AND_JA4, ADDRESS_AND_AGENT, ADDRESS_ONLY, API_KEYS, AUTHORIZATION, BEARER, COOKIES, bearer_token,
     known_cookie,
 };
-use super::jwt::{Refusal, TokensAt};
+use super::jwt::{Refusal, TokensAt, unverified};
 use super::{Keyring, principal};
 use crate::inventory::Pattern;
-use crate::selector::{Client, ReadTokens, Request, Selector, Source, Trust, cookies};
+use crate::selector::{Client, NoTokens, ReadMarks, ReadTokens, Request, Selector, Source, Trust, cookies};
 use crate::session::{Marks, Principal, SessionId};
 use crate::verdict::Subject;
 
@@ -67,7 +67,7 @@ pub struct Identified<'a> {
     /// Verified identity behind the request; 0 for none.
     pub principal: Principal,
     pub marks: Marks,
-    /// The issuer whose keys have to be fetched before its token can be judged.
+    /// The issuer that does not know the key of the request's token: it may have to be fetched.
     pub wants_keys: Option<usize>,
 }
 
@@ -227,15 +227,18 @@ impl KeyPlan {
         let Some(token) = key_token.or_else(bearer) else { return found };
         match tokens.read(token) {
             Ok(verified) => found.principal = principal(&self.ring, &verified.json),
-            Err(Refusal::UnknownKey { issuer, .. }) => {
-                found.marks.set(Marks::KEYS_MISSING);
-                found.wants_keys = Some(issuer);
-            }
+            Err(Refusal::UnknownKey { issuer, .. }) => found.wants_keys = Some(issuer),
+            Err(_) if self.is_ours(token) => found.marks.set(Marks::TOKEN_REFUSED),
             // Somebody else's tokens, or none at all: nothing is wrong with that.
-            Err(Refusal::NoToken | Refusal::NoIssuer | Refusal::Issuer) => {}
-            Err(_) => found.marks.set(Marks::TOKEN_REFUSED),
+            Err(_) => {}
         }
         found
+    }
+
+    /// Whether the token says that it is of a configured issuer.
+    fn is_ours(&self, token: &str) -> bool {
+        let iss = unverified(token).map(|json| super::identity_claims(&json).0);
+        iss.is_some_and(|iss| self.issuers.iter().any(|namespace| namespace.starts_with('?') || *namespace == iss))
     }
 
     /// Whether tokens are verified at all.
@@ -315,6 +318,10 @@ impl KeyPlan {
         if authorization.contains(", ") && authorization.to_ascii_lowercase().contains(", bearer ") {
             marks.set(Marks::DUPLICATE);
         }
+        for ready in self.keys.iter().filter(|k| k.key.from.needs_body() && is_on(&k.key, request.method, request.path))
+        {
+            marks.set(marks_of(ready.key.from.read_request(request, &mut NoTokens).marks));
+        }
         if let Some(name) = name {
             let mut sent = 0;
             let mut values = cookies(cookie_header).inspect(|_| sent += 1).filter(|(n, _)| *n == name);
@@ -340,6 +347,10 @@ impl KeyPlan {
 
     /// Every session that a raw value may be the key of, in the order the keys are tried.
     pub fn candidates(&self, value: &str, tokens: &mut TokensAt<'_>) -> Vec<Candidate> {
+        // A token that is over by now was good when its session was there.
+        let now_ms =
+            unverified(value).and_then(|json| expiry_ms(&json)).map_or(tokens.now_ms, |e| e.min(tokens.now_ms));
+        let tokens = &mut TokensAt { tokens: &mut *tokens.tokens, now_ms };
         let mut found: Vec<Candidate> = Vec::new();
         let mut add = |namespace: &str, value: &str, source: &str| {
             let ids = core::iter::once(self.ring.session_id(namespace, value));
@@ -373,6 +384,29 @@ impl KeyPlan {
         }
         found
     }
+}
+
+/// What was out of the ordinary about reading a selector, as the event is marked with it.
+pub(super) fn marks_of(read: ReadMarks) -> Marks {
+    let all = [
+        (ReadMarks::CUT, Marks::BODY_CUT),
+        (ReadMarks::MALFORMED, Marks::MALFORMED),
+        (ReadMarks::DUPLICATE, Marks::DUPLICATE),
+    ];
+    let mut marks = Marks::default();
+    all.into_iter().filter(|(mark, _)| read.has(*mark)).for_each(|(_, mark)| marks.set(mark));
+    marks
+}
+
+/// The last moment at which a token with these claims is in force.
+fn expiry_ms(json: &str) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Expiry {
+        exp: f64,
+    }
+    let exp = serde_json::from_str::<Expiry>(json).ok()?.exp;
+    // A float cast saturates.
+    Some(((exp * 1_000.0) as u64).saturating_sub(1))
 }
 
 pub(super) fn is_on(key: &SessionKey, method: &str, path: &str) -> bool {

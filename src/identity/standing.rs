@@ -52,6 +52,8 @@ struct Account {
     sessions: HashSet<SessionId>,
     /// Sessions started by being issued a key.
     started: u32,
+    /// Questions to shards that requests of this client waited for.
+    asked: u32,
     /// A shard said that the client starts too many, fleet-wide; until then nothing more is within its allowance.
     rotating_until_ms: u64,
 }
@@ -129,6 +131,21 @@ impl Standings {
             self.account(holder, now_ms, allowances.window_ms).started += 1;
         }
         Standing::Within
+    }
+
+    /// Whether a request may wait for its shard to vouch for its key. A client that makes keys up has few such questions;
+    /// beyond them its sessions are asked about with the next flush, so that whoever shares its address and has a
+    /// proven key loses one request to it and not more.
+    pub fn may_ask(&mut self, session: SessionId, client: &Client<'_>, now_ms: u64, allowances: Allowances) -> bool {
+        let holders = holders(client);
+        let Some(holder) = holders.into_iter().flatten().next() else { return false };
+        let account = self.account(holder, now_ms, allowances.window_ms);
+        account.asked = account.asked.saturating_add(1);
+        let may = account.asked <= allowances.per_address;
+        if !may && self.open.len() < MAX_OPEN {
+            self.open.insert(session, [None, None]);
+        }
+        may
     }
 
     /// Something vouches for the session's key.
@@ -272,6 +289,19 @@ mod tests {
         }
         assert_eq!(standings.start(&client, 0, ALLOWANCES), Standing::Beyond);
         assert_eq!(standings.start(&client, 1_000, ALLOWANCES), Standing::Within);
+    }
+
+    #[test]
+    fn a_client_has_as_many_questions_as_sessions_and_is_asked_about_later_beyond_them() {
+        let mut standings = Standings::default();
+        let client = client("192.0.2.1", "");
+        let asked: Vec<bool> = (0..6).map(|n| standings.may_ask(id(n), &client, 0, ALLOWANCES)).collect();
+        assert_eq!(asked, [true, true, true, true, false, false]);
+        let mut open = standings.questions();
+        open.sort_unstable();
+        assert_eq!(open, [id(4), id(5)]);
+        standings.prove(id(5));
+        assert_eq!(standings.meet(id(5), &client, 1, ALLOWANCES), Standing::Within);
     }
 
     #[test]

@@ -6,8 +6,10 @@
 use crate::context::Feedback;
 use crate::inventory::Pattern;
 use crate::selector::{Found, ReadTokens, Request, Response, Selector, Side, Trust};
+use crate::session::Marks;
 
 use super::Keyring;
+use super::keys::marks_of;
 
 /// Longest user or role kept, bytes; a longer one is no name.
 const MAX_NAME_BYTES: usize = 256;
@@ -56,6 +58,8 @@ pub struct Who {
     pub attempted: bool,
     /// Separated by commas.
     pub roles: String,
+    /// What was out of the ordinary about reading the names.
+    pub marks: Marks,
 }
 
 /// One exchange as names are looked for in it.
@@ -105,15 +109,15 @@ impl UserPlan {
     /// Who is calling.
     pub fn who(&self, exchange: &Exchange<'_, '_>, ring: &Keyring, tokens: &mut dyn ReadTokens) -> Who {
         let mut who = Who::default();
-        let refused = exchange.feedback.events.iter().any(|event| event.name == "login-failure");
+        let refused =
+            exchange.feedback.events.iter().any(|event| matches!(event.name.as_str(), "login-failure" | "mfa-failure"));
         let let_pass = (200..300).contains(&exchange.response.status)
             || ((300..400).contains(&exchange.response.status) && exchange.issued);
         let let_pass = let_pass && !refused;
         let storing = self.namings.iter().find(|n| n.role == Role::User).map_or(Storing::Hashed, |n| n.store);
-        let reported = exchange.feedback.events.iter().find_map(|event| Some((event.user.as_deref()?, &event.name)));
-        if let Some((user, name)) = reported {
+        if let Some((user, attempted)) = reported(exchange.feedback) {
             who.user = stored(user, "user", storing, ring);
-            who.attempted = name.ends_with("-failure");
+            who.attempted = attempted;
         }
         for naming in &self.namings {
             if (naming.role == Role::User && !who.user.is_empty())
@@ -121,7 +125,9 @@ impl UserPlan {
             {
                 continue;
             }
-            for (name, sure) in self.names(naming, exchange, tokens) {
+            let (names, marks) = self.names(naming, exchange, tokens);
+            who.marks.set(marks);
+            for (name, sure) in names {
                 match naming.role {
                     Role::User if who.user.is_empty() => {
                         who.user = stored(&name, "user", naming.store, ring);
@@ -137,13 +143,19 @@ impl UserPlan {
         if who.user.is_empty() && !self.namings.iter().any(|n| n.role == Role::User) {
             who.user = exchange.subject.map_or_else(String::new, |sub| stored(sub, "user", Storing::Hashed, ring));
         }
+        let storing = self.namings.iter().find(|n| n.role == Role::Role).map_or(Storing::Plain, |n| n.store);
         let reported = exchange.feedback.events.iter().filter_map(|event| event.role.as_deref());
-        reported.filter(|_| !refused).for_each(|role| add_role(&mut who.roles, role));
+        reported.filter(|_| !refused).for_each(|role| add_role(&mut who.roles, &stored(role, "role", storing, ring)));
         who
     }
 
-    /// The values of a naming, each with whether it is beyond doubt.
-    fn names(&self, naming: &Naming, exchange: &Exchange<'_, '_>, tokens: &mut dyn ReadTokens) -> Vec<(String, bool)> {
+    /// The values of a naming, each with whether it is beyond doubt, and what was odd about reading them.
+    fn names(
+        &self,
+        naming: &Naming,
+        exchange: &Exchange<'_, '_>,
+        tokens: &mut dyn ReadTokens,
+    ) -> (Vec<(String, bool)>, Marks) {
         let path = exchange.request.path;
         let captures = naming.on.as_ref().map_or_else(Vec::new, |on| on.captures(path));
         let found: Found = match naming.from.side() {
@@ -159,8 +171,18 @@ impl UserPlan {
             Some(Trust::Unverified) => (!exchange.verifies).then_some(false),
         };
         let named = found.values.into_iter().filter(|v| !v.text.is_empty() && v.text.len() <= MAX_NAME_BYTES);
-        named.filter_map(|value| Some((value.text.to_string(), believed(value.trust)?))).take(MAX_ROLES).collect()
+        let names = named.filter_map(|value| Some((value.text, believed(value.trust)?))).take(MAX_ROLES);
+        (names.collect(), marks_of(found.marks))
     }
+}
+
+/// The user the origin reports, and whether that is only who somebody tried to be. Some reports are about an account
+/// rather than about who is calling: whoever asks for a password reset, or gets an account locked, need not be its owner.
+fn reported(feedback: &Feedback) -> Option<(&str, bool)> {
+    const ABOUT: [&str; 5] = ["login-failure", "mfa-failure", "account-lock", "account-unlock", "password-reset"];
+    let named = || feedback.events.iter().filter_map(|event| Some((event.user.as_deref()?, event.name.as_str())));
+    let attempt = named().find(|(_, name)| ABOUT.contains(name));
+    attempt.map(|(user, _)| (user, true)).or_else(|| named().next().map(|(user, _)| (user, false)))
 }
 
 fn is_on(naming: &Naming, method: &str, path: &str) -> bool {

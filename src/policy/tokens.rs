@@ -83,6 +83,10 @@ impl RawIssuer {
         let (mut skipped, mut source) = (Vec::new(), None);
         let mut read = |json: &str, field: &str| {
             let read = KeySet::from_jwks(json).map_err(|error| fault(field, &error.to_string()))?;
+            if read.keys.is_empty() {
+                let reasons: Vec<&str> = read.skipped.iter().map(|(_, reason)| reason.as_str()).collect();
+                return Err(fault(field, &format!("holds no key that can be used; {}", reasons.join("; "))));
+            }
             skipped.extend(read.skipped.iter().map(|(at, reason)| format!("{field}.keys[{at}] is not used: {reason}")));
             Ok::<KeySet, Fault>(read.keys)
         };
@@ -132,13 +136,25 @@ impl RawIssuer {
 
 /// Keys decide who is believed: they come over TLS, or from the same machine.
 fn check_url(url: &str) -> Result<(), &'static str> {
-    const LOCAL: [&str; 3] = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
-    let local = LOCAL.iter().any(|start| url.strip_prefix(start).is_some_and(|rest| rest.starts_with([':', '/'])));
-    if !url.starts_with("https://") && !local {
-        return Err("does not start with https://");
+    const WRONG: &str = "is no URL of the form https://host/path";
+    if url.contains('#') || url.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+        return Err("holds a fragment, a space or a backslash");
     }
-    if url.contains('@') || url.contains('#') || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("holds credentials, a fragment or a space");
+    let (scheme, rest) = url.split_once("://").ok_or(WRONG)?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err("holds credentials");
     }
-    Ok(())
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, port),
+        _ => (authority, "443"),
+    };
+    if host.is_empty() || path.len() < 2 || port.parse::<u16>().is_err() {
+        return Err(WRONG);
+    }
+    match (scheme.to_ascii_lowercase().as_str(), host) {
+        ("https", _) | ("http", "localhost" | "127.0.0.1" | "[::1]") => Ok(()),
+        ("http", _) => Err("is not https://; plain http is for this machine alone"),
+        _ => Err(WRONG),
+    }
 }

@@ -26,32 +26,36 @@ pub(super) fn cookie_and_repeated<'a>(header: &'a str, name: &str) -> (Option<&'
 
 /// The cookies of [`cookies`] with those that are empty.
 fn pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
-    header.split(';').flat_map(fields).take(MAX_COOKIES).filter_map(|pair| {
+    fields(header).take(MAX_COOKIES).filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
-        let name = name.trim_matches([' ', '\t']);
+        let name = name.trim_ascii();
         (!name.is_empty()).then(|| (name, unquoted(value)))
     })
 }
 
 /// The value of a cookie without the space and the quotes around it.
 pub(super) fn unquoted(value: &str) -> &str {
-    let value = value.trim_matches([' ', '\t']);
+    let value = value.trim_ascii();
     value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value)
 }
 
-/// Splits what stands between two semicolons where two header fields were joined.
-fn fields(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
+/// What stands between semicolons, and between header fields that were joined.
+fn fields(header: &str) -> impl Iterator<Item = &str> {
+    let joined = header.as_bytes().contains(&b',');
+    let (mut between, mut rest) = (header.split(';'), None);
     core::iter::from_fn(move || {
-        let text = rest?;
-        let joint = text.match_indices(", ").find(|(at, _)| text.get(at + 2..).is_some_and(starts_with_cookie));
-        let (field, after) = match joint {
-            Some((at, _)) => (text.get(..at)?, text.get(at + 2..)),
-            None => (text, None),
-        };
-        rest = after;
+        let text = rest.take().or_else(|| between.next())?;
+        let joint = if joined { joint(text) } else { None };
+        let Some((field, after)) = joint else { return Some(text) };
+        rest = Some(after);
         Some(field)
     })
+}
+
+/// What stands before and after the first comma that joins two fields.
+fn joint(text: &str) -> Option<(&str, &str)> {
+    let parts = |(at, comma): (usize, &str)| Some((text.get(..at)?, text.get(at + comma.len()..)?));
+    text.match_indices(", ").filter_map(parts).find(|(_, after)| starts_with_cookie(after))
 }
 
 /// Whether `text` starts with a name and `=`.

@@ -38,10 +38,9 @@ pub struct Found {
 impl Found {
     /// Takes a value in unless it is empty, too long or one too many; the latter two are marked.
     pub(super) fn push(&mut self, value: Value) {
-        if value.text.is_empty() {
-        } else if value.text.len() > MAX_VALUE || self.values.len() >= MAX_VALUES {
+        if value.text.len() > MAX_VALUE || self.values.len() >= MAX_VALUES {
             self.marks.set(ReadMarks::CUT);
-        } else {
+        } else if !value.text.is_empty() {
             self.values.push(value);
         }
     }

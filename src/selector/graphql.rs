@@ -99,7 +99,7 @@ impl Envelope {
         let json = form::parameter(fields, "variables");
         let mut to = Collector::new(&self.variables, None);
         to.mark(json.marks);
-        if let Some(json) = json.text {
+        if let Some(json) = json.text.filter(|json| !json.is_empty()) {
             json::read(&json, false, &mut to);
         }
         let (query, operation_name) = (form::parameter(fields, "query"), form::parameter(fields, "operationName"));

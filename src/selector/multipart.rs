@@ -124,3 +124,6 @@ impl Iterator for Delimiters<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

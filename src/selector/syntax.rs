@@ -332,3 +332,6 @@ fn bare_name(text: &str) -> &str {
     let end = text.char_indices().find_map(ends).unwrap_or(text.len());
     text.get(..end).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,9 +57,11 @@ impl<'a> Text<'a> {
     }
 
     /// The same, of what nobody else needs.
-    pub fn only(mut found: Found) -> Self {
-        let text = found.values.first_mut().map(|value| Cow::Owned(core::mem::take(&mut value.text)));
-        Self { text, ..Text::first(&found).into_owned() }
+    pub fn only(found: Found) -> Self {
+        let Some(Value { text, kind, trust }) = found.values.into_iter().next() else {
+            return Self { marks: found.marks, ..Self::default() };
+        };
+        Self { kind, trust, marks: found.marks, ..Self::owned(text) }
     }
 
     pub fn into_owned(self) -> Text<'static> {
@@ -106,12 +108,13 @@ pub(super) fn at<'a>(source: &Source, message: Message<'_, 'a>) -> Text<'a> {
         }
         (Source::SetCookie(name), Message::Response(response)) => {
             let set = response.set_cookies.iter().filter_map(|field| SetCookie::parse(field));
-            let mut named = set.filter(|cookie| cookie.name == name).peekable();
-            let first = named.next();
-            let repeated = named.peek().is_some();
-            // Of those that set a value the last holds; a deletion beside them is of an older path or domain.
-            let value = first.into_iter().chain(named).filter(|cookie| !cookie.deleted).last().map(|c| c.value);
-            Text { marks: duplicate(repeated), ..Text::borrowed(value) }
+            let (mut value, mut count) = (None, 0);
+            for cookie in set.filter(|cookie| cookie.name == name) {
+                // Of those that set a value the last holds; a deletion beside them is of an older path or domain.
+                value = Some(cookie.value).filter(|_| !cookie.deleted).or(value);
+                count += 1;
+            }
+            Text { marks: duplicate(count > 1), ..Text::borrowed(value) }
         }
         _ => Text::default(),
     }
@@ -180,9 +183,7 @@ impl Step {
                     Self::Claims(_) => claims(&document, trie, &ONLY, tokens),
                     _ => members(&document, trie, &ONLY),
                 };
-                let mut next = found.into_iter().next().map(Text::only).unwrap_or_default();
-                next.marks.set(document.marks);
-                return next;
+                return found.into_iter().next().map(Text::only).unwrap_or_default();
             }
         };
         let mut marks = from.marks;

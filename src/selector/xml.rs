@@ -1,7 +1,7 @@
 //! XML read once, for what is wanted of it: elements and attributes by their local names.
 //!
 //! A scanner of its own: no entities but the five that are always there and characters by number, no document type,
-//! so nothing can expand or be fetched. It is a fifth of the size of a general reader.
+//! so nothing can expand or be fetched. It is a quarter of the size of a general reader (9 KB of Wasm for 34).
 
 use std::borrow::Cow;
 
@@ -246,3 +246,6 @@ fn character(reference: &str) -> Option<char> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,8 +211,12 @@ impl Session {
         self.users.sort_by_key(|span| span.since_ms);
     }
 
-    /// The user at a moment: who was last named before it, or is named at it; nobody after a logout.
+    /// The user at a moment: who was last named before it, or is named at it; nobody after a logout, and nobody in a
+    /// session that may be many people.
     pub fn user_at(&self, time_ms: u64) -> Option<&str> {
+        if self.is_address_bound() {
+            return None;
+        }
         let spans = || self.users.iter().filter(|span| span.since_ms <= time_ms);
         // Of several users that take turns, the one named nearest before the moment.
         let current = spans().filter(|span| span.last_ms <= time_ms).max_by_key(|span| span.last_ms);

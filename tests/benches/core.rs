@@ -4,12 +4,15 @@
 
 use std::hint::black_box;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use p256::ecdsa::signature::Signer;
 use throughline::detect;
-use throughline::identity::jwt::{Tokens, TokensAt};
-use throughline::identity::{KeyPlan, Keyring};
+use throughline::identity::jwt::{Issuer, KeySet, Tokens, TokensAt, verify};
+use throughline::identity::{KeyPlan, Keyring, SessionKey};
 use throughline::inventory::templated;
-use throughline::selector::{Client, HeaderView, Request};
+use throughline::selector::{Client, HeaderView, Request, Selector};
 use throughline::session::{BatchBuilder, Event};
 use throughline::store::{Allowance, Settings, Store};
 
@@ -46,6 +49,48 @@ fn identify(criterion: &mut Criterion) {
         let parts = Request { headers, client: client(), ..Request::default() };
         criterion.bench_function(name, |b| b.iter(|| plan.identify(black_box(&parts), &mut at(&mut tokens)).session));
     }
+}
+
+const ISS: &str = "https://login.shop.test";
+
+/// An issuer with one P-256 key, and a token of it of ordinary size.
+fn es256() -> (Tokens, String) {
+    let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a key");
+    let point = key.verifying_key().to_sec1_point(false);
+    let coordinate = |at: usize| URL_SAFE_NO_PAD.encode(point.as_bytes().get(at..at + 32).expect("a coordinate"));
+    let (x, y) = (coordinate(1), coordinate(33));
+    let jwks = format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","alg":"ES256","kid":"k1","x":"{x}","y":"{y}"}}]}}"#);
+    let keys = KeySet::from_jwks(&jwks).expect("keys").keys;
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let claims = format!(
+        r#"{{"iss":"{ISS}","aud":"shop","sub":"auth0|65f1c0ffee","sid":"9d1f7c2e5b8a4036","exp":{},"iat":{},"azp":"web","scope":"openid profile email orders:read orders:write","email":"ann@example.com","name":"Ann Example","roles":["buyer","beta"]}}"#,
+        START_MS / 1_000 + 3_600,
+        START_MS / 1_000,
+    );
+    let signed = format!("{}.{}", part(r#"{"alg":"ES256","typ":"JWT","kid":"k1"}"#), part(&claims));
+    let signature: p256::ecdsa::Signature = key.sign(signed.as_bytes());
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+    let issuer = Issuer { iss: Some(ISS.to_owned()), aud: vec!["shop".to_owned()], keys, ..Issuer::default() };
+    (Tokens::new(vec![issuer]), token)
+}
+
+/// A session by a claim of a token that was verified before, and the verification itself.
+fn tokens(criterion: &mut Criterion) {
+    let (mut tokens, token) = es256();
+    let from = Selector::parse_request("request.jwt.sid").expect("a selector");
+    let ring = Keyring::new(b"0123456789abcdef0123456789abcdef", None);
+    let plan = KeyPlan::new(vec![SessionKey::new(from)], ring, vec![ISS.to_owned()]);
+    let authorization = format!("Bearer {token}");
+    let values: Vec<&str> =
+        plan.headers().iter().map(|name| if name == "authorization" { &authorization } else { "" }).collect();
+    let headers = HeaderView { names: plan.headers(), values: &values };
+    let parts = Request { method: "GET", path: "/", headers, client: client(), ..Request::default() };
+    assert!(plan.identify(&parts, &mut at(&mut tokens)).verified, "the benchmark's own token");
+    criterion.bench_function("identify_jwt_cached", |b| {
+        b.iter(|| plan.identify(black_box(&parts), &mut at(&mut tokens)).session);
+    });
+    let issuers = tokens.issuers().to_vec();
+    criterion.bench_function("verify_es256", |b| b.iter(|| verify(black_box(&token), &issuers, START_MS).is_ok()));
 }
 
 fn template(criterion: &mut Criterion) {
@@ -106,5 +151,5 @@ fn apply(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, identify, template, request, apply);
+criterion_group!(benches, identify, tokens, template, request, apply);
 criterion_main!(benches);

@@ -4,5 +4,6 @@
 #![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
 pub mod events;
+pub mod exchange;
 pub mod shard;
 pub mod sqlite;

@@ -123,7 +123,10 @@ describe('openapi.json', { skip: notOurs }, () => {
     await call('getStats', 200, { query: '?group_by=country&bucket=1m&from=-1h' });
     const { items: sessions } = await call('listSessions', 200);
     assert.deepEqual(sessions.map(({ state }) => state).sort(), ['clear', 'flagged']);
-    for (const { id } of sessions) await call('getSession', 200, { id });
+    for (const { id } of sessions) {
+      await call('getSession', 200, { id });
+      await call('getStory', 200, { id });
+    }
     await call('listSessions', 200, { query: '?limit=1' });
     const { items: events } = await call('listEvents', 200, { query: '?limit=500' });
     assert.ok(events.some(({ findings }) => findings.length > 0) && events.some(({ marks }) => marks.includes('spoofed')));

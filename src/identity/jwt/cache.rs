@@ -1,6 +1,7 @@
-//! What was found out about tokens, kept for their next request: a signature costs about a millisecond, a look-up
-//! next to nothing. Entries are found by the token's whole text, so no two tokens can be taken for one another.
+//! What was found out about tokens, kept for their next request: a signature costs milliseconds, a look-up next to
+//! nothing. Entries are found by the token's whole text, so no two tokens can be taken for one another.
 
+use core::fmt;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 pub type Reading = Result<Verified, Refusal>;
 
 /// The configured issuers with a memory of the tokens seen.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tokens {
     issuers: Vec<Issuer>,
     current: Generation,
@@ -25,13 +26,13 @@ pub struct Tokens {
     previous: Generation,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Generation {
     entries: HashMap<Box<str>, Entry>,
     text_bytes: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Entry {
     reading: Reading,
     /// The payload, verified or not; `None` where the token has none to show.
@@ -59,10 +60,13 @@ impl Tokens {
         &self.issuers
     }
 
-    /// Gives an issuer other keys. Everything remembered is forgotten: a key that is gone must not go on vouching,
-    /// and a token refused for want of a key may be good now. Does nothing where there is no such issuer.
+    /// Gives an issuer other keys. Everything remembered is forgotten then: a key that is gone must not go on vouching,
+    /// and a token refused for want of a key may be good now. Does nothing where there is no such issuer, or where it
+    /// has these keys already, as after most refreshes.
     pub fn set_keys(&mut self, issuer: usize, keys: KeySet) {
-        if let Some(issuer) = self.issuers.get_mut(issuer) {
+        if let Some(issuer) = self.issuers.get_mut(issuer)
+            && issuer.keys != keys
+        {
             issuer.keys = keys;
             self.current = Generation::default();
             self.previous = Generation::default();
@@ -146,6 +150,14 @@ impl Generation {
         let entry = self.entries.remove(token)?;
         self.text_bytes -= entry.text_bytes(token);
         Some(entry)
+    }
+}
+
+/// Shows how many tokens are remembered and none of them: each is somebody's credential.
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.current.entries.len() + self.previous.entries.len();
+        f.debug_struct("Tokens").field("issuers", &self.issuers).field("entries", &entries).finish_non_exhaustive()
     }
 }
 

@@ -1,29 +1,18 @@
 //! Sets of keys: from the JSON an issuer publishes (RFC 7517), or from one shared secret. A key that may not verify
 //! signatures, or is not sound, is left out with a reason; the others stay usable.
 
-use p256::elliptic_curve::point::AffineCoordinates;
-use rsa::BoxedUint;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::compact::decoded;
+use super::Algorithm;
+use super::jwk::{Label, shared_secret};
 use super::key::{Key, Material};
-use super::{Algorithm, roca};
 
 /// Longest JWK set that is read, bytes: a hundred keys with their certificates.
 pub const MAX_JWKS_BYTES: usize = 512 * 1024;
 
-/// Most keys of a set that are used; the rest is left out with a reason.
+/// Most keys of a set that are looked at; the first one beyond is named among the skipped.
 pub const MAX_KEYS: usize = 100;
-
-/// Moduli below are within reach of factoring (RFC 7518 section 3.3); above, one verification takes too long.
-const MODULUS_BITS: core::ops::RangeInclusive<usize> = 2048..=8192;
-
-/// Largest public exponent: beyond, the exponent is only there to make verification slow.
-const MAX_EXPONENT: u64 = 1 << 33;
-
-/// Members of a JWK that hold private parts (RFC 7518 section 6, RFC 8037 section 2).
-const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// The keys one issuer signs with.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,30 +55,24 @@ impl KeySet {
         if json.len() > MAX_JWKS_BYTES {
             return Err(JwksError::TooLong);
         }
-        let set: Value = serde_json::from_str(json).map_err(|_| JwksError::NotJson)?;
+        let set: Value = serde_json::from_slice(json.as_bytes()).map_err(|_| JwksError::NotJson)?;
         let entries = set.get("keys").and_then(Value::as_array).ok_or(JwksError::NoKeys)?;
-        let mut usable: Vec<(usize, Key)> = Vec::new();
-        let mut skipped = Vec::new();
-        for (index, entry) in entries.iter().enumerate() {
-            match key(entry) {
-                _ if usable.len() == MAX_KEYS => {
-                    skipped.push((index, format!("the set has more than {MAX_KEYS} keys")));
-                    break;
-                }
-                Ok(key) => usable.push((index, key)),
-                Err(reason) => skipped.push((index, reason)),
+        let labelled: Vec<Result<Labelled<'_>, String>> = entries
+            .iter()
+            .take(MAX_KEYS)
+            .map(|jwk| Label::of(jwk).map(|label| Labelled { material: label.material(jwk), label }))
+            .collect();
+        let mut read = ReadKeys::default();
+        for (index, entry) in labelled.iter().enumerate() {
+            match entry.as_ref().map_err(Clone::clone).and_then(|entry| entry.key(&labelled)) {
+                Ok(key) => read.keys.keys.push(key),
+                Err(reason) => read.skipped.push((index, reason)),
             }
         }
-        let reasons: Vec<Option<&str>> = usable.iter().map(|(_, key)| conflict(key, &usable)).collect();
-        let mut keys = Vec::new();
-        for ((index, key), reason) in usable.iter().zip(reasons) {
-            match reason {
-                Some(reason) => skipped.push((*index, reason.to_owned())),
-                None => keys.push(key.clone()),
-            }
+        if entries.len() > MAX_KEYS {
+            read.skipped.push((MAX_KEYS, format!("the set has more than {MAX_KEYS} keys")));
         }
-        skipped.sort();
-        Ok(ReadKeys { keys: Self { keys }, skipped })
+        Ok(read)
     }
 
     /// One shared secret, for HS256, HS384 or HS512. With a `kid`, tokens that name another one are refused.
@@ -119,161 +102,40 @@ impl KeySet {
     }
 }
 
-/// Why a key that is sound by itself cannot stay in its set.
-fn conflict(key: &Key, usable: &[(usize, Key)]) -> Option<&'static str> {
-    let is_secret = |key: &Key| matches!(key.material, Material::Secret(_));
-    // Whoever may read the public keys has read the secret as well.
-    if is_secret(key) && usable.iter().any(|(_, other)| !is_secret(other)) {
-        return Some("it is a secret in a set of public keys");
-    }
-    let same_name = |other: &Key| {
-        key.kid.is_some()
-            && key.kid == other.kid
-            && core::mem::discriminant(&key.material) == core::mem::discriminant(&other.material)
-            && (key.pinned.is_none() || other.pinned.is_none() || key.pinned == other.pinned)
-    };
-    // The same key listed twice is harmless; two keys of one name mean that somebody is wrong about one of them.
-    usable
-        .iter()
-        .any(|(_, other)| same_name(other) && key.material != other.material)
-        .then_some("another key of the set has the same kid and algorithm")
-}
-
-/// Reads one JWK (RFC 7517 section 4), or says why it is of no use here. Members the standard does not know are
-/// ignored; of a member that stands there twice, the last one counts.
-fn key(jwk: &Value) -> Result<Key, String> {
-    let kty = text(jwk, "kty")?.ok_or("it has no kty")?;
-    if !matches!(text(jwk, "use")?, None | Some("sig")) {
-        return Err("its use is not \"sig\"".to_owned());
-    }
-    if !may_verify(jwk.get("key_ops")) {
-        return Err("its key_ops do not hold \"verify\"".to_owned());
-    }
-    let pinned = match text(jwk, "alg")? {
-        None => None,
-        Some(name) => Some(Algorithm::named(name).ok_or_else(|| format!("{} is not verified here", shown(name)))?),
-    };
-    if kty != "oct" && PRIVATE.iter().any(|name| jwk.get(name).is_some()) {
-        return Err("it holds a private key".to_owned());
-    }
-    let material = match kty {
-        "oct" => shared_secret(pinned, &bytes(jwk, "k")?)?,
-        "RSA" => rsa_key(&bytes(jwk, "n")?, &bytes(jwk, "e")?)?,
-        "EC" => ec_key(jwk)?,
-        "OKP" => ed25519_key(jwk)?,
-        other => return Err(format!("{} is not a type of key known here", shown(other))),
-    };
-    if pinned.is_some_and(|algorithm| !material.fits(algorithm)) {
-        return Err("its alg does not fit its type".to_owned());
-    }
-    Ok(Key { kid: text(jwk, "kid")?.map(str::to_owned), pinned, material })
-}
-
-/// `key_ops` is absent or holds `verify` (RFC 7517 section 4.3).
-fn may_verify(key_ops: Option<&Value>) -> bool {
-    match key_ops {
-        None => true,
-        Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
-        Some(_) => false,
+impl ReadKeys {
+    /// What of a set that was fetched from a URL can be believed: a secret that anybody can fetch vouches for nothing.
+    pub fn published(mut self) -> Self {
+        let all = self.keys.len();
+        self.keys.keys.retain(|key| !matches!(key.material, Material::Secret(_)));
+        if self.keys.len() < all {
+            self.skipped.push((0, "it holds secrets, and is there for everybody".to_owned()));
+        }
+        self
     }
 }
 
-/// A secret has to say what it is for: with RFC 7518 alone, one secret would do for three algorithms.
-fn shared_secret(algorithm: Option<Algorithm>, secret: &[u8]) -> Result<Material, String> {
-    let least = algorithm.and_then(Algorithm::least_secret).ok_or("a secret needs HS256, HS384 or HS512 as its alg")?;
-    if secret.len() < least {
-        return Err(format!("the secret has {} bytes, its algorithm needs {least}", secret.len()));
+/// A JWK with its key, or with the reason why it is of no use.
+struct Labelled<'j> {
+    label: Label<'j>,
+    material: Result<Material, String>,
+}
+
+impl Labelled<'_> {
+    /// The key as it stands in its set, or why it cannot stay there.
+    fn key(&self, set: &[Result<Labelled<'_>, String>]) -> Result<Key, String> {
+        let material = self.material.clone()?;
+        let mut others = set.iter().flatten();
+        // Whoever may read the public keys has read the secret as well.
+        if self.label.kty == "oct" && others.clone().any(|other| other.label.kty != "oct") {
+            return Err("it is a secret in a set of public keys".to_owned());
+        }
+        // The same key listed twice is harmless. Two keys of one name mean that somebody is wrong about one of them,
+        // also where only one of the two can be read.
+        if others.any(|other| self.label.means_the_same(&other.label) && self.material != other.material) {
+            return Err("another key of the set has the same kid and algorithm".to_owned());
+        }
+        Ok(Key { kid: self.label.kid.clone(), pinned: self.label.pinned, material })
     }
-    Ok(Material::Secret(secret.into()))
-}
-
-/// RFC 7518 section 6.3.1: modulus and exponent, big-endian.
-fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Material, String> {
-    // Some issuers write the sign byte of ASN.1 in front.
-    let modulus = without_leading_zeros(modulus);
-    let top = modulus.first().ok_or("its modulus is zero")?;
-    let bits = modulus.len() * 8 - top.leading_zeros() as usize;
-    if !MODULUS_BITS.contains(&bits) {
-        let (least, most) = (MODULUS_BITS.start(), MODULUS_BITS.end());
-        return Err(format!("its modulus has {bits} bits; {least} to {most} are allowed"));
-    }
-    let exponent = without_leading_zeros(exponent);
-    let value = exponent.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
-    if exponent.len() > 8 || !(3..=MAX_EXPONENT).contains(&value) || value % 2 == 0 {
-        return Err("its exponent is not an odd number from 3 to 2^33".to_owned());
-    }
-    if roca::has_fingerprint(modulus) {
-        return Err("its modulus can be factored (CVE-2017-15361)".to_owned());
-    }
-    let modulus = BoxedUint::from_be_slice_vartime(modulus);
-    let key = rsa::PublicKey::new_with_size_limits(modulus, BoxedUint::from(value), MODULUS_BITS);
-    key.map(|key| Material::Rsa(Box::new(key))).map_err(|_| "its modulus is even".to_owned())
-}
-
-/// RFC 7518 section 6.2.1: coordinates exactly as long as the field, of a point on the curve.
-fn ec_key(jwk: &Value) -> Result<Material, String> {
-    let key = match text(jwk, "crv")?.ok_or("it has no crv")? {
-        "P-256" => p256_key(coordinate(jwk, "x")?, coordinate(jwk, "y")?),
-        "P-384" => p384_key(coordinate(jwk, "x")?, coordinate(jwk, "y")?),
-        other => return Err(format!("{} is not a curve known here", shown(other))),
-    };
-    key.ok_or_else(|| "its point is not on the curve".to_owned())
-}
-
-// From coordinates rather than from the encoding of SEC 1: that one allows compressed points, whose square roots are
-// a third of the code for these curves.
-
-fn p256_key(x: [u8; 32], y: [u8; 32]) -> Option<Material> {
-    let point = p256::AffinePoint::from_coordinates(&x.into(), &y.into()).into_option()?;
-    p256::ecdsa::VerifyingKey::from_affine(point).ok().map(Material::P256)
-}
-
-fn p384_key(x: [u8; 48], y: [u8; 48]) -> Option<Material> {
-    let point = p384::AffinePoint::from_coordinates(&x.into(), &y.into()).into_option()?;
-    p384::ecdsa::VerifyingKey::from_affine(point).ok().map(Material::P384)
-}
-
-/// RFC 8037 section 2.
-fn ed25519_key(jwk: &Value) -> Result<Material, String> {
-    let curve = text(jwk, "crv")?.ok_or("it has no crv")?;
-    if curve != "Ed25519" {
-        return Err(format!("{} is not a curve known here", shown(curve)));
-    }
-    match ed25519_dalek::VerifyingKey::from_bytes(&coordinate(jwk, "x")?) {
-        Ok(key) if !key.is_weak() => Ok(Material::Ed25519(key)),
-        Ok(_) => Err("its point is of small order".to_owned()),
-        Err(_) => Err("its point is not on the curve".to_owned()),
-    }
-}
-
-fn coordinate<const N: usize>(jwk: &Value, name: &str) -> Result<[u8; N], String> {
-    bytes(jwk, name)?.try_into().map_err(|_| format!("its {name} does not have {N} bytes"))
-}
-
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// A member that must be a string where it is there.
-fn text<'v>(jwk: &'v Value, name: &str) -> Result<Option<&'v str>, String> {
-    match jwk.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("its {name} is not a string")),
-    }
-}
-
-/// A member that must be there, in base64url.
-fn bytes(jwk: &Value, name: &str) -> Result<Vec<u8>, String> {
-    let text = text(jwk, name)?.ok_or_else(|| format!("it has no {name}"))?;
-    decoded(text).ok_or_else(|| format!("its {name} is not base64url"))
-}
-
-/// A declared type or algorithm as it goes into a reason: quoted, and not at any length.
-fn shown(name: &str) -> String {
-    let start: String = name.chars().take(32).collect();
-    format!("{start:?}")
 }
 
 #[cfg(test)]

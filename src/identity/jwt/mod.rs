@@ -7,6 +7,7 @@ mod algorithm;
 mod cache;
 mod claims;
 mod compact;
+mod jwk;
 mod jwks;
 mod key;
 mod object;

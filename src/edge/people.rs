@@ -1,0 +1,86 @@
+//! The part of the public API that is about who is calling: lookup, samples, stories, filters by user and request.
+
+use super::admin::{Answer, Api};
+use super::isolate;
+use super::problem::json;
+use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
+use crate::api::order::LookupOrder;
+use crate::api::story::Story;
+use crate::api::{ListAnswer, LookupAnswer, Refusal};
+use crate::identity::UserPlan;
+use crate::identity::jwt::TokensAt;
+use crate::query::{EventAnswer, EventQuery, Filter, Order, Page, Question, SessionAnswer, Terms};
+use crate::session::SessionId;
+
+impl Api<'_> {
+    pub async fn lookup(&self) -> Answer {
+        let order: LookupOrder = self.order().await?;
+        let value = order.value()?;
+        let candidates = isolate::with(|isolate| {
+            let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.now_ms };
+            self.policy.keys.candidates(&value, &mut tokens)
+        });
+        let ids = candidates.iter().map(|c| c.session).collect();
+        let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
+        let known: Vec<SessionId> = gathered.answers.concat();
+        let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
+        let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
+        Ok(json(200, &ListAnswer { items, next: None, partial: gathered.missing }))
+    }
+
+    /// Users are asked for by their raw names and stored in several forms.
+    pub fn resolve_users(&self, filter: &mut Filter) {
+        filter.resolve_users(|raw| UserPlan::forms(self.policy.keys.ring(), raw));
+    }
+
+    /// Sessions that are asked for by requests are those the requests belong to: only the events know.
+    pub async fn resolve_requests(&self, filter: &mut Filter) -> Result<(), Refusal> {
+        let any = core::mem::take(&mut filter.request.any);
+        if any.is_empty() {
+            return Ok(());
+        }
+        let limit = u32::try_from(any.len()).unwrap_or(1);
+        let terms = Terms { any, none: Vec::new() };
+        let filter_of_events = Filter { request: terms, ..Filter::default() };
+        let query = EventQuery { filter: filter_of_events, order: Order::Asc, limit, after: None };
+        let gathered = self.ask_all::<Page<EventAnswer>>(&Question::Events(query)).await?;
+        let events = gathered.answers.into_iter().flat_map(|page| page.items);
+        let mut found: Vec<SessionId> = events.filter_map(|(.., event)| SessionId::parse(&event.session)).collect();
+        if !filter.session.any.is_empty() {
+            found.retain(|id| filter.session.any.contains(id));
+        }
+        // Without a session to look for, none fits: the id of none is no session's.
+        filter.session.any = if found.is_empty() { vec![SessionId([0; 16])] } else { found };
+        Ok(())
+    }
+
+    pub async fn identify(&self) -> Answer {
+        let order: IdentifyOrder = self.order_of(MAX_SAMPLE_BYTES).await?;
+        let identified = isolate::with(|isolate| identify(order, self.policy, &mut isolate.tokens, self.now_ms));
+        let (items, partial) = identified?;
+        Ok(json(200, &ListAnswer { items, next: None, partial }))
+    }
+
+    /// Follows the links of a session in both directions.
+    pub async fn story(&self, id: SessionId) -> Answer {
+        let mut story = Story::from(id);
+        loop {
+            let wave = story.next_wave();
+            if wave.is_empty() {
+                break;
+            }
+            let asked = wave.into_iter().map(|id| async move {
+                let question = Question::Session(id);
+                self.ask_one::<Option<SessionAnswer>>(id.shard(self.shards()), &question).await
+            });
+            for answer in futures_util::future::join_all(asked).await {
+                match answer {
+                    Ok(Some(session)) => story.take(session),
+                    Ok(None) => {}
+                    Err(_) => story.is_missing(),
+                }
+            }
+        }
+        story.tell().map(|told| json(200, &told)).ok_or(Refusal::NotFound("No session has this id."))
+    }
+}

@@ -23,6 +23,28 @@ export function effective(config, env) {
   return { ...Object.fromEntries(inherited), ...own };
 }
 
+/** The entries of the vars JWT, JWT_2, … with their paths; a list in TOML, or JSON. */
+function issuers(vars) {
+  const lists = Object.entries(vars).filter(([name]) => /^JWT(_\d+)?$/.test(name));
+  return lists.flatMap(([name, value]) => {
+    let list = value;
+    if (typeof value === 'string') {
+      try { list = JSON.parse(value); } catch { list = []; } // the Worker itself says what is wrong with it
+    }
+    return (Array.isArray(list) ? list : []).map((entry, at) => [`${name}[${at}]`, entry ?? {}]);
+  });
+}
+
+/** Secrets that the configuration names, each with a value that stands in for it while the rest is checked. */
+export function namedSecrets(vars = {}) {
+  const key = Buffer.alloc(64, 'x').toString('base64url');
+  const jwks = JSON.stringify({ keys: [{ kty: 'oct', alg: 'HS256', k: key }] });
+  return Object.fromEntries(issuers(vars).flatMap(([, { secret_binding: secret, jwks_binding: keys }]) => [
+    ...(typeof secret === 'string' && !(secret in vars) ? [[secret, key]] : []),
+    ...(typeof keys === 'string' && !(keys in vars) ? [[keys, jwks]] : []),
+  ]));
+}
+
 /** Why `config` may not be deployed to `env`, each with the path of the value at fault; empty when it may. */
 export function refusals(config, { env = null, sharedHost = false } = {}) {
   const deployed = effective(config, env);
@@ -41,6 +63,8 @@ function inVars(path, vars) {
   return [
     ...found(DEVELOPMENT, 'is for development only: with it a client chooses who it is or when; remove it'),
     ...found(SECRETS, 'is a secret and does not belong in a file; remove it and use `wrangler secret put`'),
+    ...issuers(vars).filter(([, issuer]) => 'secret' in issuer).map(([at]) =>
+      `${path}.${at}.secret: is a secret and does not belong in a file; name it with \`secret_binding\` and use \`wrangler secret put\``),
   ];
 }
 

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'smol-toml';
 import { Api } from './api.mjs';
 import { readConfig } from './capnp.mjs';
-import { effective, refusals, REQUIRED_SECRETS } from './deploy-checks.mjs';
+import { effective, namedSecrets, refusals, REQUIRED_SECRETS } from './deploy-checks.mjs';
 import { startWorker } from './runtime.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -33,11 +33,12 @@ async function main({ env = null, config: file, 'dry-run': dryRun, 'shared-host'
 
   const target = ['--config', file, ...(env === null ? [] : ['--env', env])];
   const put = (name) => `wrangler secret put ${name}${env === null ? '' : ` --env ${env}`}`;
+  const needed = [...REQUIRED_SECRETS, ...Object.keys(namedSecrets(effective(config, env).vars))];
   if (dryRun) {
-    say(`secrets a deployment needs: ${REQUIRED_SECRETS.map(put).join('; ')}`);
+    say(`secrets a deployment needs: ${needed.map(put).join('; ')}`);
     return wrangler('deploy', ...target, '--dry-run', '--outdir', join(scratch, 'out'));
   }
-  const missing = missingSecrets(target);
+  const missing = missingSecrets(target, needed);
   if (missing.length > 0) return refuse(file, missing.map((name) => `${name}: is not set; run: ${put(name)}`));
   return wrangler('deploy', ...target);
 }
@@ -51,7 +52,8 @@ function refuse(file, problems) {
 async function problemsOfWorker(config, section, folder) {
   const file = join(scratch, 'wrangler.toml');
   writeFileSync(file, stringify(config));
-  const secrets = Object.fromEntries(REQUIRED_SECRETS.map((name) => [name, PLACEHOLDER]));
+  const required = Object.fromEntries(REQUIRED_SECRETS.map((name) => [name, PLACEHOLDER]));
+  const secrets = { ...namedSecrets(config.vars), ...required };
   const worker = await startWorker({ config: file, main: resolve(folder, config.main), vars: secrets });
   const api = new Api({ url: worker.url, token: PLACEHOLDER, host: config.vars?.ADMIN_HOST });
   try {
@@ -62,13 +64,13 @@ async function problemsOfWorker(config, section, folder) {
   }
 }
 
-/** Those of the required secrets that the deployed Worker does not have. */
-function missingSecrets(target) {
+/** Those of the needed secrets that the deployed Worker does not have. */
+function missingSecrets(target, needed) {
   const { status, stdout } = spawnSync(process.execPath, [WRANGLER, 'secret', 'list', ...target, '--format', 'json'],
     { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   if (status !== 0) throw new Error('wrangler could not list the secrets that are set; its reason is above');
   const names = JSON.parse(stdout).map(({ name }) => name);
-  return REQUIRED_SECRETS.filter((name) => !names.includes(name));
+  return needed.filter((name) => !names.includes(name));
 }
 
 /** wrangler's own exit code. */

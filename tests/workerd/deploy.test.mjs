@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { effective, refusals } from '../../scripts/support/deploy-checks.mjs';
+import { effective, namedSecrets, refusals } from '../../scripts/support/deploy-checks.mjs';
 import { notOurs } from './harness.mjs';
 import { folder, ROOT, run } from './programs.mjs';
 
@@ -54,6 +54,12 @@ describe('scripts/deploy', () => {
     assert.deepEqual(paths({ ...config, vars: {} }, { sharedHost: true }), []);
     assert.deepEqual(paths(config, { env: 'production' }), ['env.production.vars.ADMIN_HOST']);
     assert.deepEqual(paths(config, { env: 'staging' }), []);
+  });
+
+  test('secrets of token issuers are named, not written down', () => {
+    const JWT = [{ alg: 'HS256', secret: 'written down' }, { alg: 'HS256', secret_binding: 'LOGIN_SECRET' }];
+    assert.deepEqual(paths({ ...config, vars: { ...config.vars, JWT, JWT_2: JSON.stringify([{ secret: 'x' }]) } }), ['vars.JWT[0].secret', 'vars.JWT_2[0].secret']);
+    assert.deepEqual(Object.keys(namedSecrets({ JWT, JWT_2: '[{"jwks_binding":"KEYS"}]', KEYS: '{}' })), ['LOGIN_SECRET']);
   });
 
   test('an environment is judged by its own vars and bindings, none of which it takes over', () => {

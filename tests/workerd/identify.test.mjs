@@ -18,7 +18,7 @@ const VARS = {
   SESSION_KEYS: [
     { from: 'request.jwt.sid', issued_by: 'response.body#/access_token' },
     { from: 'request.body#/session', on: 'POST /rpc' },
-    { from: 'request.cookie.app' },
+    { from: 'request.cookie.app', issued_by: 'response.set-cookie.app' },
   ],
   PARAMETERS: [
     { name: 'username', from: 'request.body#/username', on: 'POST /login', role: 'user' },
@@ -209,7 +209,7 @@ describe('a HAR file', { skip: notOurs }, () => {
   const U = 'https://shop.test/a';
   const entry = (request, more) => ({ request: { method: 'GET', url: U, ...request }, ...more });
   for (const [name, body, place] of [
-    ['what is no JSON', '{"request":', /body/], ['nothing', '', /body/], ['a URL without a scheme', { request: { url: '/a' } }, /`url`/],
+    ['what is no JSON', '{"request":', /body/], ['nothing', '', /body/], ['a URL without a scheme', { request: { url: '/a' } }, /`request\.url`/],
     ['a time that is none', { request: { url: U }, time: 'noon' }, /`time`/], ['a date alone', { request: { url: U }, time: '2026-01-01' }, /`time`/],
     ['base64 that is none', { log: { entries: [entry(), entry({}, { response: { status: 200, content: { text: '%', encoding: 'base64' } } })] } }, /log\.entries\[1\]\.response\.content/],
     ['a list', [], /body/], ['a member that is not known', { request: { url: U }, colour: 1 }, /colour/], ['one within the request', { request: { url: U, colour: 1 } }, /colour/],

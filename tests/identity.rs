@@ -1,6 +1,6 @@
 //! Who is calling, from whole exchanges: namespaces, tokens as keys, what a response issues, whom it names.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests fail by panicking")]
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -96,10 +96,13 @@ impl World {
             body: body.as_deref().map(|b| Body { content_type: "application/json", bytes: b.as_bytes(), cut: false }),
         };
         let set_cookies: Vec<&str> = answered.iter().filter(|(n, _)| *n == "set-cookie").map(|(_, v)| *v).collect();
+        let told = ["content-type", "location"].map(str::to_owned);
+        let answered_values: Vec<String> = told.iter().map(|name| get(answered, name).unwrap_or_default()).collect();
+        let answered_values: Vec<&str> = answered_values.iter().map(String::as_str).collect();
         let answer_body = get(answered, ":body");
         let response = Response {
             status: get(answered, ":status").map_or(200, |s| s.parse().unwrap()),
-            headers: HeaderView::default(),
+            headers: HeaderView { names: &told, values: &answered_values },
             set_cookies: &set_cookies,
             body: answer_body.as_deref().map(|b| Body {
                 content_type: "application/json",
@@ -251,7 +254,9 @@ fn a_session_ends_where_its_key_is_taken_back() {
     assert!(ended(&[mine], &[], "logout"));
     assert!(!ended(&[mine], &[("set-cookie", "other=; Max-Age=0")], ""));
     assert!(!ended(&[mine], &[("set-cookie", "app=; Max-Age=0"), ("set-cookie", "app=2")], ""));
-    assert!(!ended(&[mine, (":path", "/logout")], &[(":status", "403")], ""));
+    assert!(!ended(&[mine, (":path", "/logout"), (":method", "POST")], &[(":status", "403")], ""));
+    assert!(!ended(&[mine, (":path", "/logout")], &[], ""), "a page that asks first");
+    assert!(!ended(&[mine], &[("set-cookie", "app=2"), ("set-cookie", "app=; Domain=.old.test; Max-Age=0")], ""));
     assert!(!ended(&[(":path", "/logout")], &[], ""));
 }
 
@@ -268,6 +273,10 @@ fn a_name_is_an_attempt_until_the_origin_lets_it_pass() {
     assert_eq!(world.who(login, &[(":status", "302")], ""), named("ann", true, ""));
     let moved: Sent<'_> = &[(":status", "302"), ("set-cookie", "app=new")];
     assert_eq!(world.who(login, moved, ""), named("ann", false, ""));
+    let form: Sent<'_> = &[("content-type", "text/html; charset=utf-8")];
+    assert_eq!(world.who(login, form, ""), named("ann", true, ""), "the form again");
+    let back: Sent<'_> = &[(":status", "302"), ("set-cookie", "app=new"), ("location", "/login?error=1")];
+    assert_eq!(world.who(login, back, ""), named("ann", true, ""), "back to the form");
     assert_eq!(world.who(login, body, "login-failure"), named("ann", true, ""));
     assert_eq!(world.who(login, &[], r#"login-failure;user="eve""#), named("eve", true, ""));
     assert_eq!(world.who(login, &[], r#"login-success;user="ann@b.c";role="vip""#), named("ann@b.c", false, "vip"));

@@ -59,7 +59,10 @@ fn answer(store: &Store<Sqlite>, n: u64) -> SessionAnswer {
     store.session(session(n), START_MS).unwrap().unwrap()
 }
 
-fn links(answer: &SessionAnswer) -> (Vec<(String, String)>, Vec<(String, String)>) {
+/// Sessions with the reason for the link to each.
+type Linked = Vec<(String, String)>;
+
+fn links(answer: &SessionAnswer) -> (Linked, Linked) {
     let side = |links: &[throughline::query::LinkAnswer]| {
         links.iter().map(|l| (l.session.clone(), l.reason.clone())).collect::<Vec<_>>()
     };
@@ -275,4 +278,64 @@ fn a_shard_tells_which_clients_start_too_many_sessions_and_which_keys_are_proven
     assert_eq!(fifth.rotating, [("203.0.113.7".parse().unwrap(), START_MS + 1 + MINUTE_MS)]);
     assert_eq!(fifth.proven, [session(4)]);
     assert_eq!(fifth.known.iter().map(|k| k.session).collect::<Vec<_>>(), [session(5)]);
+}
+
+#[test]
+fn what_was_held_against_a_session_counts_once_however_often_it_issues_a_key() {
+    let paths = paths();
+    let mut store = open(&Sqlite::new());
+    told(walk(1, &paths)).apply(&mut store, 1);
+    let risk = answer(&store, 1).risk;
+    let again = (40..45).map(|at| issue(1, 2, at, Reason::Rotation)).collect();
+    let back = issue(2, 1, 50, Reason::Rotation);
+    let events = vec![event(2, 41, 41), event(2, 50, 50)];
+    Told { issues: again, ..told(events) }.apply(&mut store, 2);
+    Told { issues: vec![back], ..told(vec![event(1, 51, 51)]) }.apply(&mut store, 3);
+    assert_eq!((answer(&store, 1).risk, answer(&store, 2).risk), (risk, risk));
+    assert_eq!(links(&answer(&store, 2)).0.len(), 5);
+}
+
+#[test]
+fn neither_what_we_answered_nor_a_request_that_was_set_aside_says_how_the_origin_treats_the_anonymous() {
+    let mut store = open(&Sqlite::new());
+    let anonymous = |at| Event { key_source: "client.ip+ua", status: 401, ..event(9, at, at) };
+    let ours = |at| Event { action: throughline::verdict::Action::Block, status: 403, ..anonymous(at) };
+    told(vec![event(1, 0, 0), ours(1), ours(2), ours(3)]).apply(&mut store, 1);
+    told(vec![event(1, 4, 4), event(1, 20 * MINUTE_MS, 5)]).apply(&mut store, 2);
+    assert_eq!(answer(&store, 1).proof, "unproven");
+    let aside = Event { status: 200, marks: Marks::SESSION_ROTATION, ..anonymous(6) };
+    told(vec![anonymous(7), anonymous(8), anonymous(9), aside]).apply(&mut store, 3);
+    told(vec![event(1, 21 * MINUTE_MS, 10), event(1, 32 * MINUTE_MS, 11)]).apply(&mut store, 4);
+    assert_eq!(answer(&store, 1).proof, "used");
+}
+
+#[test]
+fn sessions_with_much_to_tell_fold_into_rows_that_the_platform_takes() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    let long = "x".repeat(200);
+    for part in 0..8u64 {
+        let paths: Vec<Vec<String>> =
+            (0..50).map(|n| (0..12).map(|i| format!("/gone/{part}/{n}/{i}/{long}")).collect()).collect();
+        let walks = (0u64..).zip(&paths).flat_map(|(n, paths)| walk(part * 50 + n, paths));
+        told(walks.collect()).apply(&mut store, part + 1);
+    }
+    store.fold(START_MS + MINUTE_MS).unwrap();
+    let longest = sql.number("SELECT MAX(LENGTH(prefixes) + LENGTH(sessions) + LENGTH(events)) FROM chunks");
+    assert!(longest < 2_000_000, "a row of {longest} bytes");
+    assert_eq!(sql.number("SELECT COUNT(*) FROM journal"), 0);
+}
+
+#[test]
+fn a_fold_that_failed_is_done_by_a_later_one_and_costs_no_flush() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    told(vec![event(1, 1, 1)]).apply(&mut store, 1);
+    sql.fail_after(2);
+    assert!(store.fold(START_MS + 5).is_err());
+    sql.heal();
+    told(vec![event(2, 2, 2)]).apply(&mut store, 2);
+    store.fold(START_MS + 10).unwrap();
+    assert_eq!((answer(&store, 1).requests, answer(&store, 2).requests), (1, 1));
+    assert_eq!((answer(&open(&sql), 1).requests, sql.number("SELECT COUNT(*) FROM chunks")), (1, 1));
 }

@@ -42,6 +42,8 @@ pub struct Story {
     links: BTreeSet<StoryLink>,
     asked: BTreeSet<SessionId>,
     open: Vec<SessionId>,
+    /// Sessions that only a predecessor's word leads to, with those predecessors: they have to say so themselves.
+    claimed: BTreeMap<SessionId, BTreeSet<String>>,
     waves: usize,
     partial: bool,
 }
@@ -72,6 +74,13 @@ impl Story {
     /// Takes in a session of the story.
     pub fn take(&mut self, session: SessionAnswer) {
         let Some(id) = SessionId::parse(&session.id) else { return };
+        if let Some(claimants) = self.claimed.remove(&id)
+            && !session.predecessors.iter().any(|link| claimants.contains(&link.session))
+        {
+            // It parted from them: it turned out to be somebody else's.
+            self.links.retain(|link| link.to != session.id || !claimants.contains(&link.from));
+            return;
+        }
         let shared = is_address_bound(&session.key.source);
         // The first one asked for tells of its own links, whatever it is known by.
         let follows = !shared || self.asked.len() == 1;
@@ -82,7 +91,11 @@ impl Story {
                 continue;
             }
             self.links.insert(StoryLink::of(&session.id, link, back));
-            self.open.extend(SessionId::parse(&link.session));
+            let Some(other) = SessionId::parse(&link.session) else { continue };
+            if !back && !self.sessions.contains_key(&other) {
+                self.claimed.entry(other).or_default().insert(session.id.clone());
+            }
+            self.open.push(other);
         }
         self.sessions.insert(id, session);
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::Event;
+use crate::session::{Event, Marks};
+use crate::verdict::Action;
 
 /// Endpoints kept; an API with more is simply less well known, and a scan cannot grow it (it only takes in answers).
 const MAX_ENDPOINTS: usize = 4_000;
@@ -29,8 +30,14 @@ struct Access {
 impl KnownEndpoints {
     /// Takes in what `event` shows.
     pub fn learn(&mut self, event: &Event<'_>) {
+        // What we answered in the origin's place says nothing about it.
+        if event.action >= Action::Throttle {
+            return;
+        }
         let answered = (200..400).contains(&event.status);
-        let anonymous = crate::identity::is_address_bound(event.key_source);
+        // A request that was set aside did carry a key, which the origin may have honoured.
+        let aside = event.marks.has(Marks::SESSION_ROTATION);
+        let anonymous = crate::identity::is_address_bound(event.key_source) && !aside;
         let refused = anonymous && matches!(event.status, 401 | 403);
         if !answered && !refused {
             return;

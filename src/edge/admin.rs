@@ -172,10 +172,10 @@ impl Api<'_> {
     async fn sessions(&self) -> Answer {
         let Asked { mut query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
         self.resolve_users(&mut query.filter);
-        self.resolve_requests(&mut query.filter).await?;
+        let cut = self.resolve_requests(&mut query.filter).await?;
         let (order, limit) = (query.order, query.limit);
         let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
-        Ok(page(merge(gathered.answers, order, limit), gathered.missing, question, as_of_ms))
+        Ok(page(merge(gathered.answers, order, limit), gathered.missing || cut, question, as_of_ms))
     }
 
     async fn events(&self) -> Answer {

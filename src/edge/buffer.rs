@@ -18,6 +18,8 @@ use crate::wire::{Flush, FlushReply, IsolateCounts, operation};
 
 /// A batch is sealed at this size, bytes, whatever its number of events: well within a row of two megabytes.
 const SEAL_BYTES: usize = 512 * 1024;
+/// What is collected beyond that, while no more batches may be outstanding, bytes: still within a row.
+const MAX_BUILDER_BYTES: usize = 3 * SEAL_BYTES;
 /// Sealed batches one shard may have outstanding: below the window in which it recognises repetitions.
 const MAX_SEALED: usize = FLUSH_WINDOW as usize - 28;
 /// Refused requests in the buffer that make it worth flushing before its time …
@@ -129,6 +131,12 @@ impl Buffers {
             return Due::Nothing;
         }
         let Some(buffer) = self.buffer_of(event.session, shards) else { return Due::Nothing };
+        if buffer.builder.bytes() >= MAX_BUILDER_BYTES {
+            // The shard has not taken anything for long; a batch beyond what a row holds would never be taken.
+            self.counts.dropped += 1;
+            self.counts.dropped_notable += u64::from(notable);
+            return Due::Now;
+        }
         buffer.builder.push(event);
         let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
         self.held += 1;
@@ -155,14 +163,14 @@ impl Buffers {
 
     /// Notes a key issued in one session, which leads to another.
     pub fn issue(&mut self, issue: Issue, shards: u32) {
-        if let Some(buffer) = self.buffer_of(issue.from, shards) {
+        if let Some(buffer) = self.buffer_of(issue.from, shards).filter(|b| b.builder.bytes() < SEAL_BYTES) {
             buffer.builder.issue(issue);
         }
     }
 
     /// Notes that the origin issued the key of a session.
     pub fn issued(&mut self, session: SessionId, shards: u32) {
-        if let Some(buffer) = self.buffer_of(session, shards) {
+        if let Some(buffer) = self.buffer_of(session, shards).filter(|b| b.builder.bytes() < SEAL_BYTES) {
             buffer.builder.issued(session);
         }
     }
@@ -185,7 +193,7 @@ impl Buffers {
     }
 
     /// Seals what is collected and hands out every batch that is not under way, with its shard.
-    fn take_sendable(&mut self, mut circumstances: Circumstances) -> Vec<(u32, Flush)> {
+    fn take_sendable(&mut self, circumstances: &mut Circumstances) -> Vec<(u32, Flush)> {
         self.notable = 0;
         let now = real_now_ms();
         let mut sendable = Vec::new();
@@ -284,14 +292,16 @@ async fn flush(env: &Env, policy: &Policy) -> bool {
 async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
     let now_ms = super::clock::now_ms(policy.development.clock);
     let sendable = isolate::with(|i| {
-        let circumstances = Circumstances {
+        let mut circumstances = Circumstances {
             now_ms,
             blocks_version: i.blocks.version(),
             shards: policy.shards,
             wants_known: policy.signer.is_some(),
             questions: i.standings.questions(),
         };
-        i.buffers.take_sendable(circumstances)
+        let sendable = i.buffers.take_sendable(&mut circumstances);
+        i.standings.reopen(circumstances.questions);
+        sendable
     });
     let sent = sendable.into_iter().map(|(shard, flush)| send(env, policy, shard, flush));
     let results = futures_util::future::join_all(sent).await;

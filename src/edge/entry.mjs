@@ -94,7 +94,9 @@ async function exchange(request, env, context, state) {
   const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket;
   if (body || telling) {
     const copy = telling ? response.clone() : undefined;
-    const finished = finishWithBodies(token, status, announced, now, told, body, copy, env);
+    // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
+    const patience = code & SYNCHRONOUS ? INLINE_MS : TOLD_MS;
+    const finished = finishWithBodies(token, status, announced, now, told, body, copy, patience, env, context);
     if (code & SYNCHRONOUS) await finished;
     else context.waitUntil(finished);
     return forClient(response);
@@ -108,17 +110,27 @@ async function exchange(request, env, context, state) {
   return forClient(response);
 }
 
-// How long the start of a response is waited for: a stream of events may stay open for hours.
+// How long the start of a body is waited for once there is an answer: a stream of events may stay open for hours.
 const TOLD_MS = 10_000;
+const INLINE_MS = 500;
 
 // The outcome where bodies say who is calling: recorded when they are read, while the client has its answer already.
-async function finishWithBodies(token, status, length, now, told, body, copy, env) {
-  const response = copy && startOf(copy, TOLD_MS);
-  const [asked, answered] = [await body, await response];
+async function finishWithBodies(token, status, length, now, told, body, copy, patience, env, context) {
+  const response = copy && startOf(copy, patience);
+  const [asked, answered] = [body && (await within(body, patience)), await response];
   const due = Gateway.finishWithBodies(
     token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
   );
-  if (due) await Gateway.flush(env, due);
+  if (due && !(await Gateway.flush(env, due))) later(env, context, 2);
+}
+
+// What is read of a request's body by then; nothing, where its client is slower than that.
+async function within(body, patience) {
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, patience, { bytes: new Uint8Array(0), cut: true })));
+  const read = await Promise.race([body, late]);
+  clearTimeout(timer);
+  return read;
 }
 
 // The start of a body without taking it from whoever reads it whole; what is too slow counts as cut.
@@ -243,19 +255,19 @@ function settled(url) {
 const UNSETTLED = /\\|\/(?:\.|%2e)/i;
 
 // Sends the request on, its body unread and redirects left to the client.
-function send(request, env, text, strip, token) {
+function send(request, env, text, strip, token, using = setup) {
   const judged = text.slice(request.method.length + 1, text.indexOf("\n", request.method.length + 1));
   let url;
-  if (setup.origin) {
+  if (using.origin) {
     // The target is appended, never parsed: nothing in it can become an authority.
-    url = setup.origin + judged.slice(judged.indexOf("/", judged.indexOf("://") + 3));
+    url = using.origin + judged.slice(judged.indexOf("/", judged.indexOf("://") + 3));
   } else if (judged !== request.url) {
     url = judged;
   }
-  const signs = setup.signs && token !== undefined;
+  const signs = using.signs && token !== undefined;
   if (strip || signs) {
     request = new Request(url ?? request.url, request);
-    for (const name of [...request.headers.keys()]) if (isOurs(name)) request.headers.delete(name);
+    for (const name of [...request.headers.keys()]) if (isOurs(name, using)) request.headers.delete(name);
     url = undefined;
   }
   if (signs) {
@@ -266,16 +278,16 @@ function send(request, env, text, strip, token) {
       for (const [at, name] of ["session-context", "signature-input", "signature"].entries()) headers.set(name, context[at]);
     }
   }
-  const origin = setup.origin ? undefined : env.ORIGIN;
+  const origin = using.origin ? undefined : env.ORIGIN;
   if (origin) return url ? origin.fetch(url, request) : origin.fetch(request);
   return url ? fetch(url, request) : fetch(request);
 }
 
 // What only this product may say to the origin, and what plays the network in development. Some servers fold `_` and `-`
 // into one.
-function isOurs(name) {
+function isOurs(name, using = setup) {
   const folded = name.replaceAll("_", "-");
-  return folded.startsWith("session-context") || setup.strip.includes(folded);
+  return folded.startsWith("session-context") || using.strip.includes(folded);
 }
 
 // Requests with a large body, or one of unknown length, are not timed: an origin may answer only after all of it.
@@ -362,7 +374,6 @@ function survive(error, request, env, state) {
     if (error instanceof WebAssembly.RuntimeError) {
       reportError(error); // tells the shim, which starts the Wasm side anew at the next construction
       new Gateway();
-      setup = undefined;
     }
     Gateway.incident();
   } catch (again) {
@@ -371,9 +382,11 @@ function survive(error, request, env, state) {
   if (state.response) return forClient(state.response);
   const closed = env.ON_ERROR === "closed";
   if (state.sent || closed) return new Response(null, { status: closed ? 503 : 502 });
+  // What is meant for the API carries its token, and is nothing for the origin.
+  const { host, pathname } = new URL(request.url);
+  const admin = typeof env.ADMIN_HOST === "string" && env.ADMIN_HOST.trim().toLowerCase();
+  if (/^\/_throughline(\/|$)/.test(pathname) || (admin && host.toLowerCase() === admin)) return new Response(null, { status: 503 });
   const origin = typeof env.ORIGIN_URL === "string" ? env.ORIGIN_URL.trim().replace(/\/+$/, "") : undefined;
-  setup = { origin: origin || undefined, names: [], strip: ["session-event"], timeout: 0 };
-  const passed = send(request, env, request.method + "\n" + settled(request.url) + "\n", true);
-  setup = undefined;
-  return passed.then(forClient);
+  const using = { origin: origin || undefined, strip: ["session-event"], signs: false };
+  return send(request, env, request.method + "\n" + settled(request.url) + "\n", true, undefined, using).then(forClient);
 }

@@ -1,7 +1,5 @@
 //! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
-use std::collections::HashMap;
-
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
 use super::request::{Described, Start};
@@ -22,8 +20,6 @@ const BLOCKS_STALE_MS: u64 = 2_000;
 /// How long that may take, ms; and at the isolate's first decision, when there is nothing to fall back on.
 const REFRESH_TIMEOUT_MS: u32 = 250;
 const FIRST_TIMEOUT_MS: u32 = 2_000;
-/// How often requests without an answer are looked for, at the most, ms.
-const SWEEP_EVERY_MS: u64 = 1_000;
 
 /// A request whose outcome is awaited.
 pub struct Exchange {
@@ -35,6 +31,10 @@ pub struct Exchange {
     pub(super) body: Option<Start>,
     /// The key is one too many that nothing vouches for; its shard may.
     beyond: bool,
+    /// The session whose key the request showed, where it was set aside: what stands against that one still counts.
+    shown: Option<Found>,
+    /// What its shard said of it.
+    settled: Verdict,
     /// Platform time of arrival, for the duration; event time, for everything else.
     pub(super) started_ms: u64,
     pub(super) time_ms: u64,
@@ -69,51 +69,11 @@ impl Found {
     }
 }
 
-/// Requests whose outcome is awaited, by token. A token is not given twice within 30 million requests.
-#[derive(Default)]
-pub struct Exchanges {
-    awaited: HashMap<u32, Exchange>,
-    next: u32,
-    swept_ms: u64,
-}
-
-/// Tokens fit beside the flags in the number `entry.mjs` is answered.
-const TOKEN_MASK: u32 = (1 << 25) - 1;
 /// Requests that wait at one time for a shard to vouch for their key; further ones are set aside unasked, so that a
 /// flood of made-up keys does not become a flood of questions.
 const MAX_STANDING_QUESTIONS: u32 = 32;
 /// … and how long, ms.
 const STANDING_TIMEOUT_MS: u32 = 250;
-
-impl Exchanges {
-    /// Keeps an exchange and names it.
-    pub fn keep(&mut self, exchange: Exchange) -> u32 {
-        self.next = (self.next + 1) & TOKEN_MASK;
-        self.awaited.insert(self.next, exchange);
-        self.next
-    }
-
-    /// The exchange of this token, which goes on being awaited.
-    pub fn get(&self, token: u32) -> Option<&Exchange> {
-        self.awaited.get(&token)
-    }
-
-    /// Gives an exchange back, once.
-    pub fn take(&mut self, token: u32) -> Option<Exchange> {
-        self.awaited.remove(&token)
-    }
-
-    /// Takes out the exchanges that began before `horizon_ms`: their requests died without a word.
-    pub fn abandoned(&mut self, now_ms: u64, horizon_ms: u64) -> Vec<Exchange> {
-        if now_ms.saturating_sub(self.swept_ms) < SWEEP_EVERY_MS {
-            return Vec::new();
-        }
-        self.swept_ms = now_ms;
-        let old = self.awaited.iter().filter(|(_, exchange)| exchange.started_ms < horizon_ms);
-        let old: Vec<u32> = old.map(|(token, _)| *token).collect();
-        old.into_iter().filter_map(|token| self.take(token)).collect()
-    }
-}
 
 impl Exchange {
     /// Identifies a request. `now_ms` is the platform's time.
@@ -157,6 +117,8 @@ impl Exchange {
             found: Found::of(&identified),
             body,
             beyond: false,
+            shown: None,
+            settled: Verdict::ALLOW,
             started_ms: now_ms,
             time_ms,
             marks,
@@ -164,9 +126,12 @@ impl Exchange {
             recorded,
             synchronous: route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce,
         };
-        let unproven = !identified.verified && !is_address_bound(identified.source);
-        if unproven && recorded {
+        // Without the keys of its issuer a token cannot be told from a made-up one.
+        if !identified.verified && identified.wants_keys.is_none() && recorded {
             exchange.weigh(&described.client, policy, isolate);
+            if exchange.found.session != identified.session {
+                exchange.id = isolate.event_id(time_ms, exchange.found.session);
+            }
         }
         (exchange, identified.wants_keys)
     }
@@ -174,16 +139,24 @@ impl Exchange {
     /// Counts a key that nothing vouches for yet. While the deployment is new, one too many is only marked.
     fn weigh(&mut self, client: &Client<'_>, policy: &Policy, isolate: &mut Isolate) {
         let allowances = policy.allowances();
+        if is_address_bound(&self.found.source) {
+            self.found = own_session(&self.found, client, policy, self.time_ms, isolate);
+            return;
+        }
         if isolate.standings.meet(self.found.session, client, self.time_ms, allowances) == Standing::Within {
             return;
         }
-        let grace_ms = u64::from(policy.limits.unproven_grace_ms);
-        let settled = |installed_ms: u64| self.time_ms.saturating_sub(installed_ms) >= grace_ms;
-        if grace_ms == 0 || isolate.installed_ms.is_some_and(settled) {
+        // While a secret rotates, nothing vouches for the new ids of old keys.
+        if is_settled(policy, self.time_ms, isolate) && self.found.former.is_none() {
             self.beyond = true;
         } else {
             self.marks.set(Marks::SESSION_ROTATION);
         }
+    }
+
+    /// What it takes in memory, roughly.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.body.as_ref().map_or(0, |start| start.bytes.len())
     }
 
     /// Whether somebody has to be asked whether the request's key is more than its client's word.
@@ -209,16 +182,18 @@ impl Exchange {
             let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS).await;
             isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
             match asked {
+                Ok(Asked { verdict, proven: false }) => self.settled = verdict,
                 Ok(Asked { proven: true, .. }) => {
                     isolate::with(|i| i.standings.prove(self.found.session));
                     return;
                 }
-                Ok(_) => {}
                 // A shard that does not answer is no reason to take a customer's session away.
                 Err(()) => return,
             }
         }
-        self.found = Found::of(&policy.keys.keyless(&described.client));
+        let keyless = Found::of(&policy.keys.keyless(&described.client));
+        let own = isolate::with(|i| own_session(&keyless, &described.client, policy, self.time_ms, i));
+        self.shown = Some(core::mem::replace(&mut self.found, own));
         self.marks.set(Marks::SESSION_ROTATION);
         isolate::with(|i| {
             i.buffers.counts.set_aside += 1;
@@ -238,8 +213,10 @@ impl Exchange {
 
     fn cached(&self, described: &Described<'_>, isolate: &Isolate) -> Verdict {
         let verdict = isolate.blocks.verdict(self.found.session, described.client.ip, self.time_ms);
-        let former = self.found.former.map(|former| isolate.blocks.verdict(former, None, self.time_ms));
-        former.map_or(verdict, |former| verdict.stricter(former))
+        let shown = self.shown.iter().flat_map(|shown| [Some(shown.session), shown.former]);
+        let others = shown.chain([self.found.former]).flatten();
+        let others = others.map(|session| isolate.blocks.verdict(session, None, self.time_ms));
+        others.chain([self.settled]).fold(verdict, Verdict::stricter)
     }
 
     /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
@@ -376,6 +353,32 @@ impl Exchange {
 struct Asked {
     verdict: Verdict,
     proven: bool,
+}
+
+/// Whether the body has to be read to know the session: a key may stand in it, and none before that one is there.
+pub fn wants_body(described: &Described<'_>, policy: &Policy, isolate: &mut Isolate) -> bool {
+    let Some(place) = policy.keys.first_in_body(described.method, described.path) else { return false };
+    if described.preflight || policy.route(described.method, described.path).is_some_and(|route| !route.record) {
+        return false;
+    }
+    let mut tokens =
+        TokensAt { tokens: &mut isolate.tokens, now_ms: described.time_ms.unwrap_or_else(clock::real_now_ms) };
+    policy.keys.identify(&described.parts(policy), &mut tokens).place > place
+}
+
+/// Whether the deployment is old enough for made-up keys to be told from those from before it.
+fn is_settled(policy: &Policy, time_ms: u64, isolate: &Isolate) -> bool {
+    let grace_ms = u64::from(policy.limits.unproven_grace_ms);
+    grace_ms == 0 || isolate.installed_ms.is_some_and(|installed_ms| time_ms.saturating_sub(installed_ms) >= grace_ms)
+}
+
+/// The client's own session: by address and agent, or, for a client that shows too many agents, by address alone.
+fn own_session(keyless: &Found, client: &Client<'_>, policy: &Policy, time_ms: u64, isolate: &mut Isolate) -> Found {
+    let within = isolate.standings.meet_agent(keyless.session, client, time_ms, policy.allowances());
+    if within == Standing::Within || !is_settled(policy, time_ms, isolate) {
+        return keyless.clone();
+    }
+    Found::of(&policy.keys.keyless(&Client { user_agent: "", ..*client }))
 }
 
 /// The request with the start of its body, where that was read.

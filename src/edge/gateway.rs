@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, Response};
 
-use super::exchange::Exchange;
+use super::exchange::{self, Exchange};
 use super::isolate::{self, Isolate, Setup};
 use super::outcome::{self, Answered};
 use super::problem::Problem;
@@ -116,7 +116,7 @@ impl Gateway {
             if described.malformed || !matches!(classify(&described, &policy), Class::Traffic) {
                 return ANSWER;
             }
-            if body.is_none() && !described.preflight && policy.keys.needs_body(described.method, described.path) {
+            if body.is_none() && exchange::wants_body(&described, &policy, isolate) {
                 return BODY;
             }
             outcome::sweep(&policy, now_ms, isolate);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use worker::Env;
 
 use super::buffer::{Buffers, Due};
-use super::exchange::Exchanges;
+use super::exchanges::Exchanges;
 use super::glue;
 use crate::identity::Standings;
 use crate::identity::jwt::Tokens;
@@ -114,7 +114,7 @@ impl Isolate {
             blocks_asked_ms: 0,
             due: Due::Nothing,
             buffers: Buffers::new(ids.isolate),
-            exchanges: Exchanges::default(),
+            exchanges: Exchanges::new(ids.isolate),
             tokens: Tokens::default(),
             key_sources: Vec::new(),
             standings: Standings::default(),

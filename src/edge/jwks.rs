@@ -67,6 +67,13 @@ impl Gateway {
             Ok(read) => isolate::with(|isolate| {
                 let Some(Some(source)) = isolate.key_sources.get_mut(issuer as usize) else { return };
                 let read = if source.asset { read } else { read.published() };
+                if read.keys.is_empty() {
+                    source.schedule.failed(real_now_ms());
+                    isolate.buffers.counts.key_fetch_failures += 1;
+                    let url = source.schedule.url();
+                    worker::console_error!("{url} holds no key that can be used; the last ones are kept");
+                    return;
+                }
                 for (at, reason) in &read.skipped {
                     worker::console_warn!("{}: keys[{at}] is not used: {reason}", source.schedule.url());
                 }

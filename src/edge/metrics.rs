@@ -22,6 +22,7 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     per_shard("flushes_refused_total", "counter", "Flushes that could not be read.", |h| h.counts.refused_flushes);
     per_shard("findings_total", "counter", "Findings stated.", |h| h.counts.findings);
     per_shard("folds_total", "counter", "Times the journal was folded.", |h| h.counts.folds);
+    per_shard("fold_failures_total", "counter", "Folds that were due and failed.", |h| h.counts.fold_failures);
     per_shard("asks_total", "counter", "Decisions asked of the shard.", |h| h.counts.asks);
     per_shard("corrupt_rows_total", "counter", "Stored rows that could not be read.", |h| h.counts.corrupt_rows);
     per_shard("hot_sessions", "gauge", "Sessions in memory.", |h| h.hot_sessions);

@@ -8,6 +8,7 @@ mod admin;
 mod buffer;
 mod clock;
 mod exchange;
+mod exchanges;
 mod fleet;
 mod gateway;
 mod glue;

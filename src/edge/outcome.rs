@@ -137,6 +137,8 @@ impl Exchange {
             if isolate.standings.start(&described.client, self.time_ms, policy.allowances()) == Standing::Within {
                 let Issued { session, ref source, place, verified, principal, .. } = *first;
                 self.found = Found { session, former: None, source: source.clone(), place, verified, principal };
+                // What was said of the key it came with is not true of this one.
+                self.marks.clear(Marks::SESSION_ROTATION);
             } else {
                 self.marks.set(Marks::SESSION_ROTATION);
             }

@@ -34,10 +34,11 @@ impl Api<'_> {
     }
 
     /// Sessions that are asked for by requests are those the requests belong to: only the events know.
-    pub async fn resolve_requests(&self, filter: &mut Filter) -> Result<(), Refusal> {
+    /// Answers whether some may be missing.
+    pub async fn resolve_requests(&self, filter: &mut Filter) -> Result<bool, Refusal> {
         let any = core::mem::take(&mut filter.request.any);
         if any.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let limit = u32::try_from(any.len()).unwrap_or(1);
         let terms = Terms { any, none: Vec::new() };
@@ -51,7 +52,7 @@ impl Api<'_> {
         }
         // Without a session to look for, none fits: the id of none is no session's.
         filter.session.any = if found.is_empty() { vec![SessionId([0; 16])] } else { found };
-        Ok(())
+        Ok(gathered.missing)
     }
 
     pub async fn identify(&self) -> Answer {

@@ -22,6 +22,8 @@ const SYNC_EVERY_MS: u64 = 1_500;
 /// … and has whoever wants a decision wait for it when the last news are older than this.
 const STALE_MS: u64 = 3_000;
 const SYNC_TIMEOUT_MS: u32 = 400;
+/// A fold that failed is tried again after this long, ms.
+const FOLD_AGAIN_MS: u64 = 30_000;
 
 #[durable_object(alarm)]
 pub struct Shard {
@@ -43,6 +45,8 @@ struct Inner {
     syncing: Cell<u32>,
     /// When the alarm that is set goes off, platform time; 0 for none.
     alarm_at_ms: Cell<u64>,
+    /// After a failed fold: the alarm does not go off before this, platform time.
+    alarm_not_before_ms: Cell<u64>,
 }
 
 impl DurableObject for Shard {
@@ -76,6 +80,7 @@ impl DurableObject for Shard {
             asked_ms: Cell::new(0),
             syncing: Cell::new(0),
             alarm_at_ms: Cell::new(0),
+            alarm_not_before_ms: Cell::new(0),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -93,6 +98,7 @@ impl DurableObject for Shard {
         let done = inner.with_store(|store| store.alarm(now_ms));
         if let Err(Failure { text, .. }) = done {
             worker::console_error!("fold failed, tried again later: {text}");
+            inner.alarm_not_before_ms.set(clock::real_now_ms() + FOLD_AGAIN_MS);
         }
         inner.set_alarm().await?;
         Response::ok("")
@@ -252,7 +258,8 @@ impl Inner {
     async fn set_alarm(&self) -> Result<()> {
         let now_ms = self.now_ms(0);
         let Ok(Some(wait)) = self.with_store(|store| Ok(store.alarm_after(now_ms))) else { return Ok(()) };
-        let at = clock::real_now_ms().saturating_add(wait);
+        let at = clock::real_now_ms().saturating_add(wait).max(self.alarm_not_before_ms.get());
+        let wait = at.saturating_sub(clock::real_now_ms());
         let set = self.alarm_at_ms.get();
         if set != 0 && set <= at {
             return Ok(());

@@ -132,11 +132,15 @@ impl KeyPlan {
         let key_cookie = self.cookie_of(came_with);
         let forgotten = response.set_cookies.iter().filter_map(|line| SetCookie::parse(line));
         let of_key = |c: &SetCookie<'_>| key_cookie.is_some_and(|key| key == c.name);
-        let mut told_to_forget = false;
+        // A deletion beside a new value is of an older path or domain.
+        let (mut deleted, mut set) = (false, false);
         for cookie in forgotten.filter(of_key) {
-            told_to_forget = cookie.deleted;
+            deleted |= cookie.deleted;
+            set |= !cookie.deleted;
         }
-        told_to_forget || stage(request.method, request.path) == Some(Stage::Logout)
+        // A page that asks whether one wants to log out ends nothing.
+        let asked = !matches!(request.method, "GET" | "HEAD" | "OPTIONS");
+        (deleted && !set) || (asked && stage(request.method, request.path) == Some(Stage::Logout))
     }
 
     /// Why a response in the session issued another key.
@@ -191,9 +195,7 @@ pub fn stage(method: &str, path: &str) -> Option<Stage> {
     });
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     match (last.as_str(), method) {
-        ("logout" | "signout" | "logoff" | "signoff" | "revoke", _) | ("session" | "sessions", "DELETE") => {
-            Some(Stage::Logout)
-        }
+        ("logout" | "signout" | "logoff" | "signoff", _) | ("session", "DELETE") => Some(Stage::Logout),
         ("refresh" | "renew" | "refreshtoken" | "tokenrefresh", _) => Some(Stage::Refresh),
         ("token" | "tokens", _) => Some(Stage::Token),
         ("login" | "signin" | "logon" | "authenticate" | "auth" | "sso" | "callback" | "register" | "signup", _)
@@ -225,6 +227,8 @@ mod tests {
             ("POST", "/auth/token_refresh", Some(Stage::Refresh)),
             ("GET", "/auth/me", None),
             ("POST", "/users/log-out", Some(Stage::Logout)),
+            ("DELETE", "/api/sessions", None),
+            ("POST", "/api-keys/7/revoke", None),
             ("POST", "/logout/all", Some(Stage::Logout)),
             ("GET", "/login/oauth", Some(Stage::Login)),
             ("GET", "/blog/login-tips", None),

@@ -138,9 +138,9 @@ impl KeyPlan {
         &self.ring
     }
 
-    /// Whether the body of a request to this endpoint may hold its session key.
-    pub fn needs_body(&self, method: &str, path: &str) -> bool {
-        self.keys.iter().any(|k| k.key.from.needs_body() && is_on(&k.key, method, path))
+    /// The place of the first key that stands in the body of a request to this endpoint.
+    pub fn first_in_body(&self, method: &str, path: &str) -> Option<usize> {
+        self.keys.iter().position(|k| k.key.from.needs_body() && is_on(&k.key, method, path))
     }
 
     /// Whether the body of a response of this endpoint may issue a session key.

@@ -50,6 +50,8 @@ enum Holder {
 struct Account {
     until_ms: u64,
     sessions: HashSet<SessionId>,
+    /// Sessions known by address and agent.
+    agents: HashSet<SessionId>,
     /// Sessions started by being issued a key.
     started: u32,
     /// Questions to shards that requests of this client waited for.
@@ -117,6 +119,27 @@ impl Standings {
         Standing::Within
     }
 
+    /// Meets a session known by address and agent. The agent is the client's to choose, so it counts like a key.
+    pub fn meet_agent(
+        &mut self,
+        session: SessionId,
+        client: &Client<'_>,
+        now_ms: u64,
+        allowances: Allowances,
+    ) -> Standing {
+        let [Some(holder), _] = holders(client) else { return Standing::Within };
+        let account = self.account(holder, now_ms, allowances.window_ms);
+        if account.agents.contains(&session) {
+            Standing::Within
+        } else if account.agents.len() >= allowances.per_address as usize {
+            Standing::Beyond
+        } else {
+            account.agents.insert(session);
+            self.counted += 1;
+            Standing::Within
+        }
+    }
+
     /// Whether the client may have its request counted to the session it was just issued the key of: one that throws
     /// its keys away is not given a fresh session with every request.
     pub fn start(&mut self, client: &Client<'_>, now_ms: u64, allowances: Allowances) -> Standing {
@@ -181,6 +204,16 @@ impl Standings {
         some
     }
 
+    /// Takes back questions that could not be asked.
+    pub fn reopen(&mut self, questions: Vec<SessionId>) {
+        for session in questions {
+            let holders = self.asked.remove(&session).unwrap_or([None, None]);
+            if self.open.len() < MAX_OPEN {
+                self.open.insert(session, holders);
+            }
+        }
+    }
+
     fn account(&mut self, holder: Holder, now_ms: u64, window_ms: u64) -> &mut Account {
         if !self.young.contains_key(&holder) {
             if self.young.len() >= MAX_ACCOUNTS / 2 || self.counted >= MAX_COUNTED / 2 {
@@ -188,12 +221,12 @@ impl Standings {
                 self.counted = 0;
             }
             let account = self.old.remove(&holder).unwrap_or_default();
-            self.counted += account.sessions.len();
+            self.counted += account.sessions.len() + account.agents.len();
             self.young.insert(holder, account);
         }
         let account = self.young.entry(holder).or_default();
         if account.until_ms <= now_ms {
-            self.counted -= account.sessions.len();
+            self.counted -= account.sessions.len() + account.agents.len();
             let rotating_until_ms = account.rotating_until_ms;
             *account = Account { until_ms: now_ms.saturating_add(window_ms), rotating_until_ms, ..Account::default() };
         }
@@ -292,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn a_new_agent_with_every_request_is_no_new_client_for_ever() {
+        let mut standings = Standings::default();
+        let met: Vec<Standing> =
+            (0..6).map(|n| standings.meet_agent(id(n), &client("192.0.2.1", ""), 0, ALLOWANCES)).collect();
+        assert_eq!(met.iter().filter(|s| **s == Standing::Within).count(), 4);
+        assert_eq!(standings.meet_agent(id(0), &client("192.0.2.1", ""), 1, ALLOWANCES), Standing::Within);
+        assert_eq!(standings.meet(id(7), &client("192.0.2.1", ""), 1, ALLOWANCES), Standing::Within);
+    }
+
+    #[test]
     fn a_client_has_as_many_questions_as_sessions_and_is_asked_about_later_beyond_them() {
         let mut standings = Standings::default();
         let client = client("192.0.2.1", "");
@@ -312,7 +355,9 @@ mod tests {
             let client = Client { ip: Some(IpAddr::from((n % 9_000).to_be_bytes())), ..Client::default() };
             standings.meet(id(n), &client, 0, wide);
         }
-        let counted = |accounts: &HashMap<Holder, Account>| accounts.values().map(|a| a.sessions.len()).sum::<usize>();
+        let counted = |accounts: &HashMap<Holder, Account>| {
+            accounts.values().map(|a| a.sessions.len() + a.agents.len()).sum::<usize>()
+        };
         assert!(standings.young.len() + standings.old.len() <= MAX_ACCOUNTS);
         assert_eq!(standings.counted, counted(&standings.young));
         assert!(counted(&standings.young) + counted(&standings.old) <= MAX_COUNTED + 2);

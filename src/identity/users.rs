@@ -9,6 +9,7 @@ use crate::selector::{Found, ReadTokens, Request, Response, Selector, Side, Trus
 use crate::session::Marks;
 
 use super::Keyring;
+use super::issue::{Stage, stage};
 use super::keys::marks_of;
 
 /// Longest user or role kept, bytes; a longer one is no name.
@@ -41,6 +42,21 @@ pub struct Naming {
     pub on: Option<Pattern>,
     pub role: Role,
     pub store: Storing,
+}
+
+impl Exchange<'_, '_> {
+    /// Whether a login was answered with its form again, as server-rendered sites answer a wrong password: with the page
+    /// and no key, or by leading back to it.
+    fn shows_the_form_again(&self) -> bool {
+        let Request { method, path, .. } = self.request;
+        if stage(method, path) != Some(Stage::Login) {
+            return false;
+        }
+        let header = |name: &str| self.response.headers.get(name).unwrap_or("");
+        let html = header("content-type").to_ascii_lowercase().starts_with("text/html");
+        let target = header("location").split(['?', '#']).next().unwrap_or("");
+        (html && !self.issued) || stage("GET", target) == Some(Stage::Login)
+    }
 }
 
 /// Every way a deployment learns who is calling.
@@ -90,7 +106,11 @@ impl UserPlan {
     pub fn headers(&self, side: Side) -> Vec<String> {
         {
             let on_side = self.namings.iter().filter(|n| n.from.side() == side);
-            on_side.flat_map(|n| n.from.headers()).map(str::to_owned).collect()
+            let mut names: Vec<String> = on_side.flat_map(|n| n.from.headers()).map(str::to_owned).collect();
+            if side == Side::Response && !self.namings.is_empty() {
+                names.extend(["content-type", "location"].map(str::to_owned));
+            }
+            names
         }
     }
 
@@ -113,7 +133,7 @@ impl UserPlan {
             exchange.feedback.events.iter().any(|event| matches!(event.name.as_str(), "login-failure" | "mfa-failure"));
         let let_pass = (200..300).contains(&exchange.response.status)
             || ((300..400).contains(&exchange.response.status) && exchange.issued);
-        let let_pass = let_pass && !refused;
+        let let_pass = let_pass && !refused && !exchange.shows_the_form_again();
         let storing = self.namings.iter().find(|n| n.role == Role::User).map_or(Storing::Hashed, |n| n.store);
         if let Some((user, attempted)) = reported(exchange.feedback) {
             who.user = stored(user, "user", storing, ring);

@@ -160,6 +160,11 @@ impl Marks {
         self.0 |= other.0;
     }
 
+    /// Removes every mark of `other`.
+    pub fn clear(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
     /// Whether every mark of `other` is set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

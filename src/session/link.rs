@@ -88,7 +88,7 @@ pub struct Arrival {
     pub link: Link,
 }
 
-/// Adds a link once; of more than are kept, the oldest goes.
+/// Adds a link once; of more than are kept, the oldest goes. Answers whether it is there now and was not before.
 pub fn add(links: &mut Vec<Link>, link: Link) -> bool {
     if links.iter().any(|l| l.session == link.session && l.request == link.request) {
         return false;
@@ -97,6 +97,7 @@ pub fn add(links: &mut Vec<Link>, link: Link) -> bool {
     links.insert(at, link);
     if links.len() > MAX_LINKS {
         links.remove(0);
+        return at > 0;
     }
     true
 }

@@ -257,16 +257,29 @@ impl Session {
         Arrival { to: issue.to, link }
     }
 
-    /// Takes in a predecessor, once.
+    /// Takes in a predecessor, once. What was held against it counts once too, however many of its responses issued
+    /// this session's key, and not at all where it came from here in the first place.
     pub fn arrived(&mut self, link: &Link) {
-        if !are_strangers(self.principal, link.principal) && link::add(&mut self.predecessors, link.clone()) {
-            self.risk.carry(&link.risk, link.time_ms);
+        if are_strangers(self.principal, link.principal) {
+            return;
+        }
+        let counted = |links: &[Link]| links.iter().any(|l| l.session == link.session);
+        let again = counted(&self.predecessors) || counted(&self.successors);
+        let risk = if again { Risk::default() } else { link.risk };
+        if link::add(&mut self.predecessors, Link { risk, ..link.clone() }) {
+            self.risk.carry(&risk, link.time_ms);
         }
     }
 
-    /// Takes leave of predecessors that turned out to be somebody else's; answers which.
+    /// Predecessors that are somebody else's, if this session is `principal`'s.
+    pub fn strangers_to(&self, principal: Principal) -> impl Iterator<Item = SessionId> {
+        self.predecessors.iter().filter(move |link| are_strangers(principal, link.principal)).map(|link| link.session)
+    }
+
+    /// Takes leave of sessions that turned out to be somebody else's; answers which of them were predecessors.
     pub fn part_from_strangers(&mut self) -> Vec<SessionId> {
         let principal = self.principal;
+        self.successors.retain(|link| !are_strangers(principal, link.principal));
         let strangers: Vec<Link> =
             self.predecessors.extract_if(.., |link| are_strangers(principal, link.principal)).collect();
         for link in &strangers {

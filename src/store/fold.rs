@@ -11,8 +11,10 @@ pub const FOLD_AFTER_MS: u64 = 300_000;
 const FOLD_GRACE_MS: u64 = 5_000;
 /// … or by the flush that finds it this large, bytes.
 const FOLD_AT_BYTES: usize = 2 * 1024 * 1024;
-/// Estimated size at which a chunk is full, bytes: half of what a row may hold, for events and for sessions each.
-const CHUNK_BYTES: usize = 1024 * 1024;
+/// Sizes at which a chunk is full, bytes: of its events (an upper estimate) and of its sessions (encoded). With the one
+/// session that goes over, at most a third of a megabyte, both stay within the two megabytes of a row.
+const CHUNK_EVENT_BYTES: usize = 896 * 1024;
+const CHUNK_SESSION_BYTES: usize = 640 * 1024;
 /// Session state kept in memory, bytes (estimated).
 const HOT_BYTES: usize = 24 * 1024 * 1024;
 
@@ -31,12 +33,13 @@ impl<S: Sql> Store<S> {
             events.extend((0u32..).zip(hot.batch.events()).map(|(i, e)| (e.session, e.id, hot.seq, i)));
         }
         events.sort_unstable();
+        // A fold that failed half way left chunks that never counted.
+        self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         let written = self.write_chunks(&events, upto)?;
 
         self.remember("applied", &self.applied)?;
-        self.remember("known", &self.known)?;
         // The commit point: from here on the chunks count and the journal rows do not.
-        self.remember("folded", &Folded { upto, pending: self.pending.clone() })?;
+        self.remember("folded", &Folded { upto, pending: self.pending.clone(), known: self.known.clone() })?;
         self.sql.query("DELETE FROM journal WHERE seq <= ?", &[upto.into()])?;
 
         self.next_chunk += written.len() as u64;
@@ -63,13 +66,13 @@ impl<S: Sql> Store<S> {
         for (session, _, seq, index) in events {
             let Some(event) = self.hot.batch(*seq).and_then(|batch| batch.event(*index as usize)) else { continue };
             let next_session = sessions.last() != Some(session);
-            if builder.bytes() >= CHUNK_BYTES || (next_session && state_bytes >= CHUNK_BYTES) {
+            if builder.bytes() >= CHUNK_EVENT_BYTES || (next_session && state_bytes >= CHUNK_SESSION_BYTES) {
                 finish(&mut builder, &mut sessions)?;
                 state_bytes = 0;
             }
             if sessions.last() != Some(session) {
                 sessions.push(*session);
-                state_bytes += self.hot.sessions.get(session).map_or(0, |t| t.session.bytes());
+                state_bytes += self.encoded_bytes(*session);
             }
             builder.push(&event);
         }
@@ -78,17 +81,24 @@ impl<S: Sql> Store<S> {
             self.hot.sessions.values().filter(|t| t.dirty && t.events.is_empty()).map(|t| t.session.id).collect();
         touched.sort_unstable();
         for id in touched {
-            if state_bytes >= CHUNK_BYTES {
+            if state_bytes >= CHUNK_SESSION_BYTES {
                 finish(&mut builder, &mut sessions)?;
                 state_bytes = 0;
             }
-            state_bytes += self.hot.sessions.get(&id).map_or(0, |t| t.session.bytes());
+            state_bytes += self.encoded_bytes(id);
             sessions.push(id);
         }
         if !sessions.is_empty() {
             finish(&mut builder, &mut sessions)?;
         }
         Ok(written)
+    }
+
+    /// What a session takes in a chunk.
+    fn encoded_bytes(&self, id: SessionId) -> usize {
+        let tracked = self.hot.sessions.get(&id);
+        let encoded = tracked.and_then(|t| postcard::to_allocvec(&(&t.session, &t.memory)).ok());
+        encoded.map_or(0, |bytes| bytes.len())
     }
 
     /// Drops the chunks whose last event is older than the retention, and the sessions last seen before it.

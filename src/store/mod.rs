@@ -75,17 +75,20 @@ pub struct Counts {
     pub refused_flushes: u64,
     pub findings: u64,
     pub folds: u64,
+    /// Folds that a flush found due and that failed; each is tried again.
+    pub fold_failures: u64,
     pub asks: u64,
     pub corrupt_rows: u64,
     pub isolates: IsolateCounts,
 }
 
-/// Up to where the journal is folded, and what was foretold by then: one value, because one without the other would
-/// lose or repeat what the journal since then says.
+/// Up to where the journal is folded, and what was foretold and known by then: one value, because one without the other
+/// would lose or repeat what the journal since then says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Folded {
     upto: u64,
     pending: Pending,
+    known: KnownEndpoints,
 }
 
 /// A shard's store.
@@ -115,13 +118,13 @@ impl<S: Sql> Store<S> {
     /// Migrates the database and rebuilds memory from it.
     pub fn open(sql: S, settings: Settings, now_ms: u64) -> Result<Self, StoreError> {
         schema::migrate_shard(&sql)?;
-        let Folded { upto: folded, pending } = named(&sql, "folded")?.unwrap_or_default();
+        let Folded { upto: folded, pending, known } = named(&sql, "folded")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE journal_to > ?", &[folded.into()])?;
         sql.query("DELETE FROM journal WHERE seq <= ?", &[folded.into()])?;
         let chunks = chunk::directory(&sql)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
-            known: named(&sql, "known")?.unwrap_or_default(),
+            known,
             pending,
             newcomers: Newcomers::default(),
             installed_ms: installed(&sql, now_ms)?,
@@ -155,6 +158,7 @@ impl<S: Sql> Store<S> {
                 Batch::default()
             });
             self.load(sessions_of(&batch))?;
+            self.load_strangers(&batch)?;
             self.applied.add(isolate, flush);
             self.take(seq, &batch);
             self.hot.push(HotBatch { seq, batch, bytes: body.len() });
@@ -173,10 +177,12 @@ impl<S: Sql> Store<S> {
             self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
             return Ok(self.outcome(flush, &batch, Vec::new()));
         }
-        if self.is_fold_due(now_ms) {
-            self.fold(now_ms)?;
+        if self.is_fold_due(now_ms) && self.fold(now_ms).is_err() {
+            // The flush is worth more than the fold, which is tried again.
+            self.counts.fold_failures += 1;
         }
         self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
+        self.load_strangers(&batch)?;
         let seq = self.next_seq;
         self.sql.query(
             "INSERT INTO journal (seq, isolate, flush, body) VALUES (?, ?, ?, ?)",
@@ -189,11 +195,11 @@ impl<S: Sql> Store<S> {
         self.journal_since_ms.get_or_insert(now_ms);
 
         let imposed = self.take(seq, &batch);
-        for block in &imposed {
-            self.impose(block.clone())?;
-        }
         let outcome = self.outcome(flush, &batch, imposed);
         self.hot.push(HotBatch { seq, batch, bytes: flush.batch.len() });
+        for block in &outcome.imposed {
+            self.impose(block.clone())?;
+        }
         Ok(outcome)
     }
 
@@ -229,6 +235,16 @@ impl<S: Sql> Store<S> {
             }
         }
         Ok(())
+    }
+
+    /// Brings back the sessions that a batch will part from others, because their users turn out to be different.
+    fn load_strangers(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let known = batch.events().filter(|event| event.principal != 0);
+        let strangers: Vec<SessionId> = known
+            .filter_map(|event| Some((event.principal, self.hot.sessions.get(&event.session)?)))
+            .flat_map(|(principal, tracked)| tracked.session.strangers_to(principal))
+            .collect();
+        self.load(strangers.into_iter())
     }
 
     /// What stands against a request that wants to go on (blocks, first-hand ones included), and what is known of its

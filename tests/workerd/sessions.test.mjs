@@ -135,7 +135,8 @@ describe('an investigator', { skip: notOurs }, () => {
     assert.equal(duration_ms, Date.parse(last_seen) - Date.parse(first_seen));
     const host = new URL(pair.origin.url).host;
     assert.deepEqual(rest, {
-      state: 'clear', risk: 0, requests: 5, attacks: 0, key: { source: 'request.cookie.sid', verified: false }, users: [], roles: [],
+      state: 'clear', risk: 0, requests: 5, attacks: 0, key: { source: 'request.cookie.sid', verified: false },
+      proof: 'unproven', users: [], roles: [], attempted_users: [], ended: null, marks: [],
       ips: [{ ip: '203.0.113.10', country: 'DE', asn: 3320, requests: 3 }, { ip: '2001:db8::5', country: 'AT', asn: 8447, requests: 2 }],
       user_agents: [BROWSER, 'ShopApp/7.3'].sort(),
       endpoints: [[3, 'GET', '/api/orders/{integer}'], [1, 'HEAD', '/api/orders/{integer}'], [1, 'POST', '/api/orders']]
@@ -149,7 +150,7 @@ describe('an investigator', { skip: notOurs }, () => {
     const { items: [session] } = await ask(pair, 'sessions');
     const events = await all(pair, `sessions/${session.id}/events`);
     const host = new URL(pair.origin.url).host;
-    const common = { session: session.id, host, colo: null, user: null, params: {}, flow: null, action: 'allow', inventory: null, marks: [], findings: [] };
+    const common = { session: session.id, host, colo: null, user: null, attempted_user: null, roles: [], feedback: [], params: {}, flow: null, action: 'allow', inventory: null, marks: [], findings: [] };
     const home = { ip: '203.0.113.10', country: 'DE', asn: 3320, ja4: JA4, user_agent: BROWSER };
     const mobile = { ip: '2001:db8::5', country: 'AT', asn: 8447, ja4: null, user_agent: 'ShopApp/7.3' };
     const echoed = Buffer.byteLength(`GET /api/orders/1\n0 ${'0'.repeat(64)}\n`);

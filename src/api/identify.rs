@@ -106,7 +106,8 @@ struct HarRequest {
 
 #[derive(Debug, Deserialize)]
 struct HarResponse {
-    status: u16,
+    /// 0 or less where there was no answer.
+    status: i32,
     #[serde(default)]
     headers: Vec<HarHeader>,
     content: Option<HarContent>,
@@ -211,13 +212,13 @@ fn from_sample(
 }
 
 fn from_har(entry: HarEntry, at: usize, now_ms: u64) -> Result<Exchange, Refusal> {
-    let bytes = |content: Option<HarContent>| -> Result<Option<Vec<u8>>, Refusal> {
+    let bytes = |content: Option<HarContent>, part: &str| -> Result<Option<Vec<u8>>, Refusal> {
         let Some(HarContent { text: Some(text), encoding }) = content else { return Ok(None) };
         if encoding.as_deref() != Some("base64") {
             return Ok(Some(text.into_bytes()));
         }
         let decoded = STANDARD.decode(text.as_bytes());
-        decoded.map(Some).map_err(|_| Refusal::Body(format!("`log.entries[{at}].response.content` is no base64")))
+        decoded.map(Some).map_err(|_| Refusal::Body(format!("`log.entries[{at}].{part}` is no base64")))
     };
     let pairs = |headers: Vec<HarHeader>| lowered(headers.into_iter().map(|h| (h.name, h.value)).collect());
     let time = entry.started_date_time.as_deref().and_then(|text| parse_time(text, now_ms));
@@ -225,10 +226,13 @@ fn from_har(entry: HarEntry, at: usize, now_ms: u64) -> Result<Exchange, Refusal
         method: entry.request.method,
         url: entry.request.url,
         headers: pairs(entry.request.headers),
-        body: bytes(entry.request.post_data)?,
+        body: bytes(entry.request.post_data, "request.postData")?,
         response: match entry.response {
-            Some(r) if r.status > 0 => Some((r.status, pairs(r.headers), bytes(r.content)?)),
-            _ => None,
+            Some(r) => match u16::try_from(r.status) {
+                Ok(status) if status > 0 => Some((status, pairs(r.headers), bytes(r.content, "response.content")?)),
+                _ => None,
+            },
+            None => None,
         },
         client: SampleClient::default(),
         time_ms: time.unwrap_or(now_ms),

@@ -91,7 +91,7 @@ async function exchange(request, env, context, state) {
   const length = headers.get("content-length");
   const announced = length === null ? -1 : +length;
   const told = tell(headers);
-  const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket;
+  const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket && isRead(headers);
   if (body || telling) {
     const copy = telling ? response.clone() : undefined;
     // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
@@ -131,6 +131,12 @@ async function within(body, patience) {
   const read = await Promise.race([body, late]);
   clearTimeout(timer);
   return read;
+}
+
+// Whether the body of a response is of a kind that selectors read: no stream of events, picture or archive.
+function isRead(headers) {
+  const type = headers.get("content-type") ?? "";
+  return type === "" || /json|xml|urlencoded|^text\/(?!event-stream)/i.test(type);
 }
 
 // The start of a body without taking it from whoever reads it whole; what is too slow counts as cut.

@@ -66,6 +66,9 @@ describe('when the Wasm side fails', { skip: notOurs }, () => {
         return items.at(-1)?.path === '/fine' && items;
       }, { what: 'the last event' });
       assert.ok(recorded.every((event) => event.path === '/fine'), 'what failed could not be recorded');
+      const admin = await pair.admin('fail/begin');
+      assert.equal(admin.status, 503, 'what carries the token of the API is nothing for the origin');
+      assert.ok(!pair.origin.requests.some(({ target }) => target.startsWith('/_throughline')));
       const metrics = await (await pair.admin('metrics')).text();
       assert.match(metrics, /^throughline_incidents_total [1-9]/m);
     } finally {

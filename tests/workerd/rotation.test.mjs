@@ -227,6 +227,26 @@ describe('a client with few allowed keys', { skip: notOurs }, () => {
     assert.equal((await of(pair, 'issued-59', 1)).proof, 'issued');
   }, issuing(200)));
 
+  test('does not get rid of a block by showing made-up keys before the one that is blocked', () => withPair({ MODE: 'enforce', DEV_CLOCK: true, LIMITS: { ...LIMITS, unproven_grace_ms: 0 } }, async (pair) => {
+    const T0 = Date.UTC(2040, 0, 1, 12);
+    const at = (minutes, key) => client(pair)('/shop', { time: T0 + minutes * 60_000, ...cookie(key) });
+    await at(0, 'taken');
+    const { id } = await of(pair, 'taken', 1);
+    await ask(pair, `sessions/${id}/actions`, { method: 'POST', body: JSON.stringify({ action: 'block', for: '1d' }) });
+    assert.equal((await at(1, 'taken')).status, 403);
+    // An hour later the client's keys are counted anew, and none of them is left for the blocked one.
+    for (let i = 0; i < 12; i += 1) assert.equal((await at(70, `made up ${i}`)).status, 200);
+    assert.equal((await at(71, 'taken')).status, 403);
+    assert.equal((await at(71, 'another')).status, 200);
+  }));
+
+  test('is one client however many agents it shows', () => withPair({ LIMITS: { ...LIMITS, unproven_grace_ms: 0 } }, async (pair) => {
+    for (let i = 0; i < 25; i += 1) await client(pair, { agent: `agent ${i}` })('/shop');
+    assert.equal(await recorded(pair, 25), 11);
+    const sessions = await all(pair, 'sessions');
+    assert.deepEqual(sessions.filter(({ key }) => key.source === 'client.ip').map(({ requests }) => requests), [15]);
+  }));
+
   test('that is refused with a cookie each time is one client without a key, and found out as a scanner', () => withPair({ LIMITS }, async (pair) => {
     for (let i = 0; i < 40; i += 1) await client(pair)(`/${'abcdefghij'[i % 10]}${'klmn'[Math.floor(i / 10)]}.php`);
     assert.equal(await recorded(pair, 40), 1);

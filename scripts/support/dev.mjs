@@ -82,7 +82,10 @@ function introduce({ worker, vars, shop, storage }) {
   say(shop === null ? `in front of ${vars.ORIGIN_URL}` : `in front of the demo shop at ${shop.url}; clients may say who they are (DEV_CLIENT_HEADERS)`);
   say(storage === null ? 'sessions are kept until it stops; --storage DIR keeps them longer' : `sessions are kept in ${storage}`);
   say(`the API is at ${api}; for example:`);
-  say(`  curl -H 'Authorization: Bearer ${vars.ADMIN_TOKEN}'${host} '${api}/api/v1/sessions?limit=10'`);
+  const curl = `curl -H 'Authorization: Bearer ${vars.ADMIN_TOKEN}'${host}`;
+  say(`  ${curl} '${api}/api/v1/sessions?limit=10'`);
+  say('which key a request would be found by, and why (a HAR file of your browser does as well):');
+  say(`  ${curl} '${api}/api/v1/identify' -d '{"request":{"url":"https://api.example.com/","headers":{"Cookie":"sid=1"}}}'`);
 }
 
 /** The first signal to stop. A second one, while stopping, ends the process at once (runtime.mjs). */

@@ -67,10 +67,3 @@ pub fn known_cookie(header: &str) -> Option<(usize, &'static str, &str)> {
         })
         .min_by_key(|(rank, ..)| *rank)
 }
-
-/// The token of `Bearer TOKEN` (RFC 6750), the scheme in any case.
-pub fn bearer_token(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let token = token.trim_matches(' ');
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}

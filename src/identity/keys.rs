@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use super::built_in::{
-    ADDRESS_AGENT_AND_JA4, ADDRESS_AND_AGENT, ADDRESS_ONLY, API_KEYS, AUTHORIZATION, BEARER, COOKIES, bearer_token,
-    known_cookie,
+    ADDRESS_AGENT_AND_JA4, ADDRESS_AND_AGENT, ADDRESS_ONLY, API_KEYS, AUTHORIZATION, BEARER, COOKIES, known_cookie,
 };
 use super::jwt::{Refusal, TokensAt, unverified};
 use super::{Keyring, principal};
 use crate::inventory::Pattern;
-use crate::selector::{Client, NoTokens, ReadMarks, ReadTokens, Request, Selector, Source, Trust, cookies};
+use crate::selector::{
+    Client, NoTokens, ReadMarks, ReadTokens, Request, Selector, Source, Trust, bearer_token, cookies,
+};
 use crate::session::{Marks, Principal, SessionId};
 use crate::verdict::Subject;
 

@@ -102,10 +102,6 @@ impl Exchange {
         let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: time_ms };
         let identified = policy.keys.identify(&request, &mut tokens);
         let mut marks = identified.marks;
-        if let Some(issuer) = identified.wants_keys {
-            let fetched = isolate.key_sources.get(issuer).is_some_and(Option::is_some);
-            marks.set(if fetched { Marks::KEYS_MISSING } else { Marks::TOKEN_REFUSED });
-        }
         if described.spoofed {
             marks.set(Marks::SPOOFED);
         }
@@ -126,8 +122,11 @@ impl Exchange {
             recorded,
             synchronous: route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce,
         };
-        // Without the keys of its issuer a token cannot be told from a made-up one.
-        if !identified.verified && identified.wants_keys.is_none() && recorded {
+        // Without any key of its issuer a real token cannot be told from a made-up one; one key id more proves nothing.
+        let in_the_dark = identified
+            .wants_keys
+            .is_some_and(|issuer| isolate.tokens.issuers().get(issuer).is_some_and(|issuer| issuer.keys.is_empty()));
+        if !identified.verified && !in_the_dark && recorded {
             exchange.weigh(&described.client, policy, isolate);
             if exchange.found.session != identified.session {
                 exchange.id = isolate.event_id(time_ms, exchange.found.session);

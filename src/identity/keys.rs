@@ -8,9 +8,7 @@ use super::built_in::{
 use super::jwt::{Refusal, TokensAt, unverified};
 use super::{Keyring, principal};
 use crate::inventory::Pattern;
-use crate::selector::{
-    Client, NoTokens, ReadMarks, ReadTokens, Request, Selector, Source, Trust, bearer_token, cookies,
-};
+use crate::selector::{Client, ReadTokens, Request, Selector, Source, Trust, bearer_token};
 use crate::session::{Marks, Principal, SessionId};
 use crate::verdict::Subject;
 
@@ -18,8 +16,6 @@ use crate::verdict::Subject;
 pub(super) const BUILT_IN: usize = 1_000;
 /// … and where sessions without a key of their own stand.
 pub const KEYLESS: usize = usize::MAX;
-/// Cookies one browser sends to one host at most, by a wide margin.
-const MANY_COOKIES: usize = 180;
 
 /// A configured session key.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,15 +64,8 @@ pub struct Identified<'a> {
     /// Verified identity behind the request; 0 for none.
     pub principal: Principal,
     pub marks: Marks,
-    /// The issuer that does not know the key of the request's token: it may have to be fetched.
+    /// The issuer that does not know the key of the request's token, where it may have to be fetched.
     pub wants_keys: Option<usize>,
-}
-
-/// A session that a raw key value may stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    pub session: SessionId,
-    pub source: String,
 }
 
 /// The keys of one policy, ready to be tried.
@@ -228,7 +217,10 @@ impl KeyPlan {
         let Some(token) = key_token.or_else(bearer) else { return found };
         match tokens.read(token) {
             Ok(verified) => found.principal = principal(&self.ring, &verified.json),
-            Err(Refusal::UnknownKey { issuer, .. }) => found.wants_keys = Some(issuer),
+            Err(Refusal::UnknownKey { issuer, .. }) if tokens.is_fetched(issuer) => {
+                found.marks.set(Marks::KEYS_MISSING);
+                found.wants_keys = Some(issuer);
+            }
             Err(_) if self.is_ours(token) => found.marks.set(Marks::TOKEN_REFUSED),
             // Somebody else's tokens, or none at all: nothing is wrong with that.
             Err(_) => {}
@@ -305,109 +297,6 @@ impl KeyPlan {
             wants_keys: None,
         }
     }
-
-    /// What is out of the ordinary about how the request says who is calling.
-    pub fn oddities(&self, request: &Request<'_>, found: &Identified<'_>) -> Marks {
-        let name = self.cookie_of(found);
-        let mut marks = Marks::default();
-        let cookie_header = request.headers.get("cookie").unwrap_or("");
-        let authorization = request.headers.get("authorization").unwrap_or("");
-        // The platform puts this character where bytes are not UTF-8.
-        if cookie_header.contains('\u{fffd}') || authorization.contains('\u{fffd}') {
-            marks.set(Marks::MALFORMED);
-        }
-        if authorization.contains(", ") && authorization.to_ascii_lowercase().contains(", bearer ") {
-            marks.set(Marks::DUPLICATE);
-        }
-        for ready in self.keys.iter().filter(|k| k.key.from.needs_body() && is_on(&k.key, request.method, request.path))
-        {
-            marks.set(marks_of(ready.key.from.read_request(request, &mut NoTokens).marks));
-        }
-        if let Some(name) = name {
-            let mut sent = 0;
-            let mut values = cookies(cookie_header).inspect(|_| sent += 1).filter(|(n, _)| *n == name);
-            let first = values.next().map(|(_, value)| value);
-            if values.any(|(_, value)| Some(value) != first) {
-                marks.set(Marks::DUPLICATE);
-            }
-            if sent > MANY_COOKIES {
-                marks.set(Marks::MALFORMED);
-            }
-        }
-        marks
-    }
-
-    /// The cookie that the key stands in.
-    pub(super) fn cookie_of<'a>(&'a self, found: &'a Identified<'_>) -> Option<&'a str> {
-        match self.keys.get(found.place).map(|ready| ready.key.from.source()) {
-            Some(Source::Cookie(name)) => Some(name),
-            Some(_) => None,
-            None => found.source.strip_prefix("request.cookie."),
-        }
-    }
-
-    /// Every session that a raw value may be the key of, in the order the keys are tried.
-    pub fn candidates(&self, value: &str, tokens: &mut TokensAt<'_>) -> Vec<Candidate> {
-        // A token that is over by now was good when its session was there.
-        let now_ms =
-            unverified(value).and_then(|json| expiry_ms(&json)).map_or(tokens.now_ms, |e| e.min(tokens.now_ms));
-        let tokens = &mut TokensAt { tokens: &mut *tokens.tokens, now_ms };
-        let mut found: Vec<Candidate> = Vec::new();
-        let mut add = |namespace: &str, value: &str, source: &str| {
-            let ids = core::iter::once(self.ring.session_id(namespace, value));
-            for session in ids.chain(self.ring.former_session_id(namespace, value)) {
-                if !found.iter().any(|c| c.session == session) {
-                    found.push(Candidate { session, source: source.to_owned() });
-                }
-            }
-        };
-        for ready in &self.keys {
-            let source = ready.key.from.text();
-            if let Some(claim) = ready.key.from.claim() {
-                for iss in &self.issuers {
-                    add(&format!("iss:{iss}\n{claim}"), value, source);
-                }
-                if let Some(sent) = ready.key.from.decode_sent(value, tokens)
-                    && let Some(Trust::Verified(issuer)) = sent.trust
-                {
-                    let iss = self.issuers.get(issuer).map_or("", String::as_str);
-                    add(&format!("iss:{iss}\n{claim}"), &sent.text, source);
-                }
-            }
-            add(&ready.namespace, value, source);
-        }
-        let built_in = COOKIES.iter().chain(&API_KEYS).map(|(_, source)| *source);
-        for source in built_in.chain([BEARER, AUTHORIZATION]) {
-            add(source, value, source);
-        }
-        if let Ok(ip) = value.parse() {
-            add(ADDRESS_ONLY, &Subject::ip(ip).value(), ADDRESS_ONLY);
-        }
-        found
-    }
-}
-
-/// What was out of the ordinary about reading a selector, as the event is marked with it.
-pub(super) fn marks_of(read: ReadMarks) -> Marks {
-    let all = [
-        (ReadMarks::CUT, Marks::BODY_CUT),
-        (ReadMarks::MALFORMED, Marks::MALFORMED),
-        (ReadMarks::DUPLICATE, Marks::DUPLICATE),
-    ];
-    let mut marks = Marks::default();
-    all.into_iter().filter(|(mark, _)| read.has(*mark)).for_each(|(_, mark)| marks.set(mark));
-    marks
-}
-
-/// The last moment at which a token with these claims is in force.
-fn expiry_ms(json: &str) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Expiry {
-        exp: f64,
-    }
-    let exp = serde_json::from_str::<Expiry>(json).ok()?.exp;
-    // A float cast saturates.
-    Some(((exp * 1_000.0) as u64).saturating_sub(1))
 }
 
 pub(super) fn is_on(key: &SessionKey, method: &str, path: &str) -> bool {

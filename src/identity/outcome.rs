@@ -28,7 +28,7 @@ impl Outcome {
         tokens: &mut TokensAt<'_>,
     ) -> Self {
         let issued = keys.issued(request, response, found, tokens);
-        let subject = keys.subject(request, found, tokens);
+        let subject = if users.names_by_subject() { keys.subject(request, found, tokens) } else { None };
         let exchange = Exchange {
             request,
             response,

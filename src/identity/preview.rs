@@ -84,9 +84,6 @@ pub fn preview(keys: &KeyPlan, users: &UserPlan, sample: &Sampled<'_>, tokens: &
     let mut marks = found.marks;
     marks.set(keys.oddities(request, &found));
     let feedback = parse_feedback(sample.feedback);
-    if found.wants_keys.is_some() {
-        marks.set(Marks::KEYS_MISSING);
-    }
     if feedback.malformed || feedback.cut {
         marks.set(Marks::FEEDBACK_MALFORMED);
     }

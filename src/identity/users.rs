@@ -10,7 +10,7 @@ use crate::session::Marks;
 
 use super::Keyring;
 use super::issue::{Stage, stage};
-use super::keys::marks_of;
+use super::oddities::marks_of;
 
 /// Longest user or role kept, bytes; a longer one is no name.
 const MAX_NAME_BYTES: usize = 256;
@@ -102,6 +102,11 @@ impl UserPlan {
         &self.namings
     }
 
+    /// Whether the user is the `sub` of a verified token, because nothing else was configured.
+    pub fn names_by_subject(&self) -> bool {
+        !self.namings.iter().any(|naming| naming.role == Role::User)
+    }
+
     /// The headers of this side that names are read from.
     pub fn headers(&self, side: Side) -> Vec<String> {
         {
@@ -129,6 +134,9 @@ impl UserPlan {
     /// Who is calling.
     pub fn who(&self, exchange: &Exchange<'_, '_>, ring: &Keyring, tokens: &mut dyn ReadTokens) -> Who {
         let mut who = Who::default();
+        if self.namings.is_empty() && exchange.feedback.events.is_empty() && exchange.subject.is_none() {
+            return who;
+        }
         let refused =
             exchange.feedback.events.iter().any(|event| matches!(event.name.as_str(), "login-failure" | "mfa-failure"));
         let let_pass = (200..300).contains(&exchange.response.status)
@@ -160,7 +168,7 @@ impl UserPlan {
                 }
             }
         }
-        if who.user.is_empty() && !self.namings.iter().any(|n| n.role == Role::User) {
+        if who.user.is_empty() && self.names_by_subject() {
             who.user = exchange.subject.map_or_else(String::new, |sub| stored(sub, "user", Storing::Hashed, ring));
         }
         let storing = self.namings.iter().find(|n| n.role == Role::Role).map_or(Storing::Plain, |n| n.store);

@@ -126,6 +126,7 @@ impl RawIssuer {
             require_exp: self.require_exp.unwrap_or(true),
             typ: self.typ.map(Into::into).unwrap_or_default(),
             keys,
+            fetched: source.is_some(),
             iss: self.iss.clone(),
         };
         // Whoever holds these keys may write any `iss` where none is pinned; what keeps them apart is the keys.

@@ -240,6 +240,19 @@ describe('a client with few allowed keys', { skip: notOurs }, () => {
     assert.equal((await at(71, 'another')).status, 200);
   }));
 
+  test('is not let off by tokens that name a key nobody has', () => {
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const ISS = 'https://login.shop.test';
+    const JWT = [{ iss: ISS, jwks: { keys: [{ kty: 'oct', kid: 'k1', alg: 'HS256', k: Buffer.alloc(32, 'k').toString('base64url') }] } }];
+    return withPair({ JWT, SESSION_KEYS: [{ from: 'request.jwt.sid' }], LIMITS: { ...LIMITS, unproven_grace_ms: 0 } }, async (pair) => {
+      for (let i = 0; i < 25; i += 1) {
+        const token = `${part({ alg: 'HS256', kid: `made up ${i}` })}.${part({ iss: ISS, sid: 'x', exp: 4e9 })}.${part(i)}`;
+        await client(pair)('/shop', { headers: [['Authorization', `Bearer ${token}`]] });
+      }
+      assert.equal(await recorded(pair, 25), 11);
+    });
+  });
+
   test('is one client however many agents it shows', () => withPair({ LIMITS: { ...LIMITS, unproven_grace_ms: 0 } }, async (pair) => {
     for (let i = 0; i < 25; i += 1) await client(pair, { agent: `agent ${i}` })('/shop');
     assert.equal(await recorded(pair, 25), 11);

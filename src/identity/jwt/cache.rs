@@ -177,6 +177,11 @@ impl TokensAt<'_> {
     pub fn read(&mut self, token: &str) -> Reading {
         self.tokens.read(token, self.now_ms)
     }
+
+    /// Whether the keys of this issuer are fetched.
+    pub fn is_fetched(&self, issuer: usize) -> bool {
+        self.tokens.issuers().get(issuer).is_some_and(|issuer| issuer.fetched)
+    }
 }
 
 impl ReadTokens for TokensAt<'_> {

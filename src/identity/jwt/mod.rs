@@ -46,11 +46,21 @@ pub struct Issuer {
     pub typ: Vec<String>,
     /// What its tokens are signed with.
     pub keys: KeySet,
+    /// Whether the keys are fetched, so that one which is not known may be there the next time.
+    pub fetched: bool,
 }
 
 impl Default for Issuer {
     fn default() -> Self {
-        Self { iss: None, aud: Vec::new(), leeway_ms: 0, require_exp: true, typ: Vec::new(), keys: KeySet::default() }
+        Self {
+            iss: None,
+            aud: Vec::new(),
+            leeway_ms: 0,
+            require_exp: true,
+            typ: Vec::new(),
+            keys: KeySet::default(),
+            fetched: false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which key wins, and that no key reaches into the namespace of another.
 
 use super::*;
+use crate::identity::Candidate;
 use crate::identity::jwt::Tokens;
 use crate::selector::HeaderView;
 

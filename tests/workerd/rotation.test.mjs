@@ -2,9 +2,9 @@
 // of the rest of their requests, and that customers on the very same address keep what is theirs.
 
 import assert from 'node:assert/strict';
-import { connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { notOurs, residentMb, startPair, waitFor } from './harness.mjs';
+import { pelt, quickOrigin } from './pelt.mjs';
 import { all, ask, client, recorded } from './scene.mjs';
 
 const MADE_UP = 100_000;
@@ -14,7 +14,6 @@ const TURNS = MADE_UP / EVERY / CUSTOMERS; // requests of each customer
 const REQUESTS = MADE_UP + CUSTOMERS * TURNS;
 const ALLOWED = 50;
 const ADDRESSES = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
-const CONNECTIONS = 32;
 const WARM = 20_000; // requests after which memory should not grow
 const GROWN_MB = 100; // what garbage collection moves, with room
 const SLACK = 20; // keys a shard was asked about in vain: whoever is not answered in time keeps the session
@@ -35,7 +34,8 @@ function random(seed) {
 }
 
 test(`${MADE_UP} made-up session keys start no more sessions than allowed, and customers keep theirs`, { skip: notOurs, timeout: 600_000 }, async (context) => {
-  const origin = await quickOrigin();
+  let issued = 0;
+  const origin = await quickOrigin((head) => (head.startsWith('GET /welcome ') ? `Set-Cookie: sid=customer-${issued += 1}\r\n` : ''));
   const pair = await startPair({ origin: origin.url, vars: { DEV_CLIENT_HEADERS: true, SESSION_KEYS: ISSUED, LIMITS: { unproven_sessions: ALLOWED, unproven_grace_ms: 0 } } });
   const customers = Array.from({ length: CUSTOMERS }, (_, n) => ({ ip: n < CUSTOMERS / 2 ? ADDRESSES[0] : `198.51.100.${n}`, cookie: null, turns: 0 }));
   try {
@@ -88,71 +88,23 @@ test(`${MADE_UP} made-up session keys start no more sessions than allowed, and c
   }
 });
 
-/**
- * Asks on as many connections as workerd is kept busy by. Every so often it is a customer's turn: thousands of requests
- * lie between two of the same customer, so the answer that brings its cookie is there before the cookie is needed.
- */
+/** Made-up keys from all addresses and, now and then, one of the customers, who keeps the cookie it is issued. */
 async function flood(port, host, customers, onAnswer) {
   const number = random(20_251_117);
-  let next = 0;
   let answered = 0;
   const say = (path, ip, cookie) => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\ncf-connecting-ip: ${ip}\r\nUser-Agent: ${AGENT}\r\n${cookie === null ? '' : `Cookie: sid=${cookie}\r\n`}\r\n`;
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    let got = '';
-    let customer = null;
-    const ask = () => {
-      if (next === REQUESTS) return socket.end(resolve);
-      const i = next;
-      next += 1;
-      const turn = i % (EVERY + 1) === EVERY ? Math.floor(i / (EVERY + 1)) : null;
-      customer = turn === null ? null : customers[turn % CUSTOMERS];
-      if (customer === null) return socket.write(say('/shop', ADDRESSES[i % ADDRESSES.length], `${number().toString(36)}${number().toString(36)}`));
-      if (customer.turns > 0 && customer.cookie === null) return reject(new Error('a customer came back before it had its cookie'));
-      customer.turns += 1;
-      return socket.write(say(customer.cookie === null ? '/welcome' : '/orders', customer.ip, customer.cookie));
+  const tell = () => onAnswer(answered += 1);
+  await pelt({ port, total: REQUESTS, ask: (i) => {
+    if (i % (EVERY + 1) !== EVERY) return { head: say('/shop', ADDRESSES[i % ADDRESSES.length], `${number().toString(36)}${number().toString(36)}`), answered: tell };
+    const customer = customers[Math.floor(i / (EVERY + 1)) % CUSTOMERS];
+    if (customer.turns > 0 && customer.cookie === null) throw new Error('a customer came back before it had its cookie');
+    customer.turns += 1;
+    const kept = (got) => {
+      if (customer.cookie === null) [, customer.cookie] = /^set-cookie: sid=(\S+)\r$/im.exec(got);
+      tell();
     };
-    socket.setEncoding('latin1').on('connect', ask).on('error', reject).on('close', () => reject(new Error('workerd closed the connection')));
-    socket.on('data', (data) => {
-      got += data;
-      if (!got.endsWith('\r\n\r\nok')) return;
-      if (!got.startsWith('HTTP/1.1 200 ')) return reject(new Error(got));
-      if (customer?.cookie === null) [, customer.cookie] = /^set-cookie: sid=(\S+)\r$/im.exec(got);
-      got = '';
-      answered += 1;
-      onAnswer(answered);
-      ask();
-    });
-  })));
-}
-
-/** An origin that does as little as it can: 200 to everything, and a cookie with /welcome. */
-async function quickOrigin() {
-  let count = 0;
-  let issued = 0;
-  const sockets = new Set();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket.on('close', () => sockets.delete(socket)));
-    let rest = '';
-    socket.setEncoding('latin1').on('error', () => {}).on('data', (data) => {
-      const parts = (rest + data).split('\r\n\r\n');
-      rest = parts.pop();
-      count += parts.length;
-      for (const part of parts) {
-        const cookie = part.startsWith('GET /welcome ') ? `Set-Cookie: sid=customer-${issued += 1}\r\n` : '';
-        socket.write(`HTTP/1.1 200 OK\r\n${cookie}Content-Length: 2\r\n\r\nok`);
-      }
-    });
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${server.address().port}`,
-    count: () => count,
-    stop: () => new Promise((resolve) => {
-      server.close(resolve);
-      for (const socket of sockets) socket.destroy();
-    }),
-  };
+    return { head: say(customer.cookie === null ? '/welcome' : '/orders', customer.ip, customer.cookie), answered: kept };
+  } });
 }
 
 /** A pair for a few hundred requests at most, and what to ask of it. */

@@ -161,6 +161,7 @@ fn open(sql: &Sqlite) -> Store<Sqlite> {
         detectors: detect::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
+        max_bytes: u64::MAX,
         newcomers: Allowance::default(),
     };
     Store::open(sql.clone(), settings, START_MS).expect("the store opens")

@@ -180,7 +180,7 @@ fn a_session_with_much_state_folds_into_few_chunks() {
     }
     store.fold(START_MS).unwrap();
     assert!(store.health().chunks <= 6, "{}", store.health().chunks);
-    assert!(sql.number("SELECT MAX(LENGTH(sessions)) FROM chunks") < 512 * 1024);
+    assert!(sql.number("SELECT MAX(LENGTH(summary) + LENGTH(postings) + LENGTH(details)) FROM chunks") < 512 * 1024);
     assert!(sql.number("SELECT MAX(LENGTH(events)) FROM chunks") < 1_500_000);
     assert_eq!(all_events(&open(&sql)).len(), 300);
 }

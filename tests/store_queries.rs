@@ -67,7 +67,7 @@ fn a_search_that_finds_nothing_ends_however_many_chunks_there_are() {
             }
             after = page.cut.map(|(_, id)| id);
         }
-        assert_eq!(pages, 3, "{order:?}");
+        assert_eq!(pages, 10, "{order:?}");
     }
     assert_eq!(list(&store, "limit=500").len(), 9);
 }
@@ -82,7 +82,7 @@ fn pages_of_sessions_neither_repeat_nor_skip_while_events_arrive() {
     store.apply(&flush(1, 2, &events[10..]), START_MS).unwrap();
 
     let as_of_ms = START_MS + 20_000;
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut seen, mut after, mut position) = (Vec::new(), None, None);
     for round in 0..10 {
         let query = SessionQuery {
             filter: Filter::default(),
@@ -90,10 +90,14 @@ fn pages_of_sessions_neither_repeat_nor_skip_while_events_arrive() {
             order: Order::Desc,
             limit: 3,
             as_of_ms,
+            position,
             after,
+            resume: None,
+            floor: None,
         };
         let page = store.sessions(&query, as_of_ms).unwrap();
         after = page.items.last().map(|(value, id, _)| (*value, *id));
+        position = Some(page.position);
         seen.extend(page.items.into_iter().map(|(_, _, s)| s.id));
         if !page.more {
             break;
@@ -175,8 +179,9 @@ fn statistics_add_up_over_hot_and_folded_events() {
     store.fold(START_MS).unwrap();
     store.apply(&flush(1, 2, &[event(1, 62_000, 3)]), START_MS).unwrap();
     let query = parse_stats("group_by=country&bucket=1m&from=2023-11-14T22:00:00Z", START_MS).unwrap();
-    let (answer, cut) = store.stats(&query).unwrap();
-    assert_eq!((answer.total.requests, answer.total.sessions, cut), (3, 2, false));
+    let part = store.stats(&query).unwrap();
+    let answer = part.answer();
+    assert_eq!((answer.total.requests, answer.total.sessions, part.cut), (3, 2, false));
     let counts: Vec<_> = answer.buckets.iter().map(|b| (b.group.as_deref(), b.count.requests)).collect();
     assert_eq!(counts, [(Some("DE"), 1), (Some("BR"), 1), (Some("DE"), 1)]);
 }

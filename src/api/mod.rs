@@ -288,6 +288,7 @@ pub fn policy_answer(policy: &Policy) -> Value {
             "unproven_device_sessions": limits.unproven_device_sessions,
             "unproven_window_ms": limits.unproven_window_ms,
             "unproven_grace_ms": limits.unproven_grace_ms,
+            "shard_mb": limits.shard_mb,
         },
         "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },
     })

@@ -14,7 +14,7 @@ pub use session_rotation::Settings as SessionRotationSettings;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Detector, Event, Finding, Session};
+use crate::session::{Detector, Event, Finding, Keyless, Session};
 use crate::verdict::Action;
 
 /// What every detector remembers of one session.
@@ -70,7 +70,7 @@ pub fn consequence(settings: &Settings, detector: Detector, session: &Session) -
         Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
     };
     let configured = configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 });
-    let spared = session.key_source == crate::identity::ADDRESS_ONLY
-        || (session.is_address_bound() && session.refused * 2 < session.requests);
+    let spared =
+        session.keyless == Keyless::Address || (session.is_address_bound() && session.refused * 2 < session.requests);
     if spared { Response { action: configured.action.min(Action::Tag), for_ms: 0 } } else { configured }
 }

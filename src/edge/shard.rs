@@ -57,6 +57,7 @@ impl DurableObject for Shard {
                     detectors: policy.detectors.clone(),
                     enforce: policy.mode == crate::policy::Mode::Enforce,
                     retention_ms: policy.retention_ms,
+                    max_bytes: u64::from(policy.limits.shard_mb) * 1_000_000,
                     newcomers: policy.newcomers(),
                 };
                 (Ok(settings), policy.development.clock)
@@ -183,7 +184,7 @@ impl Inner {
                 Question::Session(id) => serde_json::to_vec(&store.session(*id, now_ms)?),
                 Question::Events(query) => serde_json::to_vec(&store.events(query)?),
                 Question::Stats(query) => serde_json::to_vec(&store.stats(query)?),
-                Question::Known(ids) => serde_json::to_vec(&store.known_of(ids)),
+                Question::Known(ids) => serde_json::to_vec(&store.known_of(ids)?),
                 Question::Health => serde_json::to_vec(&store.health()),
             };
             Ok(json)

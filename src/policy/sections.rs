@@ -269,6 +269,8 @@ pub struct Limits {
     pub unproven_window_ms: u32,
     /// How long after installation what is beyond that is only flagged, ms: at first nothing vouches for any key.
     pub unproven_grace_ms: u32,
+    /// Megabytes of folded events and sessions a shard keeps; beyond that the oldest go before their time.
+    pub shard_mb: u32,
 }
 
 impl Default for Limits {
@@ -286,6 +288,7 @@ impl Default for Limits {
             unproven_device_sessions: 100,
             unproven_window_ms: 3_600_000,
             unproven_grace_ms: 7 * 86_400_000,
+            shard_mb: 8_000,
         }
     }
 }
@@ -306,6 +309,8 @@ impl Limits {
             ("unproven_device_sessions", self.unproven_device_sessions, 5, 10_000),
             ("unproven_window_ms", self.unproven_window_ms, 60_000, 86_400_000),
             ("unproven_grace_ms", self.unproven_grace_ms, 0, 30 * 86_400_000),
+            // The platform ends an object's database at 10 GB.
+            ("shard_mb", self.shard_mb, 1, 9_000),
         ];
         let wrong = ranges.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
         wrong.map(|(field, value, min, max)| (field, format!("is {value}; use {min} to {max}"))).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::time::rfc3339;
-use crate::session::{Event, Finding, Session, State};
+use crate::session::{Dictionary, Event, Finding, Kind, Session, State, Value};
 use crate::verdict::Action;
 
 /// A session as `GET sessions` shows it.
@@ -191,19 +191,44 @@ fn some_number(number: u32) -> Option<u32> {
 
 impl SessionAnswer {
     /// The session at `now_ms`; `blocked` says whether a block holds.
-    pub fn new(session: &Session, blocked: bool, now_ms: u64) -> Self {
-        let mut endpoints: Vec<EndpointCount> = session
-            .endpoints
-            .iter()
-            .map(|(name, requests)| EndpointCount { endpoint: name.clone(), requests })
-            .collect();
-        endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
-        let address = |a: &crate::session::Address| AddressAnswer {
-            ip: a.ip.to_string(),
-            country: some_text(&a.country),
-            asn: some_number(a.asn),
-            requests: a.requests,
+    pub fn new(session: &Session, dictionary: &Dictionary, blocked: bool, now_ms: u64) -> Self {
+        let counted = |kind: Kind| {
+            let values = session.counts.of(kind).map(move |(number, n)| (kind.value(number, dictionary), u64::from(n)));
+            values.filter_map(|(value, n)| Some((value?, n)))
         };
+        let texts = |kind: Kind| {
+            counted(kind).filter_map(|(value, n)| match value {
+                Value::Text(text) => Some((text.to_owned(), n)),
+                _ => None,
+            })
+        };
+        let names = |kind: Kind| {
+            let mut names: Vec<String> = texts(kind).map(|(text, _)| text).filter(|text| !text.is_empty()).collect();
+            names.sort();
+            names
+        };
+        let mut endpoints: Vec<EndpointCount> =
+            texts(Kind::Endpoint).map(|(endpoint, requests)| EndpointCount { endpoint, requests }).collect();
+        endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
+        let address = |(value, requests)| match value {
+            Value::Address(a) => Some(AddressAnswer {
+                ip: a.ip.to_string(),
+                country: some_text(a.country),
+                asn: some_number(a.asn),
+                requests,
+            }),
+            _ => None,
+        };
+        let mut ips: Vec<AddressAnswer> = counted(Kind::Address).filter_map(address).collect();
+        ips.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.ip.cmp(&b.ip)));
+        let statuses = counted(Kind::Status).filter_map(|(value, n)| match value {
+            Value::Status(status) => Some((status.to_string(), n)),
+            _ => None,
+        });
+        let found = counted(Kind::Detector).filter_map(|(value, n)| match value {
+            Value::Detector(detector) => Some((detector.name().to_owned(), n)),
+            _ => None,
+        });
         Self {
             id: session.id.to_string(),
             state: session.state(blocked, now_ms),
@@ -213,24 +238,24 @@ impl SessionAnswer {
             duration_ms: session.last_seen_ms.saturating_sub(session.first_seen_ms),
             requests: session.requests,
             attacks: session.attacks,
-            key: KeyAnswer { source: session.key_source.clone(), verified: session.verified },
+            key: KeyAnswer { source: dictionary.text(session.key_source).to_owned(), verified: session.verified },
             proof: session.proof.name().to_owned(),
-            users: session.users.iter().map(|span| span.user.clone()).collect(),
-            roles: session.roles.iter().map(|(role, _)| role.clone()).collect(),
-            ips: session.addresses.iter().map(address).collect(),
-            user_agents: session.user_agents.iter().filter_map(|(agent, _)| some_text(agent)).collect(),
+            users: session.users.iter().map(|span| dictionary.text(span.user).to_owned()).collect(),
+            roles: names(Kind::Role),
+            ips,
+            user_agents: names(Kind::Agent),
             endpoints,
             flows: Vec::new(),
-            statuses: session.statuses.iter().map(|(status, n)| (status.to_string(), n)).collect(),
-            methods: session.methods.iter().map(|(method, n)| (method.clone(), n)).collect(),
+            statuses: statuses.collect(),
+            methods: texts(Kind::Method).collect(),
             params: BTreeMap::new(),
-            findings: session.detected.iter().map(|(detector, n)| (detector.name().to_owned(), *n)).collect(),
+            findings: found.collect(),
             predecessors: session.predecessors.iter().map(LinkAnswer::new).collect(),
             successors: session.successors.iter().map(LinkAnswer::new).collect(),
-            attempted_users: session.attempted.iter().map(|(user, _)| user.clone()).collect(),
+            attempted_users: names(Kind::Attempted),
             ended: session.ended_ms.map(rfc3339),
             marks: session.marks.names().map(str::to_owned).collect(),
-            endpoints_rest: session.endpoints.rest(),
+            endpoints_rest: u64::from(session.counts.rest(Kind::Endpoint)),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Filters in typed form, and whether an event or a session fits them.
 //!
-//! On events all filters hold on the same event. On sessions each holds if any event fits it, which the session's
-//! tallies tell without reading its events.
+//! On events all filters hold on the same event. On sessions each holds if any event fits it, which the values a
+//! session counts tell without reading its events: each value is tested once, for all sessions that met it.
 
 use core::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Detector, Event, EventId, Session, SessionId, State};
+use crate::session::{Detector, Event, EventId, Kind, SessionId, State, Value};
 
 /// Alternatives that are looked for, and those that exclude.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,16 @@ impl<T> Default for Terms<T> {
 }
 
 impl<T> Terms<T> {
+    /// Whether anything is asked.
+    fn is_asked(&self) -> bool {
+        !self.any.is_empty() || !self.none.is_empty()
+    }
+
+    /// Which terms a value fits.
+    fn hit(&self, fits: impl Fn(&T) -> bool) -> Hit {
+        Hit { any: self.any.iter().any(&fits), none: self.none.iter().any(&fits) }
+    }
+
     /// `fits` says whether one term holds.
     fn hold(&self, fits: impl Fn(&T) -> bool) -> bool {
         (self.any.is_empty() || self.any.iter().any(&fits)) && !self.none.iter().any(&fits)
@@ -86,14 +96,19 @@ impl EndpointTerm {
             }
         }
     }
+}
 
-    /// Fits the name `METHOD host/template` that a session counts its endpoints by.
-    fn fits_name(&self, name: &str) -> bool {
-        let Some((method, rest)) = name.split_once(' ') else { return false };
-        let slash = rest.find('/').unwrap_or(rest.len());
-        let (host, template) = rest.split_at(slash);
-        self.fits(method, host, template)
-    }
+/// Method, host and template of the name `METHOD host/template` that sessions count endpoints by.
+fn parts(name: &str) -> (&str, &str, &str) {
+    let (method, rest) = name.split_once(' ').unwrap_or(("", name));
+    let (host, template) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
+    (method, host, template)
+}
+
+/// Whether `text`, which is lower case, stands in `name`.
+fn contains_ignore_case(name: &str, text: &str) -> bool {
+    let (name, text) = (name.as_bytes(), text.as_bytes());
+    text.is_empty() || name.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
 }
 
 /// A user by the raw value: every form it may be stored in.
@@ -103,6 +118,63 @@ pub struct UserTerm(pub Vec<String>);
 impl UserTerm {
     fn fits(&self, user: &str) -> bool {
         self.0.iter().any(|form| form == user)
+    }
+}
+
+/// What a value says about a session that met it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hit {
+    /// It is one of those looked for.
+    pub any: bool,
+    /// It excludes the session.
+    pub none: bool,
+}
+
+/// A filter on values that sessions count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Ip,
+    Country,
+    Asn,
+    Host,
+    Endpoint,
+    Text,
+    Method,
+    Status,
+    Detector,
+    User,
+    AttemptedUser,
+    Role,
+}
+
+impl Field {
+    const ALL: [Self; 12] = [
+        Self::Ip,
+        Self::Country,
+        Self::Asn,
+        Self::Host,
+        Self::Endpoint,
+        Self::Text,
+        Self::Method,
+        Self::Status,
+        Self::Detector,
+        Self::User,
+        Self::AttemptedUser,
+        Self::Role,
+    ];
+
+    /// The kind of the values it is about.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Ip | Self::Country | Self::Asn => Kind::Address,
+            Self::Host | Self::Endpoint | Self::Text => Kind::Endpoint,
+            Self::Method => Kind::Method,
+            Self::Status => Kind::Status,
+            Self::Detector => Kind::Detector,
+            Self::User => Kind::User,
+            Self::AttemptedUser => Kind::Attempted,
+            Self::Role => Kind::Role,
+        }
     }
 }
 
@@ -147,7 +219,7 @@ impl Filter {
             && self.asn.hold(|asn| *asn == event.asn)
             && self.host.hold(|host| host.eq_ignore_ascii_case(event.host))
             && self.endpoint.hold(|term| term.fits(event.method, event.host, event.template))
-            && self.text.hold(|text| event.path.to_ascii_lowercase().contains(text.as_str()))
+            && self.text.hold(|text| contains_ignore_case(event.path, text))
             && self.user.hold(|user| user.fits(event.confirmed_user()))
             && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
             && self.role.hold(|role| event.roles().any(|r| r == role))
@@ -162,34 +234,65 @@ impl Filter {
         }
     }
 
-    /// Whether the session fits at `now_ms`. `request` is about single events: its session prefix is what is compared.
-    pub fn fits_session(&self, session: &Session, blocked: bool, now_ms: u64) -> bool {
-        self.from_ms.is_none_or(|from| session.last_seen_ms >= from)
-            && self.to_ms.is_none_or(|to| session.first_seen_ms <= to)
-            && self.min_requests.is_none_or(|min| session.requests >= min)
-            && self.min_risk.is_none_or(|min| session.risk.score(now_ms) >= min)
-            && self.state.hold(|state| *state == session.state(blocked, now_ms))
-            && self.session.hold(|id| *id == session.id)
-            && self.request.hold(|id| id.session_prefix() == session.id.prefix())
-            && self.status.hold(|term| session.statuses.iter().any(|(status, _)| term.fits(*status)))
-            && self.method.hold(|method| session.methods.iter().any(|(m, _)| m.eq_ignore_ascii_case(method)))
-            && self.ip.hold(|net| session.addresses.iter().any(|a| contains(net, a.ip)))
-            && self.country.hold(|country| session.addresses.iter().any(|a| a.country.eq_ignore_ascii_case(country)))
-            && self.asn.hold(|asn| session.addresses.iter().any(|a| a.asn == *asn))
-            && self.detector.hold(|detector| session.detected.contains_key(detector))
-            && self.user.hold(|user| session.users.iter().any(|span| user.fits(&span.user)))
-            && self.attempted_user.hold(|user| session.attempted.iter().any(|(name, _)| user.fits(name)))
-            && self.role.hold(|role| session.roles.has(role.as_str()))
-            && self.fits_endpoints(session)
+    /// The fields that something is asked of, and whether something is looked for rather than only excluded.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, bool)> {
+        Field::ALL.into_iter().filter_map(|field| {
+            let (is_asked, looks_for) = match field {
+                Field::Ip => (self.ip.is_asked(), !self.ip.any.is_empty()),
+                Field::Country => (self.country.is_asked(), !self.country.any.is_empty()),
+                Field::Asn => (self.asn.is_asked(), !self.asn.any.is_empty()),
+                Field::Host => (self.host.is_asked(), !self.host.any.is_empty()),
+                Field::Endpoint => (self.endpoint.is_asked(), !self.endpoint.any.is_empty()),
+                Field::Text => (self.text.is_asked(), !self.text.any.is_empty()),
+                Field::Method => (self.method.is_asked(), !self.method.any.is_empty()),
+                Field::Status => (self.status.is_asked(), !self.status.any.is_empty()),
+                Field::Detector => (self.detector.is_asked(), !self.detector.any.is_empty()),
+                Field::User => (self.user.is_asked(), !self.user.any.is_empty()),
+                Field::AttemptedUser => (self.attempted_user.is_asked(), !self.attempted_user.any.is_empty()),
+                Field::Role => (self.role.is_asked(), !self.role.any.is_empty()),
+            };
+            is_asked.then_some((field, looks_for))
+        })
     }
 
-    fn fits_endpoints(&self, session: &Session) -> bool {
-        let any = |fits: &dyn Fn(&str) -> bool| session.endpoints.iter().any(|(name, _)| fits(name));
-        self.endpoint.hold(|term| any(&|name| term.fits_name(name)))
-            && self.text.hold(|text| any(&|name| name.to_ascii_lowercase().contains(text.as_str())))
-            && self.host.hold(|host| {
-                let term = EndpointTerm { method: None, host: Some(host.clone()), path: "/*".to_owned() };
-                any(&|name| term.fits_name(name))
+    /// What a value of a field's kind says about a session that met it.
+    pub fn hit(&self, field: Field, value: Value<'_>) -> Hit {
+        match (field, value) {
+            (Field::Ip, Value::Address(a)) => self.ip.hit(|net| contains(net, a.ip)),
+            (Field::Country, Value::Address(a)) => self.country.hit(|country| country.eq_ignore_ascii_case(a.country)),
+            (Field::Asn, Value::Address(a)) => self.asn.hit(|asn| *asn == a.asn),
+            (Field::Host, Value::Text(name)) => self.host.hit(|host| host.eq_ignore_ascii_case(parts(name).1)),
+            (Field::Endpoint, Value::Text(name)) => {
+                let (method, host, template) = parts(name);
+                self.endpoint.hit(|term| term.fits(method, host, template))
+            }
+            (Field::Text, Value::Text(name)) => self.text.hit(|text| contains_ignore_case(name, text)),
+            (Field::Method, Value::Text(name)) => self.method.hit(|method| method.eq_ignore_ascii_case(name)),
+            (Field::Status, Value::Status(status)) => self.status.hit(|term| term.fits(status)),
+            (Field::Detector, Value::Detector(detector)) => self.detector.hit(|d| *d == detector),
+            (Field::User, Value::Text(name)) => self.user.hit(|user| user.fits(name)),
+            (Field::AttemptedUser, Value::Text(name)) => self.attempted_user.hit(|user| user.fits(name)),
+            (Field::Role, Value::Text(name)) => self.role.hit(|role| role == name),
+            _ => Hit::default(),
+        }
+    }
+
+    /// Whether a session with this id and these times and requests fits what is asked of them. `request` is about single
+    /// events: its session prefix is what is compared.
+    pub fn fits_outline(&self, id: SessionId, first_seen_ms: u64, last_seen_ms: u64, requests: u64) -> bool {
+        self.from_ms.is_none_or(|from| last_seen_ms >= from)
+            && self.to_ms.is_none_or(|to| first_seen_ms <= to)
+            && self.min_requests.is_none_or(|min| requests >= min)
+            && self.session.hold(|session| *session == id)
+            && self.request.hold(|request| request.session_prefix() == id.prefix())
+    }
+
+    /// Whether a session with this risk and state fits what is asked of them; both are worked out only if they are.
+    pub fn fits_risk(&self, risk: impl Fn() -> u8, state: impl Fn() -> State) -> bool {
+        self.min_risk.is_none_or(|min| risk() >= min)
+            && (!self.state.is_asked() || {
+                let state = state();
+                self.state.hold(|asked| *asked == state)
             })
     }
 
@@ -229,7 +332,8 @@ mod tests {
             ("/api/orders", false),
             ("/api/orders/{id}/items", false),
         ] {
-            assert_eq!(EndpointTerm::parse(text).unwrap().fits_name(name), fits, "{text}");
+            let (method, host, template) = parts(name);
+            assert_eq!(EndpointTerm::parse(text).unwrap().fits(method, host, template), fits, "{text}");
         }
         assert_eq!(EndpointTerm::parse("orders"), None);
     }

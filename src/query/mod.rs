@@ -4,6 +4,7 @@
 
 mod answer;
 mod cursor;
+mod distinct;
 mod filter;
 mod page;
 mod parse;
@@ -15,10 +16,11 @@ pub use answer::{
     StatsAnswer, StatsBucket, StatsCount,
 };
 pub use cursor::Cursor;
-pub use filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
-pub use page::{Page, is_after, merge};
+pub use distinct::Distinct;
+pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
+pub use page::{Page, add_slice, is_after, merge};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
-pub use stats::merge_stats;
+pub use stats::{StatsPart, StatsResume};
 pub use time::{parse_time, rfc3339};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,24 @@ pub enum SortBy {
     Duration,
 }
 
+impl SortBy {
+    /// Every way to sort.
+    pub const ALL: [Self; 5] = [Self::LastSeen, Self::FirstSeen, Self::Risk, Self::Requests, Self::Duration];
+
+    /// The number that sorts a session this way; of equal ones the one seen last comes first.
+    pub fn value(self, first_seen_ms: u64, last_seen_ms: u64, requests: u64, risk: u8) -> u64 {
+        let last_seen_s = (last_seen_ms / 1_000).min(u64::from(u32::MAX));
+        let before_last_seen = |n: u64| n.min(u64::from(u32::MAX)) << 32 | last_seen_s;
+        match self {
+            Self::LastSeen => last_seen_ms,
+            Self::FirstSeen => first_seen_ms,
+            Self::Risk => before_last_seen(u64::from(risk)),
+            Self::Requests => before_last_seen(requests),
+            Self::Duration => before_last_seen(last_seen_ms.saturating_sub(first_seen_ms)),
+        }
+    }
+}
+
 /// Which end comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,10 +74,27 @@ pub struct SessionQuery {
     pub sort: SortBy,
     pub order: Order,
     pub limit: u32,
-    /// Moment whose state the pages show, so that they neither repeat nor skip while events arrive; epoch ms.
+    /// Moment the first page was asked for, epoch ms …
     pub as_of_ms: u64,
+    /// … and how far the shard's journal was then: what came later does not move a session from page to page. `None` for
+    /// the first page, whose answer says it.
+    pub position: Option<u64>,
     /// Value and id of the last item of the page before.
     pub after: Option<(u64, u128)>,
+    /// Where an earlier slice of this very page ended.
+    pub resume: Option<Resume>,
+    /// Value and id of the last item of this page as far as earlier slices filled it.
+    pub floor: Option<(u64, u128)>,
+}
+
+/// Where a slice of a question ended: what is left are the chunks from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The best sort value the next chunk can hold, and its id.
+    pub bound: u64,
+    pub chunk: u64,
+    /// The newest chunk when the first slice began: newer ones are looked at by every slice.
+    pub newest: u64,
 }
 
 /// A page of events is asked for.
@@ -77,6 +114,8 @@ pub struct StatsQuery {
     /// Width of a bucket, ms; 0 for none.
     pub bucket_ms: u64,
     pub group_by: Option<GroupBy>,
+    /// Where an earlier slice ended.
+    pub resume: Option<StatsResume>,
 }
 
 /// What a statistic is split by.
@@ -86,6 +125,9 @@ pub enum GroupBy {
     Country,
     Endpoint,
     Status,
+    Method,
+    Host,
+    Asn,
 }
 
 /// A question to one shard.

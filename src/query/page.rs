@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Order;
+use super::{Order, Resume};
 
 /// Items in order, each with its sort value and id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Page<T> {
     pub cut: Option<(u64, u128)>,
     /// Whether something may be missing from these items.
     pub partial: bool,
+    /// How far the shard's journal is; see [`super::SessionQuery::position`].
+    pub position: u64,
+    /// Where the next slice of this page begins, if there is one.
+    pub resume: Option<Resume>,
 }
 
 impl<T> Page<T> {
@@ -23,7 +27,7 @@ impl<T> Page<T> {
         let limit = limit as usize;
         let more = items.len() > limit;
         items.truncate(limit);
-        Self { items, more, cut: None, partial: false }
+        Self { items, more, cut: None, partial: false, position: 0, resume: None }
     }
 }
 
@@ -40,6 +44,19 @@ pub fn is_after(position: (u64, u128), mark: (u64, u128), order: Order) -> bool 
         Order::Asc => position > mark,
         Order::Desc => position < mark,
     }
+}
+
+/// Adds what a further slice of a page found. A session that moved between two slices is in both, in the same place.
+pub fn add_slice<T>(page: &mut Page<T>, slice: Page<T>, order: Order, limit: u32) {
+    let mut items = core::mem::take(&mut page.items);
+    items.extend(slice.items);
+    sort(&mut items, order);
+    items.dedup_by_key(|(_, id, _)| *id);
+    let merged = Page::of(items, order, limit);
+    page.items = merged.items;
+    page.more |= slice.more | merged.more;
+    page.partial |= slice.partial;
+    page.resume = slice.resume;
 }
 
 /// Merges the pages of several shards; what lies beyond the nearest cut is left for the next page.
@@ -60,7 +77,7 @@ pub fn merge<T>(pages: Vec<Page<T>>, order: Order, limit: u32) -> Page<T> {
         items.retain(|(value, id, _)| !is_after((*value, *id), cut, order));
     }
     let merged = Page::of(items, order, limit);
-    Page { more: more || merged.more, cut, partial, items: merged.items }
+    Page { more: more || merged.more, cut, partial, ..merged }
 }
 
 #[cfg(test)]
@@ -68,7 +85,14 @@ mod tests {
     use super::*;
 
     fn page(values: &[u64], more: bool, cut: Option<(u64, u128)>) -> Page<()> {
-        Page { items: values.iter().map(|v| (*v, 0, ())).collect(), more, cut, partial: false }
+        Page {
+            items: values.iter().map(|v| (*v, 0, ())).collect(),
+            more,
+            cut,
+            partial: false,
+            position: 0,
+            resume: None,
+        }
     }
 
     fn values(page: &Page<()>) -> Vec<u64> {

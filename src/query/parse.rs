@@ -63,7 +63,8 @@ pub fn parse_sessions(query: &str, now_ms: u64) -> Result<Asked<SessionQuery>, P
     let as_of_ms = page.cursor.map_or(now_ms, |c| c.as_of_ms);
     let filter = filter(pairs, as_of_ms)?;
     let after = page.cursor.map(|c| (c.value, c.id));
-    let query = SessionQuery { filter, sort, order: page.order, limit: page.limit, as_of_ms, after };
+    let (order, limit) = (page.order, page.limit);
+    let query = SessionQuery { filter, sort, order, limit, as_of_ms, position: None, after, resume: None, floor: None };
     Ok(Asked { query, question: page.question, as_of_ms })
 }
 
@@ -111,7 +112,10 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
         Some("country") => Some(GroupBy::Country),
         Some("endpoint") => Some(GroupBy::Endpoint),
         Some("status") => Some(GroupBy::Status),
-        Some(_) => return Err(error("group_by", "is none of: country, endpoint, status")),
+        Some("method") => Some(GroupBy::Method),
+        Some("host") => Some(GroupBy::Host),
+        Some("asn") => Some(GroupBy::Asn),
+        Some(_) => return Err(error("group_by", "is none of: country, endpoint, status, method, host, asn")),
     };
     let filter = filter(pairs, now_ms)?;
     if let Some(name) = filter.asks_of_session() {
@@ -127,7 +131,7 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
             ));
         }
     }
-    Ok(StatsQuery { filter, bucket_ms, group_by })
+    Ok(StatsQuery { filter, bucket_ms, group_by, resume: None })
 }
 
 struct PageRequest {

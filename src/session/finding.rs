@@ -31,6 +31,11 @@ impl Detector {
         Self::ALL.into_iter().find(|d| d.name() == name)
     }
 
+    /// The detector of that number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| *d as u32 == number)
+    }
+
     /// OWASP API Security Top 10 (2023) entries the behaviour belongs to.
     pub fn owasp(self) -> &'static [&'static str] {
         match self {
@@ -99,5 +104,11 @@ impl Finding {
     /// `REQUEST-detector`: unique, and locates itself (shard, time, session) as the event's id does.
     pub fn id(&self) -> String {
         format!("{}-{}", self.request, self.detector.name())
+    }
+
+    /// About how much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        let evidence = self.evidence.iter().map(|e| size_of::<Evidence>() + e.what.len()).sum::<usize>();
+        size_of::<Self>() + self.message.len() + evidence
     }
 }

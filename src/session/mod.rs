@@ -3,19 +3,21 @@
 //! Everything here is derived from the stream of events; nothing here knows how events are stored or decided upon.
 
 mod batch;
+mod counts;
+mod dictionary;
 mod event;
 mod finding;
 mod id;
 mod link;
 mod risk;
 mod state;
-mod tally;
 
 pub use batch::{Batch, BatchBuilder, DecodeError, VERSION as BATCH_VERSION};
+pub use counts::{Counts, Kind, Value};
+pub use dictionary::{Address, Dictionary, Symbol};
 pub use event::{Event, Marks, cut};
 pub use finding::{Detector, Evidence, Finding, Severity};
 pub use id::{EventId, SessionId, shard_of_prefix};
 pub use link::{Arrival, Issue, Link, MAX_LINKS, Principal, Reason, are_strangers};
 pub use risk::{FLAGGED, Risk};
-pub use state::{Address, Proof, Session, State, UserSpan};
-pub use tally::Tally;
+pub use state::{Keyless, Proof, Session, State, UserSpan};

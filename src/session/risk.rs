@@ -53,6 +53,22 @@ impl Risk {
         *self = Self { evidence: evidence.max(0.0), at_ms: self.at_ms.max(now_ms) };
     }
 
+    /// Evidence in log-odds, and when it was exact, epoch ms: what is stored.
+    pub fn parts(&self) -> (f64, u64) {
+        (self.evidence, self.at_ms)
+    }
+
+    /// What [`Risk::parts`] told.
+    pub fn from_parts(evidence: f64, at_ms: u64) -> Self {
+        let sound = if evidence.is_finite() { evidence.clamp(0.0, MAX_EVIDENCE) } else { 0.0 };
+        Self { evidence: sound, at_ms }
+    }
+
+    /// The score at the moment the evidence was exact: it only fades from there.
+    pub fn peak(&self) -> u8 {
+        self.score(self.at_ms)
+    }
+
     /// Whether nothing is held against the session.
     pub fn is_none(&self) -> bool {
         self.evidence == 0.0

@@ -1,36 +1,28 @@
 //! The running summary of one session.
 
-use core::net::IpAddr;
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::counts::{Counts, Kind, Value};
+use super::dictionary::{Address, Dictionary, Symbol};
 use super::event::{Event, Marks};
 use super::finding::{Detector, Finding};
 use super::id::SessionId;
 use super::link::{self, Arrival, Issue, Link, Principal, are_strangers};
 use super::risk::{FLAGGED, Risk};
-use super::tally::Tally;
 
-/// Distinct endpoints, methods, status codes and agents a session keeps count of; further ones are counted together.
-const ENDPOINTS: usize = 256;
-const METHODS: usize = 32;
-const STATUSES: usize = 64;
-const AGENTS: usize = 8;
-/// Addresses a session keeps apart; requests from further ones are only in its total.
-const ADDRESSES: usize = 64;
 /// Findings kept in full, newest first to go in; the counts per detector go on.
 const FINDINGS: usize = 64;
-/// Users a session keeps apart, roles, and names somebody tried in vain.
+/// Users whose spans a session keeps apart.
 const USERS: usize = 16;
-const ROLES: usize = 16;
-const ATTEMPTS: usize = 16;
 
-/// Everything an answer about a session is made of, without its events.
+/// Everything an answer about a session is made of, without its events. Its texts are in the dictionary of whoever
+/// holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     pub id: SessionId,
-    pub key_source: String,
+    pub key_source: Symbol,
+    /// Whether the key is no key at all, so that the session may be many people.
+    pub keyless: Keyless,
     pub verified: bool,
     pub first_seen_ms: u64,
     pub last_seen_ms: u64,
@@ -39,19 +31,12 @@ pub struct Session {
     pub refused: u64,
     /// Requests that completed a finding.
     pub attacks: u64,
-    pub endpoints: Tally<String, ENDPOINTS>,
-    pub methods: Tally<String, METHODS>,
-    pub statuses: Tally<u16, STATUSES>,
-    pub user_agents: Tally<String, AGENTS>,
-    pub addresses: Vec<Address>,
+    /// Endpoints, methods, status codes, agents, addresses, users, roles, detectors.
+    pub counts: Counts,
     pub findings: Vec<Finding>,
-    pub detected: BTreeMap<Detector, u64>,
     pub risk: Risk,
     /// Who it belonged to, in the order they came.
     pub users: Vec<UserSpan>,
-    pub roles: Tally<String, ROLES>,
-    /// Users somebody tried to be in vain.
-    pub attempted: Tally<String, ATTEMPTS>,
     /// Verified identity last seen in it; 0 for none.
     pub principal: Principal,
     /// Oldest first.
@@ -67,14 +52,37 @@ pub struct Session {
 }
 
 /// A user of a session, from when on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSpan {
     /// Plain, or a pseudonym.
-    pub user: String,
+    pub user: Symbol,
     pub since_ms: u64,
     pub last_ms: u64,
-    /// Events that named the user themselves.
-    pub named: u64,
+}
+
+/// What a session without a key of its own is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Keyless {
+    /// It has a key.
+    #[default]
+    No,
+    /// An address with what many people share, such as a browser build.
+    Client,
+    /// An address alone.
+    Address,
+}
+
+impl Keyless {
+    /// What the source of a key says of it.
+    pub fn of(key_source: &str) -> Self {
+        if key_source == crate::identity::ADDRESS_ONLY {
+            Self::Address
+        } else if crate::identity::is_address_bound(key_source) {
+            Self::Client
+        } else {
+            Self::No
+        }
+    }
 }
 
 /// Why the key of a session is believed to be more than what a client made up. The better reason is the greater.
@@ -107,15 +115,6 @@ impl Proof {
 /// A key answered with success for this long where the anonymous are refused is proven by use, ms.
 pub const PROVEN_BY_USE_MS: u64 = 600_000;
 
-/// One address a session came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Address {
-    pub ip: IpAddr,
-    pub country: String,
-    pub asn: u32,
-    pub requests: u64,
-}
-
 /// A session's state in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,29 +124,36 @@ pub enum State {
     Blocked,
 }
 
+impl State {
+    /// The state of a session with this risk, on which a block holds or not.
+    pub fn of(risk: &Risk, blocked: bool, now_ms: u64) -> Self {
+        if blocked {
+            Self::Blocked
+        } else if risk.score(now_ms) >= FLAGGED {
+            Self::Flagged
+        } else {
+            Self::Clear
+        }
+    }
+}
+
 impl Session {
     /// A session of which `event` is the first that is known.
-    pub fn new(event: &Event<'_>) -> Self {
+    pub fn new(event: &Event<'_>, dictionary: &mut Dictionary) -> Self {
         Self {
             id: event.session,
-            key_source: event.key_source.to_owned(),
+            key_source: dictionary.symbol(event.key_source),
+            keyless: Keyless::of(event.key_source),
             verified: event.verified,
             first_seen_ms: event.time_ms,
             last_seen_ms: event.time_ms,
             requests: 0,
             refused: 0,
             attacks: 0,
-            endpoints: Tally::default(),
-            methods: Tally::default(),
-            statuses: Tally::default(),
-            user_agents: Tally::default(),
-            addresses: Vec::new(),
+            counts: Counts::default(),
             findings: Vec::new(),
-            detected: BTreeMap::new(),
             risk: Risk::default(),
             users: Vec::new(),
-            roles: Tally::default(),
-            attempted: Tally::default(),
             principal: 0,
             predecessors: Vec::new(),
             successors: Vec::new(),
@@ -159,24 +165,24 @@ impl Session {
     }
 
     /// Takes in an event; events of one session may arrive in any order.
-    pub fn observe(&mut self, event: &Event<'_>) {
+    pub fn observe(&mut self, event: &Event<'_>, dictionary: &mut Dictionary) {
         self.first_seen_ms = self.first_seen_ms.min(event.time_ms);
         self.last_seen_ms = self.last_seen_ms.max(event.time_ms);
         self.requests += 1;
         self.refused += u64::from(event.refused());
-        let endpoint = event.endpoint_key();
-        self.endpoints.count(endpoint.as_str(), || endpoint.clone());
-        self.methods.count(event.method, || event.method.to_owned());
-        self.statuses.count(&event.status, || event.status);
-        self.user_agents.count(event.user_agent, || event.user_agent.to_owned());
+        let mut count = |kind, value: Value<'_>| self.counts.add(kind, value.number(dictionary), 1);
+        count(Kind::Endpoint, Value::Text(&event.endpoint_key()));
+        count(Kind::Method, Value::Text(event.method));
+        count(Kind::Status, Value::Status(event.status));
+        count(Kind::Agent, Value::Text(event.user_agent));
         if let Some(ip) = event.ip {
-            self.count_address(ip, event);
+            count(Kind::Address, Value::Address(Address { ip, country: event.country, asn: event.asn }));
         }
+        if !event.attempted_user().is_empty() {
+            count(Kind::Attempted, Value::Text(event.attempted_user()));
+        }
+        event.roles().for_each(|role| count(Kind::Role, Value::Text(role)));
         self.marks.set(event.marks);
-        self.observe_identity(event);
-    }
-
-    fn observe_identity(&mut self, event: &Event<'_>) {
         if event.verified {
             self.proof = Proof::Verified;
         }
@@ -184,13 +190,7 @@ impl Session {
             self.ended_ms = self.ended_ms.max(Some(event.time_ms));
         }
         if !event.confirmed_user().is_empty() {
-            self.name_user(event.confirmed_user(), event.time_ms);
-        }
-        if !event.attempted_user().is_empty() {
-            self.attempted.count(event.attempted_user(), || event.attempted_user().to_owned());
-        }
-        for role in event.roles() {
-            self.roles.count(role, || role.to_owned());
+            self.name_user(dictionary.symbol(event.confirmed_user()), event.time_ms);
         }
         if event.principal != 0 {
             self.principal = event.principal;
@@ -198,13 +198,16 @@ impl Session {
     }
 
     /// Events may arrive late and out of order: a span grows at both ends, and spans stay sorted by their start.
-    fn name_user(&mut self, user: &str, time_ms: u64) {
+    fn name_user(&mut self, user: Symbol, time_ms: u64) {
+        self.counts.add(Kind::User, user.0, 1);
         if let Some(span) = self.users.iter_mut().find(|span| span.user == user) {
             span.since_ms = span.since_ms.min(time_ms);
             span.last_ms = span.last_ms.max(time_ms);
-            span.named += 1;
         } else if self.users.len() < USERS {
-            self.users.push(UserSpan { user: user.to_owned(), since_ms: time_ms, last_ms: time_ms, named: 1 });
+            if self.users.is_empty() {
+                self.users.reserve_exact(1);
+            }
+            self.users.push(UserSpan { user, since_ms: time_ms, last_ms: time_ms });
         } else {
             return;
         }
@@ -213,7 +216,7 @@ impl Session {
 
     /// The user at a moment: who was last named before it, or is named at it; nobody after a logout, and nobody in a
     /// session that may be many people.
-    pub fn user_at(&self, time_ms: u64) -> Option<&str> {
+    pub fn user_at(&self, time_ms: u64) -> Option<Symbol> {
         if self.is_address_bound() {
             return None;
         }
@@ -222,7 +225,7 @@ impl Session {
         let current = spans().filter(|span| span.last_ms <= time_ms).max_by_key(|span| span.last_ms);
         let current = spans().filter(|span| span.last_ms > time_ms).max_by_key(|span| span.since_ms).or(current)?;
         let ended = self.ended_ms.is_some_and(|ended| ended < time_ms && current.last_ms <= ended);
-        (!ended).then_some(current.user.as_str())
+        (!ended).then_some(current.user)
     }
 
     /// Takes in where the session went on to; false where both are known to belong to different identities.
@@ -298,19 +301,11 @@ impl Session {
         }
     }
 
-    fn count_address(&mut self, ip: IpAddr, event: &Event<'_>) {
-        if let Some(address) = self.addresses.iter_mut().find(|a| a.ip == ip) {
-            address.requests += 1;
-        } else if self.addresses.len() < ADDRESSES {
-            self.addresses.push(Address { ip, country: event.country.to_owned(), asn: event.asn, requests: 1 });
-        }
-    }
-
     /// Takes in a finding about this session and fills in its `risk_added`.
     pub fn record(&mut self, mut finding: Finding) {
         finding.risk_added = self.risk.add(finding.severity, finding.confidence, finding.time_ms);
         self.attacks += 1;
-        *self.detected.entry(finding.detector).or_default() += 1;
+        self.counts.add(Kind::Detector, finding.detector as u32, 1);
         if self.findings.len() >= FINDINGS {
             self.findings.remove(0);
         }
@@ -331,34 +326,32 @@ impl Session {
 
     /// `flagged` by risk; whether a block holds is the block set's to say.
     pub fn state(&self, blocked: bool, now_ms: u64) -> State {
-        if blocked {
-            State::Blocked
-        } else if self.risk.score(now_ms) >= FLAGGED {
-            State::Flagged
-        } else {
-            State::Clear
-        }
+        State::of(&self.risk, blocked, now_ms)
     }
 
     /// Whether the key is an address alone or with what many people share, so that the session may be many people.
     pub fn is_address_bound(&self) -> bool {
-        crate::identity::is_address_bound(&self.key_source)
+        self.keyless != Keyless::No
     }
 
-    /// A rough upper bound of the memory it takes, in bytes.
+    /// Gives its texts the numbers they have in another dictionary.
+    pub fn renumber(&mut self, from: &Dictionary, to: &mut Dictionary) {
+        self.key_source = to.symbol(from.text(self.key_source));
+        self.users.iter_mut().for_each(|span| span.user = to.symbol(from.text(span.user)));
+        self.counts = self.counts.renumbered(from, to);
+    }
+
+    /// Detectors that found something.
+    pub fn detected(&self) -> impl Iterator<Item = Detector> {
+        self.counts.of(Kind::Detector).filter_map(|(number, _)| Detector::from_number(number))
+    }
+
+    /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
-        const NODE: usize = 48;
-        let text = |keys: &mut dyn Iterator<Item = usize>| keys.map(|len| len + NODE).sum::<usize>();
         size_of::<Self>()
-            + text(&mut self.endpoints.iter().map(|(k, _)| k.len()))
-            + text(&mut self.methods.iter().map(|(k, _)| k.len()))
-            + text(&mut self.user_agents.iter().map(|(k, _)| k.len()))
-            + self.statuses.len() * NODE
-            + self.addresses.len() * (size_of::<Address>() + 2)
-            + self.findings.len() * 1024
-            + text(&mut self.users.iter().map(|span| span.user.len()))
-            + text(&mut self.roles.iter().map(|(k, _)| k.len()))
-            + text(&mut self.attempted.iter().map(|(k, _)| k.len()))
+            + self.counts.bytes()
+            + self.findings.iter().map(Finding::bytes).sum::<usize>()
+            + self.users.len() * size_of::<UserSpan>()
             + (self.predecessors.len() + self.successors.len()) * size_of::<Link>()
     }
 }

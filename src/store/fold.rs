@@ -1,22 +1,38 @@
-//! From journal to chunks, and from chunks to nothing: folding, retention, and the alarm that brings both about.
+//! From journal to chunks: folding, and the alarm that brings it about.
+//!
+//! A fold is one slice of work by construction: the journal never grows beyond [`FOLD_AT_BYTES`] and one more flush.
 
-use super::chunk::{self, ChunkInfo, Snapshot};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::chunk::{Chunk, Draft, Place, supersede};
+use super::hot::Tracked;
 use super::sql::Sql;
-use super::{Folded, Store, StoreError};
-use crate::session::{BatchBuilder, EventId, SessionId};
+use super::{Folded, Store, StoreError, journal};
+use crate::session::{Event, Kind, SessionId, Symbol};
 
 /// The journal is folded by the alarm after this long, ms …
 pub const FOLD_AFTER_MS: u64 = 300_000;
 /// … or, when no alarm has come for this much longer, by the next flush …
 const FOLD_GRACE_MS: u64 = 5_000;
-/// … or by the flush that finds it this large, bytes.
-const FOLD_AT_BYTES: usize = 2 * 1024 * 1024;
-/// Sizes at which a chunk is full, bytes: of its events (an upper estimate) and of its sessions (encoded). With the one
-/// session that goes over, at most a third of a megabyte, both stay within the two megabytes of a row.
+/// … or by the flush that finds it this large, bytes: some 8,000 events, folded in a few hundredths of a second.
+const FOLD_AT_BYTES: usize = 512 * 1024;
+/// Sizes at which a chunk is full, bytes: of its events and of its sessions (upper estimates). With the one session
+/// that goes over, at most a third of a megabyte, both stay within the two megabytes of a row.
 const CHUNK_EVENT_BYTES: usize = 896 * 1024;
 const CHUNK_SESSION_BYTES: usize = 640 * 1024;
-/// Session state kept in memory, bytes (estimated).
-const HOT_BYTES: usize = 24 * 1024 * 1024;
+/// What an event without its path takes in a chunk at the most, bytes.
+const EVENT_BYTES: usize = 64;
+
+/// What one chunk of a fold will hold.
+#[derive(Default)]
+struct Share<'a> {
+    sessions: Vec<(&'a Tracked, Option<Place>)>,
+    events: Vec<(u64, Event<'a>)>,
+    texts: BTreeSet<&'a str>,
+    values: BTreeSet<(Kind, u32)>,
+    event_bytes: usize,
+    session_bytes: usize,
+}
 
 impl<S: Sql> Store<S> {
     /// Whether a flush has to fold before it is taken: the journal is full, or the alarm did not come.
@@ -28,89 +44,86 @@ impl<S: Sql> Store<S> {
     /// Turns the whole journal into chunks.
     pub fn fold(&mut self, now_ms: u64) -> Result<(), StoreError> {
         let Some(upto) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
-        let mut events: Vec<(SessionId, EventId, u64, u32)> = Vec::new();
-        for hot in &self.hot.batches {
-            events.extend((0u32..).zip(hot.batch.events()).map(|(i, e)| (e.session, e.id, hot.seq, i)));
-        }
-        events.sort_unstable();
         // A fold that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
-        let written = self.write_chunks(&events, upto)?;
+        let (written, superseded, places) = self.write_chunks(upto)?;
 
         self.remember("applied", &self.applied)?;
         // The commit point: from here on the chunks count and the journal rows do not.
         self.remember("folded", &Folded { upto, pending: self.pending.clone(), known: self.known.clone() })?;
-        self.sql.query("DELETE FROM journal WHERE seq <= ?", &[upto.into()])?;
+        journal::clear(&self.sql, upto, true)?;
 
         self.next_chunk += written.len() as u64;
         self.chunks.extend(written);
-        self.hot.drop_folded(upto);
-        self.hot.shrink(HOT_BYTES);
+        for (chunk, indices) in superseded {
+            supersede(&mut self.chunks, chunk, &indices);
+        }
+        self.hot.drop_folded(upto, |id| places.get(&id).copied());
         self.journal_since_ms = None;
         self.counts.folds += 1;
-        self.expire(now_ms)
-    }
-
-    fn write_chunks(&self, events: &[(SessionId, EventId, u64, u32)], upto: u64) -> Result<Vec<ChunkInfo>, StoreError> {
-        let mut written = Vec::new();
-        let (mut builder, mut sessions, mut state_bytes) = (BatchBuilder::default(), Vec::<SessionId>::new(), 0);
-        let mut finish = |builder: &mut BatchBuilder, sessions: &mut Vec<SessionId>| -> Result<(), StoreError> {
-            let id = self.next_chunk + written.len() as u64;
-            let tracked = sessions.drain(..).filter_map(|id| self.hot.sessions.get(&id));
-            let mut snapshots: Vec<Snapshot> =
-                tracked.map(|t| Snapshot { session: t.session.clone(), memory: t.memory.clone() }).collect();
-            snapshots.sort_unstable_by_key(|snapshot| snapshot.session.id);
-            written.push(chunk::write(&self.sql, id, upto, &builder.take(), &snapshots)?);
-            Ok(())
-        };
-        for (session, _, seq, index) in events {
-            let Some(event) = self.hot.batch(*seq).and_then(|batch| batch.event(*index as usize)) else { continue };
-            let next_session = sessions.last() != Some(session);
-            if builder.bytes() >= CHUNK_EVENT_BYTES || (next_session && state_bytes >= CHUNK_SESSION_BYTES) {
-                finish(&mut builder, &mut sessions)?;
-                state_bytes = 0;
-            }
-            if sessions.last() != Some(session) {
-                sessions.push(*session);
-                state_bytes += self.encoded_bytes(*session);
-            }
-            builder.push(&event);
-        }
-        // Sessions that only learned of a link or a proof.
-        let mut touched: Vec<SessionId> =
-            self.hot.sessions.values().filter(|t| t.dirty && t.events.is_empty()).map(|t| t.session.id).collect();
-        touched.sort_unstable();
-        for id in touched {
-            if state_bytes >= CHUNK_SESSION_BYTES {
-                finish(&mut builder, &mut sessions)?;
-                state_bytes = 0;
-            }
-            state_bytes += self.encoded_bytes(id);
-            sessions.push(id);
-        }
-        if !sessions.is_empty() {
-            finish(&mut builder, &mut sessions)?;
-        }
-        Ok(written)
-    }
-
-    /// What a session takes in a chunk.
-    fn encoded_bytes(&self, id: SessionId) -> usize {
-        let tracked = self.hot.sessions.get(&id);
-        let encoded = tracked.and_then(|t| postcard::to_allocvec(&(&t.session, &t.memory)).ok());
-        encoded.map_or(0, |bytes| bytes.len())
-    }
-
-    /// Drops the chunks whose last event is older than the retention, and the sessions last seen before it.
-    fn expire(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let horizon = now_ms.saturating_sub(self.settings.retention_ms);
-        if self.chunks.iter().any(|chunk| chunk.to_ms < horizon) {
-            self.sql.query("DELETE FROM chunks WHERE to_ms < ?", &[horizon.into()])?;
-            self.chunks.retain(|chunk| chunk.to_ms >= horizon);
-        }
-        self.hot.sessions.retain(|_, t| t.dirty || t.session.last_seen_ms >= horizon);
-        self.blocks.forget_ended(now_ms);
+        self.expire(now_ms)?;
+        self.hot.shrink(self.hot_budget());
         Ok(())
+    }
+
+    #[expect(clippy::type_complexity, reason = "three results of one pass, taken apart at once")]
+    fn write_chunks(
+        &self,
+        upto: u64,
+    ) -> Result<(Vec<Chunk>, Vec<(u64, Vec<u32>)>, HashMap<SessionId, Place>), StoreError> {
+        let (mut written, mut superseded, mut places) = (Vec::new(), Vec::new(), HashMap::new());
+        let journal_from = self.hot.batches.front().map_or(upto, |b| b.seq - 1);
+        let mut finish = |share: Share<'_>| -> Result<Option<Place>, StoreError> {
+            let id = self.next_chunk + written.len() as u64;
+            let mut last = None;
+            for (index, (tracked, _)) in (0u32..).zip(&share.sessions) {
+                last = Some(Place { chunk: id, index });
+                places.extend(last.map(|place| (tracked.session.id, place)));
+            }
+            let sessions = share.sessions.iter().map(|(t, place)| (&t.session, &t.memory, *place)).collect();
+            let draft = Draft { id, journal_from, journal_to: upto, sessions, events: share.events };
+            let (chunk, supersedes) = draft.write(&self.sql, &self.hot.dictionary)?;
+            written.push(chunk);
+            superseded.extend(supersedes);
+            Ok(last)
+        };
+        let dirty: BTreeMap<SessionId, &Tracked> = self.hot.dirty().map(|t| (t.session.id, t)).collect();
+        let mut share = Share::default();
+        for tracked in dirty.into_values() {
+            if share.session_bytes >= CHUNK_SESSION_BYTES || share.event_bytes >= CHUNK_EVENT_BYTES {
+                finish(core::mem::take(&mut share))?;
+            }
+            share.session_bytes += self.new_bytes(tracked, &mut share.values);
+            share.sessions.push((tracked, tracked.place));
+            let mut events: Vec<(u64, Event<'_>)> = self.hot.events_of(tracked).collect();
+            events.sort_by_key(|(_, event)| event.id);
+            for (seq, event) in events {
+                if share.event_bytes >= CHUNK_EVENT_BYTES {
+                    // One session with more events than a chunk holds goes on in the next one.
+                    let place = finish(core::mem::take(&mut share))?;
+                    share.sessions.push((tracked, place));
+                }
+                share.event_bytes += share.bytes_of(&event);
+                share.events.push((seq, event));
+            }
+        }
+        if !share.sessions.is_empty() {
+            finish(share)?;
+        }
+        Ok((written, superseded, places))
+    }
+
+    /// What a session adds to a chunk at the most: itself, and the values no session there has met.
+    fn new_bytes(&self, tracked: &Tracked, met: &mut BTreeSet<(Kind, u32)>) -> usize {
+        let mut bytes = tracked.session.bytes() + super::chunk::memory_bytes(&tracked.memory);
+        for kind in Kind::ALL {
+            for (number, _) in tracked.session.counts.of(kind) {
+                if met.insert((kind, number)) {
+                    bytes += self.hot.dictionary.text(Symbol(number)).len();
+                }
+            }
+        }
+        bytes
     }
 
     /// In how long the alarm is due, ms: for the fold while there is a journal, for retention while there is anything.
@@ -121,9 +134,20 @@ impl<S: Sql> Store<S> {
         [fold, retention].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 
-    /// What the alarm does; due or not, it is safe to call at any time.
+    /// What the alarm does; due or not, it is safe to call at any time and again.
     pub fn alarm(&mut self, now_ms: u64) -> Result<(), StoreError> {
         self.fold(now_ms)?;
         self.expire(now_ms)
+    }
+}
+
+impl<'a> Share<'a> {
+    /// What an event adds at the most: itself, and the texts no event there has.
+    fn bytes_of(&mut self, event: &Event<'a>) -> usize {
+        let texts = [event.host, event.template, event.user_agent, event.ja4, event.user, event.roles, event.feedback];
+        let new = texts.into_iter().filter(|text| self.texts.insert(text)).map(str::len).sum::<usize>();
+        // A path that is its own template stands there once.
+        let path = if event.path == event.template { 0 } else { event.path.len() };
+        EVENT_BYTES + path + new
     }
 }

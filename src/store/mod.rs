@@ -1,6 +1,7 @@
 //! One shard's store: journal → hot state → folded chunks, over SQL.
 //!
-//! - A flush becomes one journal row before anything in memory changes ([`Store::apply`]).
+//! - Flushes become a journal row before anything in memory changes, alone ([`Store::apply`]) or as a group
+//!   ([`Store::apply_all`]).
 //! - Memory is a pure function of the folded chunks and the journal; [`Store::open`] rebuilds it.
 //! - [`Store::fold`] turns the whole journal into immutable chunks. Its commit point is one statement (the `folded`
 //!   mark): chunks beyond the mark are unfinished and removed at the next open, journal rows up to it are superfluous.
@@ -9,12 +10,16 @@
 //! Every method runs to its end without an await: in a Durable Object nothing interleaves.
 
 mod applied;
+mod bytes;
 mod chunk;
+pub mod columns;
 mod fold;
 mod hot;
+mod journal;
 mod newcomers;
 mod pending;
 mod read;
+mod retention;
 mod schema;
 pub mod sql;
 mod take;
@@ -35,7 +40,7 @@ use crate::session::{Batch, DecodeError, SessionId};
 use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
 use crate::wire::{Ask, Flush, IsolateCounts};
 use applied::Applied;
-use chunk::{ChunkInfo, Snapshot};
+use chunk::{Chunk, Part, Place};
 use hot::{Hot, HotBatch, Tracked};
 use newcomers::Newcomers;
 use pending::Pending;
@@ -53,6 +58,8 @@ pub enum StoreError {
     Batch(#[from] DecodeError),
     #[error("stored data is damaged: {0}")]
     Corrupt(&'static str),
+    #[error("stored events are damaged")]
+    Events(#[from] columns::Damaged),
 }
 
 /// How the store behaves, from the policy.
@@ -62,6 +69,8 @@ pub struct Settings {
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
     pub retention_ms: u64,
+    /// Bytes of folded chunks kept; beyond that the oldest go before their time.
+    pub max_bytes: u64,
     /// Unproven sessions a client may start here before every isolate is told.
     pub newcomers: Allowance,
 }
@@ -77,6 +86,8 @@ pub struct Counts {
     pub folds: u64,
     /// Folds that a flush found due and that failed; each is tried again.
     pub fold_failures: u64,
+    /// Chunks that were dropped before their time because there were too many bytes of them.
+    pub chunks_dropped_for_size: u64,
     pub asks: u64,
     pub corrupt_rows: u64,
     pub isolates: IsolateCounts,
@@ -98,7 +109,7 @@ pub struct Store<S> {
     settings: Settings,
     hot: Hot,
     /// Oldest first.
-    chunks: Vec<ChunkInfo>,
+    chunks: Vec<Chunk>,
     applied: Applied,
     known: KnownEndpoints,
     pending: Pending,
@@ -121,7 +132,7 @@ impl<S: Sql> Store<S> {
         let Folded { upto: folded, pending, known } = named(&sql, "folded")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE journal_to > ?", &[folded.into()])?;
         sql.query("DELETE FROM journal WHERE seq <= ?", &[folded.into()])?;
-        let chunks = chunk::directory(&sql)?;
+        let (chunks, corrupt_rows) = chunk::directory(&sql)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
@@ -137,7 +148,7 @@ impl<S: Sql> Store<S> {
             chunks,
             blocks: BlockLog::default(),
             journal_since_ms: None,
-            counts: Counts::default(),
+            counts: Counts { corrupt_rows, ..Counts::default() },
         };
         for block in store.outbox.values() {
             store.blocks.foresee(BlockChange::Set(block.clone()));
@@ -147,60 +158,127 @@ impl<S: Sql> Store<S> {
     }
 
     fn replay(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        for row in self.sql.query("SELECT seq FROM journal ORDER BY seq", &[])? {
-            let seq = integer(&row, 0).unsigned_abs();
-            let mut rows = self.sql.query("SELECT isolate, flush, body FROM journal WHERE seq = ?", &[seq.into()])?;
-            let Some(row) = rows.first_mut() else { continue };
-            let (isolate, flush) = (integer(row, 0).unsigned_abs(), integer(row, 1).unsigned_abs());
-            let body = blob(row, 2);
-            let batch = Batch::decode(&body).unwrap_or_else(|_| {
-                self.counts.corrupt_rows += 1;
-                Batch::default()
-            });
-            self.load(sessions_of(&batch))?;
-            self.load_strangers(&batch)?;
-            self.applied.add(isolate, flush);
-            self.take(seq, &batch);
-            self.hot.push(HotBatch { seq, batch, bytes: body.len() });
-            self.next_seq = seq + 1;
+        for row in journal::rows(&self.sql)? {
             self.journal_since_ms.get_or_insert(now_ms);
+            self.next_seq = self.next_seq.max(row);
+            let Some(entries) = journal::read(&self.sql, row)? else {
+                self.counts.corrupt_rows += 1;
+                self.next_seq += 1;
+                continue;
+            };
+            for entry in entries {
+                let batch = Batch::decode(&entry.batch).unwrap_or_else(|_| {
+                    self.counts.corrupt_rows += 1;
+                    Batch::default()
+                });
+                self.load(sessions_of(&batch))?;
+                self.applied.add(entry.isolate, entry.sequence);
+                self.take_in(entry.batch.len(), batch);
+            }
         }
         Ok(())
     }
 
     /// Makes a flush durable, once, and takes its events in. Answers what follows for whoever sent it.
     pub fn apply(&mut self, flush: &Flush, now_ms: u64) -> Result<Outcome, StoreError> {
-        let batch = Batch::decode(&flush.batch).inspect_err(|_| self.counts.refused_flushes += 1)?;
-        if self.applied.has(flush.isolate, flush.sequence) {
-            self.counts.duplicate_flushes += 1;
-            // The answer was lost, perhaps; what it said is said again.
-            self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
-            return Ok(self.outcome(flush, &batch, Vec::new()));
-        }
+        let outcome = self.apply_all(core::slice::from_ref(flush), now_ms).pop();
+        outcome.unwrap_or(Err(StoreError::Corrupt("no answer")))
+    }
+
+    /// Makes flushes durable together, in as few rows as hold them; answers them in their order.
+    pub fn apply_all(&mut self, flushes: &[Flush], now_ms: u64) -> Vec<Result<Outcome, StoreError>> {
         if self.is_fold_due(now_ms) && self.fold(now_ms).is_err() {
-            // The flush is worth more than the fold, which is tried again.
+            // A flush is worth more than the fold, which is tried again.
             self.counts.fold_failures += 1;
         }
-        self.load(sessions_of(&batch).chain(flush.questions.iter().copied()))?;
-        self.load_strangers(&batch)?;
-        let seq = self.next_seq;
-        self.sql.query(
-            "INSERT INTO journal (seq, isolate, flush, body) VALUES (?, ?, ?, ?)",
-            &[seq.into(), flush.isolate.into(), flush.sequence.into(), Value::Blob(flush.batch.clone())],
-        )?;
-        self.next_seq += 1;
+        let mut outcomes = Vec::new();
+        let mut rest = flushes;
+        while let Some(first) = rest.first() {
+            let mut bytes = first.batch.len();
+            let fitting = rest.iter().skip(1).take_while(|flush| {
+                bytes += flush.batch.len();
+                bytes <= journal::MAX_ROW_BYTES
+            });
+            let (row, others) = rest.split_at((1 + fitting.count()).min(rest.len()));
+            outcomes.extend(self.apply_row(row, now_ms));
+            rest = others;
+        }
+        outcomes
+    }
+
+    /// Makes flushes durable in one row.
+    fn apply_row(&mut self, flushes: &[Flush], now_ms: u64) -> Vec<Result<Outcome, StoreError>> {
+        let mut fresh = HashSet::new();
+        let mut read: Vec<Result<(bool, Batch), StoreError>> = Vec::new();
+        for flush in flushes {
+            let is_new = !self.applied.has(flush.isolate, flush.sequence);
+            read.push(Batch::decode(&flush.batch).map_err(StoreError::from).map(|batch| {
+                let is_first = is_new && fresh.insert((flush.isolate, flush.sequence));
+                (is_first, batch)
+            }));
+        }
+        if let Err(error) = self.write_row(flushes, &read) {
+            return flushes.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut outcomes = Vec::new();
+        for (flush, read) in flushes.iter().zip(read) {
+            outcomes.push(match read {
+                Ok((true, batch)) => self.apply_one(flush, batch, now_ms),
+                Ok((false, batch)) => {
+                    self.counts.duplicate_flushes += 1;
+                    // The answer was lost, perhaps; what it said is said again.
+                    Ok(self.outcome(flush, &batch, Vec::new()))
+                }
+                Err(error) => {
+                    self.counts.refused_flushes += 1;
+                    Err(error)
+                }
+            });
+        }
+        outcomes
+    }
+
+    /// Reads what the flushes are about into memory, and writes those that are new as one row.
+    fn write_row(&mut self, flushes: &[Flush], read: &[Result<(bool, Batch), StoreError>]) -> Result<(), StoreError> {
+        let batches = || read.iter().filter_map(|read| read.as_ref().ok()).map(|(_, batch)| batch);
+        let questions = flushes.iter().flat_map(|flush| flush.questions.iter().copied());
+        self.load(batches().flat_map(sessions_of).chain(questions))?;
+        let is_new = |read: &Result<(bool, Batch), StoreError>| matches!(read, Ok((true, _)));
+        let fresh = flushes.iter().zip(read).filter(|(_, read)| is_new(read)).map(|(flush, _)| journal::Entry {
+            isolate: flush.isolate,
+            sequence: flush.sequence,
+            batch: flush.batch.clone(),
+        });
+        let fresh: Vec<_> = fresh.collect();
+        if fresh.is_empty() { Ok(()) } else { journal::write(&self.sql, self.next_seq, &fresh) }
+    }
+
+    /// Takes in a flush that is journaled.
+    fn apply_one(&mut self, flush: &Flush, batch: Batch, now_ms: u64) -> Result<Outcome, StoreError> {
         self.applied.add(flush.isolate, flush.sequence);
         self.counts.flushes += 1;
         self.counts.isolates.add(&flush.counts);
         self.journal_since_ms.get_or_insert(now_ms);
-
-        let imposed = self.take(seq, &batch);
-        let outcome = self.outcome(flush, &batch, imposed);
-        self.hot.push(HotBatch { seq, batch, bytes: flush.batch.len() });
+        let imposed = self.take_in(flush.batch.len(), batch);
+        let batch = self.hot.batches.back().map(|hot| &hot.batch);
+        let outcome = batch.map(|batch| self.outcome(flush, batch, imposed)).unwrap_or_default();
         for block in &outcome.imposed {
             self.impose(block.clone())?;
         }
         Ok(outcome)
+    }
+
+    /// Takes a journaled batch, the next one, into memory.
+    fn take_in(&mut self, bytes: usize, batch: Batch) -> Vec<Block> {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        if self.load_strangers(&batch).is_err() {
+            // Durable it is already; only the far end of a link that is taken back cannot be told.
+            self.counts.corrupt_rows += 1;
+        }
+        let imposed = self.take(seq, &batch);
+        self.hot.push(HotBatch { seq, batch, bytes });
+        imposed
     }
 
     fn impose(&mut self, block: Block) -> Result<(), StoreError> {
@@ -217,21 +295,27 @@ impl<S: Sql> Store<S> {
 
     /// Brings sessions that are folded but not in memory back, reading each chunk at most once.
     fn load(&mut self, ids: impl Iterator<Item = SessionId>) -> Result<(), StoreError> {
-        let mut wanted: BTreeMap<u64, HashSet<SessionId>> = BTreeMap::new();
-        for id in ids {
-            if self.hot.sessions.contains_key(&id) {
+        let mut missing: Vec<SessionId> = ids.filter(|id| !self.hot.has(*id)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        for chunk in self.chunks.iter().rev() {
+            if missing.is_empty() {
+                break;
+            }
+            if !missing.iter().any(|id| chunk.may_hold(*id)) {
                 continue;
             }
-            if let Some(chunk) = self.chunks.iter().rev().find(|chunk| chunk.holds(id)) {
-                wanted.entry(chunk.id).or_default().insert(id);
+            let bytes = chunk::read(&self.sql, chunk.id, Part::Summary)?;
+            let summary = chunk::open_summary(&bytes)?;
+            let wanted: Vec<usize> = missing.iter().filter_map(|id| summary.index_of(*id)).collect();
+            if wanted.is_empty() {
+                continue;
             }
-        }
-        for (chunk, ids) in wanted {
-            for Snapshot { session, memory } in chunk::snapshots(&self.sql, chunk)? {
-                if ids.contains(&session.id) {
-                    let tracked = Tracked { session, memory, events: Vec::new(), dirty: false };
-                    self.hot.sessions.insert(tracked.session.id, tracked);
-                }
+            let found = chunk::sessions(&self.sql, chunk.id, &summary, &wanted, &mut self.hot.dictionary)?;
+            for ((session, memory), index) in found.into_iter().zip(wanted) {
+                missing.retain(|id| *id != session.id);
+                let place = Place { chunk: chunk.id, index: u32::try_from(index).unwrap_or(u32::MAX) };
+                self.hot.insert(Tracked::new(session, memory, Some(place)));
             }
         }
         Ok(())
@@ -239,11 +323,12 @@ impl<S: Sql> Store<S> {
 
     /// Brings back the sessions that a batch will part from others, because their users turn out to be different.
     fn load_strangers(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let known = batch.events().filter(|event| event.principal != 0);
-        let strangers: Vec<SessionId> = known
-            .filter_map(|event| Some((event.principal, self.hot.sessions.get(&event.session)?)))
-            .flat_map(|(principal, tracked)| tracked.session.strangers_to(principal))
-            .collect();
+        let mut strangers: Vec<SessionId> = Vec::new();
+        for event in batch.events().filter(|event| event.principal != 0) {
+            if let Some(tracked) = self.hot.get(event.session) {
+                strangers.extend(tracked.session.strangers_to(event.principal));
+            }
+        }
         self.load(strangers.into_iter())
     }
 

@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -17,6 +17,18 @@ const MIGRATIONS: [&[&str]; 2] = [
     ],
     // Before the first release: what was stored by then has no users, links and proofs, and is not converted.
     &["DELETE FROM journal", "DELETE FROM chunks", "DELETE FROM state", "DELETE FROM outbox"],
+    // Likewise: journal rows hold groups of flushes, and chunks are columns.
+    &[
+        "DROP TABLE journal",
+        "DROP TABLE chunks",
+        "DELETE FROM state",
+        // One row per group of flushes, by the position of the first.
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        // Immutable: events of many sessions with the sessions' state after them, in the order questions need them.
+        // `journal_to` says which journal rows it replaces.
+        "CREATE TABLE chunks (id INTEGER PRIMARY KEY, journal_to INTEGER NOT NULL, head BLOB NOT NULL, \
+         summary BLOB NOT NULL, postings BLOB NOT NULL, details BLOB NOT NULL, events BLOB NOT NULL)",
+    ],
 ];
 
 /// Brings the schema up to date; running it again changes nothing.

@@ -6,7 +6,7 @@ use super::Store;
 use super::hot::Tracked;
 use super::sql::Sql;
 use crate::detect::{self, Memory};
-use crate::session::{Arrival, Batch, Event, Proof, Session, SessionId};
+use crate::session::{Arrival, Batch, Dictionary, Event, Proof, Session, SessionId};
 use crate::verdict::{Action, Block, Subject, Verdict};
 use crate::wire::{Flush, KnownSession};
 
@@ -60,9 +60,10 @@ impl<S: Sql> Store<S> {
     fn take_event(&mut self, seq: u64, index: u32, event: &Event<'_>, imposed: &mut Vec<Block>) -> Option<Newcomer> {
         self.counts.events += 1;
         let mut newcomer = None;
-        let tracked = self.hot.sessions.entry(event.session).or_insert_with(|| {
-            let mut session = Session::new(event);
-            if let Some(foretold) = self.pending.take(event.session) {
+        let pending = &mut self.pending;
+        let new = |dictionary: &mut Dictionary| {
+            let mut session = Session::new(event, dictionary);
+            if let Some(foretold) = pending.take(event.session) {
                 session.proof = session.proof.max(if foretold.issued { Proof::Issued } else { Proof::Unproven });
                 foretold.predecessors.iter().for_each(|link| session.arrived(link));
             }
@@ -73,11 +74,12 @@ impl<S: Sql> Store<S> {
                     time_ms: event.time_ms,
                 });
             }
-            Tracked { session, memory: Memory::default(), events: Vec::new(), dirty: true }
-        });
+            Tracked::new(session, Memory::default(), None)
+        };
+        let (tracked, dictionary) = self.hot.entry(event.session, new)?;
         tracked.dirty = true;
         tracked.events.push((seq, index));
-        tracked.session.observe(event);
+        tracked.session.observe(event, dictionary);
         self.known.learn(event);
         if self.known.admits(event) {
             tracked.session.admit(event.time_ms);
@@ -100,7 +102,7 @@ impl<S: Sql> Store<S> {
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
         for stranger in strangers {
-            if let Some(tracked) = self.hot.sessions.get_mut(&stranger) {
+            if let Some(tracked) = self.hot.get_mut(stranger) {
                 tracked.session.successors.retain(|link| link.session != event.session);
                 tracked.dirty = true;
             }
@@ -111,7 +113,7 @@ impl<S: Sql> Store<S> {
     /// Links and proofs, after the events they came with.
     fn take_links(&mut self, batch: &Batch) {
         for id in batch.issued() {
-            match self.hot.sessions.get_mut(id) {
+            match self.hot.get_mut(*id) {
                 Some(tracked) => {
                     tracked.session.proof = tracked.session.proof.max(Proof::Issued);
                     tracked.dirty = true;
@@ -120,7 +122,7 @@ impl<S: Sql> Store<S> {
             }
         }
         for issue in batch.issues() {
-            let Some(from) = self.hot.sessions.get_mut(&issue.from) else { continue };
+            let Some(from) = self.hot.get_mut(issue.from) else { continue };
             from.dirty = true;
             if from.session.continues_in(issue) && issue.local {
                 let arrival = from.session.arrival(issue);
@@ -131,7 +133,7 @@ impl<S: Sql> Store<S> {
     }
 
     fn arrive(&mut self, arrival: &Arrival) {
-        match self.hot.sessions.get_mut(&arrival.to) {
+        match self.hot.get_mut(arrival.to) {
             Some(tracked) => {
                 tracked.session.arrived(&arrival.link);
                 tracked.dirty = true;
@@ -144,7 +146,8 @@ impl<S: Sql> Store<S> {
     pub(super) fn outcome(&self, flush: &Flush, batch: &Batch, imposed: Vec<Block>) -> Outcome {
         let abroad = batch.issues().iter().filter(|issue| !issue.local);
         let arrivals = abroad.filter_map(|issue| {
-            let from = &self.hot.sessions.get(&issue.from)?.session;
+            let tracked = self.hot.get(issue.from)?;
+            let from = &tracked.session;
             let linked = from.successors.iter().any(|l| l.session == issue.to && l.request == issue.request);
             linked.then(|| from.arrival(issue))
         });
@@ -170,7 +173,7 @@ impl<S: Sql> Store<S> {
 
     /// Whether anything but the client's word stands for the session's key. The session has to be loaded.
     pub(super) fn is_proven(&self, id: SessionId) -> bool {
-        match self.hot.sessions.get(&id) {
+        match self.hot.get(id) {
             Some(tracked) => tracked.session.proof > Proof::Unproven,
             None => self.pending.is_issued(id),
         }
@@ -178,12 +181,14 @@ impl<S: Sql> Store<S> {
 
     /// What the origin may be told of the session. The session has to be loaded.
     pub(super) fn known_session(&self, id: SessionId) -> Option<KnownSession> {
-        let session = &self.hot.sessions.get(&id)?.session;
+        let tracked = self.hot.get(id)?;
+        let session = &tracked.session;
+        let user = session.user_at(session.last_seen_ms).map_or("", |user| self.hot.dictionary.text(user));
         Some(KnownSession {
             session: id,
             risk: session.risk,
-            user: session.user_at(session.last_seen_ms).unwrap_or("").to_owned(),
-            findings: session.detected.keys().copied().collect(),
+            user: user.to_owned(),
+            findings: session.detected().collect(),
         })
     }
 }

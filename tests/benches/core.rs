@@ -131,6 +131,7 @@ fn apply(criterion: &mut Criterion) {
         detectors: detect::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
+        max_bytes: u64::MAX,
         newcomers: Allowance::default(),
     };
     let events: Vec<_> = (0..EVENTS).map(|i| event(i % 50, i, i)).collect();

@@ -15,6 +15,7 @@ pub fn settings(enforce: bool) -> Settings {
         detectors: detect::Settings::default(),
         enforce,
         retention_ms: 30 * DAY_MS,
+        max_bytes: u64::MAX,
         newcomers: Allowance::default(),
     }
 }

@@ -1,0 +1,170 @@
+//! Pages of events.
+//!
+//! Chunks are visited in the order of the page, until none can hold what would come before the end of a full page. A
+//! page that would need more chunks than a slice reads is cut there and says so.
+
+use std::collections::BTreeMap;
+
+use super::chunk_events::ChunkEvents;
+use super::{Chunk, Event, Sql, Store, StoreError, with_user};
+use crate::query::{EventAnswer, EventQuery, Order, Page, is_after};
+use crate::session::{EventId, Finding};
+use crate::store::hot::Tracked;
+
+/// Chunks whose events one slice of a question reads: some ten milliseconds of work.
+const SLICE_CHUNKS: usize = 32;
+/// Chunks one slice looks into for sessions that met what is asked for.
+const SLICE_LOOKS: usize = 512;
+
+/// Where an event that was found lies.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Hot(u64, u32),
+    Chunk(u64, usize),
+}
+
+struct Best<'q> {
+    query: &'q EventQuery,
+    found: Vec<(u64, u128, Source)>,
+}
+
+impl Best<'_> {
+    fn offer(&mut self, event: &Event<'_>, source: Source) {
+        let position = (event.time_ms, event.id.0);
+        let after = self.query.after.map(|id| (EventId(id).time_ms(), id));
+        if after.is_some_and(|after| !is_after(position, after, self.query.order)) {
+            return;
+        }
+        self.found.push((position.0, position.1, source));
+        if self.found.len() >= (self.query.limit as usize + 1) * 4 {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        let keep = self.query.limit + 1;
+        self.found = Page::of(core::mem::take(&mut self.found), self.query.order, keep).items;
+    }
+
+    /// Whether the page is full with what comes before anything at `bound_ms`.
+    fn is_full_before(&mut self, bound_ms: u64) -> bool {
+        if self.found.len() <= self.query.limit as usize {
+            return false;
+        }
+        self.settle();
+        match (self.found.last(), self.query.order) {
+            (Some((time, ..)), Order::Desc) => *time > bound_ms,
+            (Some((time, ..)), Order::Asc) => *time < bound_ms,
+            (None, _) => false,
+        }
+    }
+}
+
+impl<S: Sql> Store<S> {
+    /// A page of events, or a slice of one.
+    pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
+        let mut best = Best { query, found: Vec::new() };
+        for hot in &self.hot.batches {
+            for (index, event) in (0u32..).zip(hot.batch.events()) {
+                self.with_session(event, |event, findings| {
+                    let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
+                    if query.filter.fits_event(event, detected) {
+                        best.offer(event, Source::Hot(hot.seq, index));
+                    }
+                });
+            }
+        }
+        let (mut cut, mut opened) = (None, 0);
+        for (looked, chunk) in self.chunks_for(query).into_iter().enumerate() {
+            // Nothing in this chunk, nor in any later one, can come before what fills the page already.
+            let bound = match query.order {
+                Order::Desc => chunk.to_ms,
+                Order::Asc => chunk.from_ms,
+            };
+            if best.is_full_before(bound) {
+                break;
+            }
+            if opened == SLICE_CHUNKS || looked == SLICE_LOOKS {
+                cut = Some((bound, EventId::bound(bound, query.order == Order::Desc).0));
+                break;
+            }
+            if let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? {
+                opened += 1;
+                events.each(&query.filter, |index, event, _| best.offer(event, Source::Chunk(chunk.id, index)))?;
+            }
+        }
+        let mut page = Page::of(best.found, query.order, query.limit);
+        let items = self.event_answers(core::mem::take(&mut page.items), query)?;
+        Ok(Page { items, more: page.more, cut, partial: false, position: self.next_seq - 1, resume: None })
+    }
+
+    /// Shows a journaled event with its user and the findings of its session.
+    pub(super) fn with_session(&self, event: Event<'_>, show: impl FnOnce(&Event<'_>, &[Finding])) {
+        let tracked = self.hot.get(event.session);
+        let session = tracked.as_deref().map(|Tracked { session, .. }| session);
+        let user = session.and_then(|session| session.user_at(event.time_ms));
+        let event = with_user(event, |_| user.map(|user| self.hot.dictionary.text(user)));
+        show(&event, session.map_or(&[][..], |session| session.findings.as_slice()));
+    }
+
+    /// The chunks that can hold what is asked for, in the order the question wants its events.
+    pub(super) fn chunks_for(&self, query: &EventQuery) -> Vec<&Chunk> {
+        let filter = &query.filter;
+        let after_ms = query.after.map(|id| EventId(id).time_ms());
+        let mut chunks: Vec<_> = self
+            .chunks
+            .iter()
+            .filter(|c| {
+                filter.from_ms.is_none_or(|from| c.to_ms >= from) && filter.to_ms.is_none_or(|to| c.from_ms <= to)
+            })
+            .filter(|c| filter.session.any.is_empty() || filter.session.any.iter().any(|id| c.may_hold(*id)))
+            .filter(|c| match (after_ms, query.order) {
+                (Some(ms), Order::Desc) => c.from_ms <= ms,
+                (Some(ms), Order::Asc) => c.to_ms >= ms,
+                (None, _) => true,
+            })
+            .filter(|c| {
+                let times = filter.request.any.iter().map(|id| id.time_ms());
+                filter.request.any.is_empty() || times.into_iter().any(|ms| (c.from_ms..=c.to_ms).contains(&ms))
+            })
+            .filter(|c| c.events > 0)
+            .collect();
+        match query.order {
+            Order::Desc => chunks.sort_by_key(|c| core::cmp::Reverse(c.to_ms)),
+            Order::Asc => chunks.sort_by_key(|c| c.from_ms),
+        }
+        chunks
+    }
+
+    /// The answers about what was found, in the order it was found.
+    fn event_answers(
+        &self,
+        found: Vec<(u64, u128, Source)>,
+        query: &EventQuery,
+    ) -> Result<Vec<(u64, u128, EventAnswer)>, StoreError> {
+        let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut answers: BTreeMap<u128, EventAnswer> = BTreeMap::new();
+        for (_, _, source) in &found {
+            match source {
+                Source::Chunk(chunk, index) => by_chunk.entry(*chunk).or_default().push(*index),
+                Source::Hot(seq, index) => {
+                    let event = self.hot.batch(*seq).and_then(|batch| batch.event(*index as usize));
+                    if let Some(event) = event {
+                        self.with_session(event, |event, findings| {
+                            answers.insert(event.id.0, EventAnswer::new(event, findings.iter()));
+                        });
+                    }
+                }
+            }
+        }
+        for (id, indices) in by_chunk {
+            let at = self.chunks.binary_search_by_key(&id, |chunk| chunk.id);
+            let chunk = at.ok().and_then(|at| self.chunks.get(at)).ok_or(StoreError::Corrupt("missing chunk"))?;
+            let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? else { continue };
+            events.pick(&indices, |event, findings| {
+                answers.insert(event.id.0, EventAnswer::new(event, findings.iter()));
+            })?;
+        }
+        Ok(found.into_iter().filter_map(|(time, id, _)| Some((time, id, answers.remove(&id)?))).collect())
+    }
+}

@@ -1,0 +1,109 @@
+//! Questions to one shard, answered over hot state and chunks together. No question changes anything.
+
+mod as_of;
+mod chunk_events;
+mod events;
+mod sessions;
+mod stats;
+
+use serde::{Deserialize, Serialize};
+
+use super::chunk::{self, Chunk, Part};
+use super::sql::Sql;
+use super::{Counts, Store, StoreError};
+use crate::query::SessionAnswer;
+use crate::session::{Dictionary, Event, Session, SessionId};
+use crate::verdict::Subject;
+
+/// The shard's condition in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Health {
+    pub counts: Counts,
+    pub hot_sessions: u64,
+    /// About how much memory sessions and their texts take, bytes.
+    pub hot_bytes: u64,
+    pub journal_rows: u64,
+    pub journal_bytes: u64,
+    pub chunks: u64,
+    pub chunk_bytes: u64,
+    /// Bytes of chunks that are kept; the oldest go before their time when this is reached.
+    pub chunk_bytes_limit: u64,
+    pub blocks: u64,
+    pub outbox: u64,
+}
+
+impl<S: Sql> Store<S> {
+    /// One session, if it is known here.
+    pub fn session(&self, id: SessionId, now_ms: u64) -> Result<Option<SessionAnswer>, StoreError> {
+        let blocked = self.is_blocked(id, now_ms);
+        if let Some(tracked) = self.hot.get(id) {
+            return Ok(Some(SessionAnswer::new(&tracked.session, &self.hot.dictionary, blocked, now_ms)));
+        }
+        let mut dictionary = Dictionary::default();
+        let found = self.folded_session(id, &mut dictionary)?;
+        Ok(found.map(|session| SessionAnswer::new(&session, &dictionary, blocked, now_ms)))
+    }
+
+    /// A session's newest folded state.
+    fn folded_session(&self, id: SessionId, dictionary: &mut Dictionary) -> Result<Option<Session>, StoreError> {
+        for chunk in self.chunks.iter().rev().filter(|chunk| chunk.may_hold(id)) {
+            let bytes = chunk::read(&self.sql, chunk.id, Part::Summary)?;
+            let summary = chunk::open_summary(&bytes)?;
+            if let Some(index) = summary.index_of(id) {
+                let mut found = chunk::sessions(&self.sql, chunk.id, &summary, &[index], dictionary)?;
+                return Ok(found.pop().map(|(session, _)| session));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether some chunk holds the session.
+    fn is_folded(&self, id: SessionId) -> Result<bool, StoreError> {
+        for chunk in self.chunks.iter().rev().filter(|chunk| chunk.may_hold(id)) {
+            let bytes = chunk::read(&self.sql, chunk.id, Part::Summary)?;
+            if chunk::open_summary(&bytes)?.index_of(id).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Which of these sessions are known here.
+    pub fn known_of(&self, ids: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
+        let mut known = Vec::new();
+        for id in ids {
+            if self.hot.has(*id) || self.is_folded(*id)? {
+                known.push(*id);
+            }
+        }
+        Ok(known)
+    }
+
+    fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {
+        self.blocks.set().get(Subject::Session(id), now_ms).is_some()
+    }
+
+    /// The shard's condition.
+    pub fn health(&self) -> Health {
+        Health {
+            counts: self.counts,
+            hot_sessions: self.hot.len() as u64,
+            hot_bytes: self.hot.bytes() as u64,
+            journal_rows: self.hot.batches.len() as u64,
+            journal_bytes: self.hot.journal_bytes as u64,
+            chunks: self.chunks.len() as u64,
+            chunk_bytes: self.chunk_bytes(),
+            chunk_bytes_limit: self.settings.max_bytes,
+            blocks: self.blocks.set().len() as u64,
+            outbox: self.outbox.len() as u64,
+        }
+    }
+}
+
+/// The event with its user: its own, or the one its session had at the time.
+fn with_user<'a>(event: Event<'a>, user_at: impl FnOnce(u64) -> Option<&'a str>) -> Event<'a> {
+    if !event.user.is_empty() {
+        return event;
+    }
+    Event { user: user_at(event.time_ms).unwrap_or(""), ..event }
+}

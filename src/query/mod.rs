@@ -7,6 +7,7 @@ mod cursor;
 mod filter;
 mod page;
 mod parse;
+mod parts;
 mod stats;
 mod time;
 
@@ -18,6 +19,7 @@ pub use cursor::Cursor;
 pub use filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
 pub use page::{Page, is_after, merge};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
+pub use parts::{Parts, list_once};
 pub use stats::merge_stats;
 pub use time::{parse_time, rfc3339};
 
@@ -95,6 +97,8 @@ pub enum Question {
     Session(crate::session::SessionId),
     Events(EventQuery),
     Stats(StatsQuery),
+    /// The sessions named in the filter: which of them fit, and all that is known of them. Answered with [`Parts`].
+    Parts(SessionQuery),
     /// Which of these sessions are known.
     Known(Vec<crate::session::SessionId>),
     Health,

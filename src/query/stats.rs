@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::answer::{StatsAnswer, StatsBucket, StatsCount};
 
-/// Adds up what the shards counted. A session lives in one shard, so distinct sessions add up too.
+/// Adds up what the shards counted. A session lives in one shard of a layout, so distinct sessions add up too; one that
+/// went on after the number of shards was changed counts in each layout.
 pub fn merge_stats(answers: impl Iterator<Item = StatsAnswer>) -> StatsAnswer {
     let mut total = StatsCount::default();
     let mut buckets: BTreeMap<(Option<String>, Option<String>), StatsCount> = BTreeMap::new();

@@ -73,14 +73,8 @@ mod tests {
     #[test]
     fn waits_grow_to_a_bound_and_are_scattered() {
         let waits = |trouble, random| [1, 2, 3, 4, 5, 6, 60, u32::MAX].map(|n| wait_ms(trouble, n, random));
-        assert_eq!(
-            waits(Trouble::Overloaded, 0.0),
-            [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000]
-        );
-        assert_eq!(
-            waits(Trouble::Overloaded, 1.0),
-            [1_500, 3_000, 6_000, 12_000, 24_000, 30_000, 30_000, 30_000]
-        );
+        assert_eq!(waits(Trouble::Overloaded, 0.0), [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000]);
+        assert_eq!(waits(Trouble::Overloaded, 1.0), [1_500, 3_000, 6_000, 12_000, 24_000, 30_000, 30_000, 30_000]);
         assert_eq!(waits(Trouble::Failed, 0.5), [250, 500, 1_000, 2_000, 4_000, 6_250, 6_250, 6_250]);
         for random in [f64::NAN, -1.0, 2.0, f64::INFINITY] {
             assert!((200..=300).contains(&wait_ms(Trouble::Failed, 0, random)), "{random}");

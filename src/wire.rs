@@ -8,7 +8,7 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Arrival, Detector, Risk, SessionId};
+use crate::session::{Arrival, Detector, Risk, SessionId, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
@@ -29,6 +29,11 @@ impl Place {
     /// Where a session lives in a layout.
     pub fn of(session: SessionId, layout: u32) -> Self {
         Self { layout, index: session.shard(layout) }
+    }
+
+    /// Where a session or event lives that is known by the first 40 bits of the session's id.
+    pub fn of_prefix(prefix: u64, layout: u32) -> Self {
+        Self { layout, index: shard_of_prefix(prefix, layout) }
     }
 
     /// Every shard of a layout.

@@ -144,7 +144,8 @@ fn a_session_is_listed_where_a_part_of_it_fits_and_shown_whole() {
     fleet.record(1, &miss(5, 10, 8_001, "/gone"));
     let found = fleet.list("status=404", 1);
     assert_eq!(found.len(), 1);
-    let all: u64 = fleet.shards.values().filter_map(|s| s.session(session(5), NOW_MS).unwrap()).map(|s| s.requests).sum();
+    let all: u64 =
+        fleet.shards.values().filter_map(|s| s.session(session(5), NOW_MS).unwrap()).map(|s| s.requests).sum();
     assert_eq!((found[0].id.clone(), found[0].requests), (session(5).to_string(), all));
     assert_eq!(fleet.list("status!=404&limit=7", 7).len(), 30, "the later part of session 5 has none");
 }

@@ -21,6 +21,7 @@ mod people;
 mod problem;
 mod request;
 mod shard;
+mod shards;
 mod sql;
 
 use worker::event;

@@ -1,31 +1,41 @@
-//! The fleet-wide view: the block set everybody copies, and the audit log.
+//! The fleet-wide view: the block set everybody copies, the audit log, and the layouts that sessions were spread over.
 
-use crate::store::sql::{Sql, Value, blob};
+use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, BlockNews, MAX_BLOCKS, Subject};
-use crate::wire::{AuditEntry, FleetOrder, FleetReply, Sync};
+use crate::wire::{AuditEntry, FleetOrder, FleetReply, Layout, Layouts, Sync};
 
-const MIGRATIONS: [&[&str]; 1] = [&[
-    "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-    "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
-]];
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    ],
+    &["CREATE TABLE layouts (shards INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL)"],
+];
 
 /// Acts the audit log keeps; the oldest goes first.
 const MAX_AUDIT: u64 = 10_000;
 /// Acts one answer shows.
 const MAX_AUDIT_ANSWER: u32 = 500;
+/// Layouts remembered: a question goes to the shards of all of them.
+const MAX_LAYOUTS: usize = 16;
+/// That a layout is still in use is written down this often, ms.
+const NOTE_EVERY_MS: u64 = 3_600_000;
 
 /// The fleet's state over its database.
 #[derive(Debug)]
 pub struct Fleet<S> {
     sql: S,
     blocks: BlockLog,
+    layouts: Vec<Layout>,
+    /// How long shards keep what they took in, ms.
+    retention_ms: u64,
 }
 
 impl<S: Sql> Fleet<S> {
-    /// Migrates the database and reads the block set.
-    pub fn open(sql: S) -> Result<Self, StoreError> {
+    /// Migrates the database and reads the block set. `retention_ms` is how long shards keep what they took in.
+    pub fn open(sql: S, retention_ms: u64) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         let mut blocks = Vec::new();
         for mut row in sql.query("SELECT body FROM blocks", &[])? {
@@ -33,11 +43,20 @@ impl<S: Sql> Fleet<S> {
             blocks.push(block);
         }
         let version = named(&sql, "version")?.unwrap_or(0u64);
-        Ok(Self { sql, blocks: BlockLog::new(version, blocks) })
+        let mut layouts = Vec::new();
+        for row in sql.query("SELECT shards, first_ms, last_ms FROM layouts", &[])? {
+            let number = |column| integer(&row, column).unsigned_abs();
+            let shards = u32::try_from(number(0)).map_err(|_| StoreError::Corrupt("layout"))?;
+            layouts.push(Layout { shards, first_ms: number(1), last_ms: number(2) });
+        }
+        Ok(Self { sql, blocks: BlockLog::new(version, blocks), layouts, retention_ms })
     }
 
     /// Takes in what a shard imposed and answers what it does not know yet.
     pub fn sync(&mut self, sync: Sync) -> Result<BlockNews, StoreError> {
+        if let Some(shards) = sync.layout {
+            self.note(shards, sync.now_ms)?;
+        }
         for block in sync.imposed {
             let held = self.blocks.set().get(block.subject, sync.now_ms);
             // What is there and holds longer was decided by an analyst, or is this very block, reported again.
@@ -98,6 +117,7 @@ impl<S: Sql> Fleet<S> {
                 FleetReply::Blocks(blocks)
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
+            FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
         })
     }
 
@@ -136,6 +156,53 @@ impl<S: Sql> Fleet<S> {
             self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
         }
         Ok(())
+    }
+
+    /// Notes that a layout is in use. What was written an hour ago is good enough: it costs no row for a report.
+    fn note(&mut self, shards: u32, now_ms: u64) -> Result<(), StoreError> {
+        let known = self.layouts.iter().find(|layout| layout.shards == shards).copied();
+        if known.is_some_and(|layout| now_ms < layout.last_ms.saturating_add(NOTE_EVERY_MS)) {
+            return Ok(());
+        }
+        let first_ms = known.map_or(now_ms, |layout| layout.first_ms);
+        self.sql.query(
+            "INSERT INTO layouts (shards, first_ms, last_ms) VALUES (?, ?, ?) \
+             ON CONFLICT (shards) DO UPDATE SET last_ms = excluded.last_ms",
+            &[u64::from(shards).into(), first_ms.into(), now_ms.into()],
+        )?;
+        self.layouts.retain(|layout| layout.shards != shards);
+        self.layouts.push(Layout { shards, first_ms, last_ms: now_ms });
+        self.forget_layouts(now_ms)
+    }
+
+    /// Forgets layouts that hold nothing any more and, of more than are remembered, those not heard of for longest.
+    fn forget_layouts(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        self.layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        while let Some(last) = self.layouts.last().copied() {
+            let over = self.is_over(last.last_ms, now_ms);
+            if !over && self.layouts.len() <= MAX_LAYOUTS {
+                break;
+            }
+            if !over {
+                remember(&self.sql, "forgotten_layout", &last.last_ms)?;
+            }
+            self.sql.query("DELETE FROM layouts WHERE shards = ?", &[u64::from(last.shards).into()])?;
+            self.layouts.pop();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is kept any more of a layout last heard of then, within the hour that a note may be late.
+    fn is_over(&self, last_ms: u64, now_ms: u64) -> bool {
+        last_ms.saturating_add(self.retention_ms).saturating_add(NOTE_EVERY_MS) <= now_ms
+    }
+
+    fn layouts(&self, now_ms: u64) -> Result<Layouts, StoreError> {
+        let kept = self.layouts.iter().filter(|layout| !self.is_over(layout.last_ms, now_ms));
+        let mut layouts: Vec<Layout> = kept.copied().collect();
+        layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        let forgotten: Option<u64> = named(&self.sql, "forgotten_layout")?;
+        Ok(Layouts { layouts, forgotten: forgotten.is_some_and(|last_ms| !self.is_over(last_ms, now_ms)) })
     }
 
     fn record(&self, entry: &AuditEntry) -> Result<(), StoreError> {

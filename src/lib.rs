@@ -5,6 +5,7 @@
 //! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
 
 pub mod api;
+pub mod backoff;
 pub mod context;
 pub mod detect;
 pub mod fleet;

@@ -8,18 +8,53 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Arrival, Detector, Risk, SessionId};
+use crate::session::{Arrival, Detector, Risk, SessionId, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
 const VERSION: u8 = 2;
 
-/// Layout generation in the names of shards; a later release changes it to move data.
-const GENERATION: u32 = 1;
+/// A shard: which one of how many.
+///
+/// A layout is its number of shards, so whoever goes back to a number finds its objects again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// Shards of the layout.
+    pub layout: u32,
+    /// Below `layout`.
+    pub index: u32,
+}
 
-/// Name of the shard with this index.
-pub fn shard_name(index: u32) -> String {
-    format!("shard-{GENERATION}-{index}")
+impl Place {
+    /// Where a session lives in a layout.
+    pub fn of(session: SessionId, layout: u32) -> Self {
+        Self { layout, index: session.shard(layout) }
+    }
+
+    /// Where a session or event lives that is known by the first 40 bits of the session's id.
+    pub fn of_prefix(prefix: u64, layout: u32) -> Self {
+        Self { layout, index: shard_of_prefix(prefix, layout) }
+    }
+
+    /// Every shard of a layout.
+    pub fn all(layout: u32) -> impl Iterator<Item = Self> {
+        (0..layout).map(move |index| Self { layout, index })
+    }
+
+    /// Name of the object.
+    pub fn name(self) -> String {
+        format!("shard-{}-{}", self.layout, self.index)
+    }
+}
+
+/// A number of shards that sessions are, or were, spread over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    pub shards: u32,
+    /// When one of its shards first took something in, epoch ms …
+    pub first_ms: u64,
+    /// … and when last, to the hour.
+    pub last_ms: u64,
 }
 
 /// Name of the only fleet object.
@@ -56,6 +91,8 @@ pub struct IsolateCounts {
     pub key_fetch_failures: u64,
     /// Requests with an unproven key that were counted to their client's own session.
     pub set_aside: u64,
+    /// Of the flushes that failed, those their shard was too busy for.
+    pub overloaded: u64,
 }
 
 impl IsolateCounts {
@@ -70,6 +107,7 @@ impl IsolateCounts {
         self.incidents += other.incidents;
         self.key_fetch_failures += other.key_fetch_failures;
         self.set_aside += other.set_aside;
+        self.overloaded += other.overloaded;
     }
 }
 
@@ -88,6 +126,8 @@ pub struct Flush {
     pub questions: Vec<SessionId>,
     /// Whether the isolate tells the origin what is known of sessions.
     pub wants_known: bool,
+    /// How many shards the isolate spreads sessions over.
+    pub layout: u32,
     /// An encoded [`crate::session::Batch`].
     pub batch: Vec<u8>,
 }
@@ -151,6 +191,8 @@ pub struct Sync {
     pub blocks_version: u64,
     /// Blocks the shard's detectors imposed, to be made known everywhere.
     pub imposed: Vec<Block>,
+    /// The layout under which the shard took something in since it last reported; `None` where nothing came.
+    pub layout: Option<u32>,
 }
 
 /// An order to the fleet from the admin API.
@@ -160,6 +202,7 @@ pub enum FleetOrder {
     Lift { subject: Subject, actor: String, reason: String, now_ms: u64 },
     List { now_ms: u64 },
     Audit { limit: u32 },
+    Layouts { now_ms: u64 },
 }
 
 /// What the fleet answers to an order.
@@ -169,6 +212,16 @@ pub enum FleetReply {
     Full,
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
+    Layouts(Layouts),
+}
+
+/// The layouts that may hold something still.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Layouts {
+    /// Last heard of first.
+    pub layouts: Vec<Layout>,
+    /// Whether one that may hold something had to be forgotten because there were too many.
+    pub forgotten: bool,
 }
 
 /// One administrative act.

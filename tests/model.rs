@@ -122,7 +122,7 @@ impl World {
     }
 
     fn compare(&self) {
-        let query = EventQuery { filter: Filter::default(), order: Order::Asc, limit: 100_000, after: None };
+        let query = EventQuery::first(Filter::default(), Order::Asc, 100_000);
         let answered: Vec<String> =
             self.store.events(&query).unwrap().items.into_iter().map(|(_, _, e)| e.id).collect();
         assert_eq!(answered, self.events.iter().cloned().collect::<Vec<_>>());

@@ -81,6 +81,7 @@ impl Story {
             self.links.retain(|link| link.to != session.id || !claimants.contains(&link.from));
             return;
         }
+        self.partial |= session.partial;
         let shared = is_address_bound(&session.key.source);
         // The first one asked for tells of its own links, whatever it is known by.
         let follows = !shared || self.asked.len() == 1;

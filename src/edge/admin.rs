@@ -9,6 +9,7 @@ use super::isolate;
 use super::object::{self, CallError};
 use super::problem::{Problem, json, respond};
 use super::request::Described;
+use super::shards::{ANSWER_TIMEOUT_MS, QUESTION_TIMEOUT_MS};
 use super::{clock, metrics};
 use crate::api::access::{Role, role_of};
 use crate::api::order::{ActionOrder, BlockOrder};
@@ -18,24 +19,24 @@ use crate::api::{
 };
 use crate::policy::Policy;
 use crate::query::{
-    Asked, Cursor, EventAnswer, Page, ParameterError, Question, SessionAnswer, StatsAnswer, merge, merge_stats,
+    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Positions, Question, StatsPart, Terms, merge,
     parse_events, parse_sessions, parse_stats,
 };
-use crate::session::{SessionId, shard_of_prefix};
+use crate::session::SessionId;
 use crate::verdict::{Action, Block, BlockChange, Subject};
-use crate::wire::{FleetOrder, FleetReply, operation};
+use crate::wire::{FleetOrder, FleetReply, Place, operation};
 
-/// How long shards and fleet may take to an analyst's question, ms; who is late is missing and the answer partial.
-const QUESTION_TIMEOUT_MS: u32 = 5_000;
 /// Longest body of an order, bytes.
 const MAX_BODY: usize = 64 * 1024;
+const UNKNOWN: Refusal = Refusal::NotFound("No session has this id.");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The document the API describes itself by.
 const OPENAPI: &str = include_str!("../api/openapi.json");
 
 /// Answers a request below the admin prefix.
 pub async fn answer(request: &Request, described: &Described<'_>, path: &str, policy: &Policy, env: &Env) -> Response {
-    let api = Api { request, policy, env, query: described.query, now_ms: clock::now_ms(policy.development.clock) };
+    let (now_ms, until_ms) = (clock::now_ms(policy.development.clock), clock::real_now_ms() + ANSWER_TIMEOUT_MS);
+    let api = Api { request, policy, env, query: described.query, now_ms, until_ms };
     match api.route(described.method, path).await {
         Ok(response) => response,
         Err(refusal) => api.refuse(&refusal),
@@ -78,24 +79,20 @@ fn role(request: &Request, env: &Env) -> Option<Role> {
 pub struct Api<'a> {
     request: &'a Request,
     pub policy: &'a Policy,
-    env: &'a Env,
+    pub env: &'a Env,
     query: &'a str,
     pub now_ms: u64,
+    /// When shards are asked no more for this answer, platform time.
+    pub until_ms: u64,
 }
 
 pub type Answer = Result<Response, Refusal>;
 
 impl From<CallError> for Refusal {
     fn from(error: CallError) -> Self {
-        worker::console_error!("an object did not answer the API: {}", error.0);
+        worker::console_error!("an object did not answer the API: {}", error.text);
         Self::Unavailable
     }
-}
-
-/// What the shards answered, and whether one of them is missing.
-pub struct Gathered<T> {
-    pub answers: Vec<T>,
-    pub missing: bool,
 }
 
 impl Api<'_> {
@@ -143,105 +140,78 @@ impl Api<'_> {
         json(200, &HealthAnswer::new(true, asked_by_somebody.then(details)))
     }
 
-    pub fn shards(&self) -> u32 {
-        self.policy.shards
-    }
-
-    pub async fn ask_all<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Result<Gathered<T>, Refusal> {
-        let asked = object::Asked { now_ms: self.now_ms, question };
-        let all = (0..self.shards()).map(|index| object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS));
-        let mut gathered = Gathered { answers: Vec::new(), missing: false };
-        for answer in futures_util::future::join_all(all).await {
-            match answer {
-                Ok(answer) => gathered.answers.push(answer),
-                Err(error) => {
-                    worker::console_error!("a shard did not answer the API: {}", error.0);
-                    gathered.missing = true;
-                }
-            }
-        }
-        // With nobody there an empty list would be a lie.
-        if gathered.answers.is_empty() { Err(Refusal::Unavailable) } else { Ok(gathered) }
-    }
-
-    pub async fn ask_one<T: serde::de::DeserializeOwned>(&self, index: u32, question: &Question) -> Result<T, Refusal> {
-        let asked = object::Asked { now_ms: self.now_ms, question };
-        Ok(object::ask_shard(self.env, index, &asked, QUESTION_TIMEOUT_MS).await?)
-    }
-
     async fn sessions(&self) -> Answer {
-        let Asked { mut query, question, as_of_ms } = parse_sessions(self.query, self.now_ms)?;
+        let Asked { mut query, question, as_of_ms, mut positions } = parse_sessions(self.query, self.now_ms)?;
+        let spread = self.spread().await;
         self.resolve_users(&mut query.filter);
-        let cut = self.resolve_requests(&mut query.filter).await?;
-        let (order, limit) = (query.order, query.limit);
-        let gathered = self.ask_all::<Page<SessionAnswer>>(&Question::Sessions(query)).await?;
-        Ok(page(merge(gathered.answers, order, limit), gathered.missing || cut, question, as_of_ms))
+        let cut = self.resolve_requests(&spread, &mut query.filter).await?;
+        let found = self.page_of(&spread, query, &mut positions).await?;
+        Ok(page(found, cut, question, as_of_ms, positions))
     }
 
     async fn events(&self) -> Answer {
-        let Asked { mut query, question: hash, as_of_ms } = parse_events(self.query, self.now_ms, None)?;
+        let Asked { mut query, question: hash, as_of_ms, positions } = parse_events(self.query, self.now_ms, None)?;
         self.resolve_users(&mut query.filter);
-        let one_request = query.filter.session.any.is_empty() && !query.filter.request.any.is_empty();
+        let Filter { session: Terms { any: sessions, .. }, request: Terms { any: requests, .. }, .. } = &query.filter;
+        // A question about sessions or requests concerns the shards they fall to.
+        let spread = self.spread().await;
+        let owners = spread.places(|layout| {
+            let of_requests = requests.iter().map(move |id| Place::of_prefix(id.session_prefix(), layout));
+            sessions.iter().map(move |id| Place::of(*id, layout)).chain(of_requests)
+        });
+        let requests = if sessions.is_empty() { requests.len() } else { 0 };
         let (order, limit) = (query.order, query.limit);
-        // A question about one session or request concerns one shard.
-        let shards = self.shards();
-        let sessions = query.filter.session.any.iter().map(|id| id.shard(shards));
-        let requests = query.filter.request.any.iter().map(|id| shard_of_prefix(id.session_prefix(), shards));
-        let mut owners: Vec<u32> = sessions.chain(requests).collect();
-        owners.dedup();
-        let question = Question::Events(query);
-        let gathered = match owners.as_slice() {
-            [owner] => {
-                let answer: Page<EventAnswer> = self.ask_one(*owner, &question).await?;
-                // A request that started a session has its id from before; then any shard may hold it.
-                if one_request && answer.items.is_empty() && shards > 1 {
-                    self.ask_all(&question).await?
-                } else {
-                    Gathered { answers: vec![answer], missing: false }
-                }
-            }
-            _ => self.ask_all(&question).await?,
+        let ask = |place| self.events_of(place, query.clone());
+        let everyone = spread.all();
+        let others = everyone.len() > owners.len();
+        let mut asked = if owners.is_empty() {
+            self.ask_each(&spread, everyone, ask).await?
+        } else {
+            let asked = self.ask_each(&spread, owners, ask).await?;
+            // A request that started a session has its id from before; then any shard may hold it.
+            let found: usize = asked.answers.iter().map(|(_, page): &(_, Page<EventAnswer>)| page.items.len()).sum();
+            if found < requests && others { self.ask_each(&spread, everyone, ask).await? } else { asked }
         };
-        Ok(page(merge(gathered.answers, order, limit), gathered.missing, hash, as_of_ms))
+        let missing = asked.missing;
+        let pages = asked.answers.drain(..).map(|(_, page)| page).collect();
+        Ok(page(merge(pages, order, limit), missing, hash, as_of_ms, positions))
     }
 
     async fn session(&self, id: SessionId) -> Answer {
-        let question = Question::Session(id);
-        let found: Option<SessionAnswer> = self.ask_one(id.shard(self.shards()), &question).await?;
-        found.map(|session| json(200, &session)).ok_or(Refusal::NotFound("No session has this id."))
+        let found = self.find(&self.spread().await, id).await?;
+        found.map(|session| json(200, &session)).ok_or(UNKNOWN)
     }
 
     async fn session_events(&self, id: SessionId) -> Answer {
-        let Asked { mut query, question, as_of_ms } = parse_events(self.query, self.now_ms, Some(id))?;
+        let Asked { mut query, question, as_of_ms, positions } = parse_events(self.query, self.now_ms, Some(id))?;
         self.resolve_users(&mut query.filter);
         let (order, limit) = (query.order, query.limit);
-        let owner = id.shard(self.shards());
-        let found: Page<EventAnswer> = self.ask_one(owner, &Question::Events(query)).await?;
-        let known = !found.items.is_empty() || self.is_known(id).await?;
-        if !known {
-            return Err(Refusal::NotFound("No session has this id."));
+        let spread = self.spread().await;
+        let ask = |place| self.events_of(place, query.clone());
+        let asked = self.ask_each(&spread, spread.owners(&[id]), ask).await?;
+        let missing = asked.missing;
+        let found = merge(asked.into_answers().collect(), order, limit);
+        if found.items.is_empty() && !self.is_known(&spread, id).await? {
+            return Err(UNKNOWN);
         }
-        Ok(page(merge(vec![found], order, limit), false, question, as_of_ms))
-    }
-
-    async fn is_known(&self, id: SessionId) -> Result<bool, Refusal> {
-        let known: Vec<SessionId> = self.ask_one(id.shard(self.shards()), &Question::Known(vec![id])).await?;
-        Ok(!known.is_empty())
+        Ok(page(found, missing, question, as_of_ms, positions))
     }
 
     async fn stats(&self) -> Answer {
         let mut query = parse_stats(self.query, self.now_ms)?;
         self.resolve_users(&mut query.filter);
-        let gathered = self.ask_all::<(StatsAnswer, bool)>(&Question::Stats(query)).await?;
-        let partial = gathered.missing || gathered.answers.iter().any(|(_, cut)| *cut);
-        let stats = merge_stats(gathered.answers.into_iter().map(|(stats, _)| stats));
-        Ok(json(200, &StatsPage { stats, partial }))
+        let spread = self.spread().await;
+        let asked = self.ask_each(&spread, spread.all(), |place| self.stats_of(place, query.clone())).await?;
+        let missing = asked.missing;
+        let mut whole = StatsPart::default();
+        asked.into_answers().for_each(|part| whole.add(&part));
+        Ok(json(200, &StatsPage { stats: whole.answer(), partial: missing || whole.cut }))
     }
 
     async fn act(&self, id: SessionId, role: Role) -> Answer {
         let order: ActionOrder = self.order().await?;
-        if !self.is_known(id).await? {
-            return Err(Refusal::NotFound("No session has this id."));
+        if !self.is_known(&self.spread().await, id).await? {
+            return Err(UNKNOWN);
         }
         let subject = Subject::Session(id);
         match order.resolve()? {
@@ -290,7 +260,7 @@ impl Api<'_> {
         match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
             FleetReply::Full => return Err(Refusal::Full),
             FleetReply::Done { .. } => {}
-            FleetReply::Blocks(_) | FleetReply::Audit(_) => return Err(Refusal::Unavailable),
+            FleetReply::Blocks(_) | FleetReply::Audit(_) | FleetReply::Layouts(_) => return Err(Refusal::Unavailable),
         }
         self.tell(BlockChange::Set(block.clone())).await;
         Ok(block)
@@ -303,19 +273,20 @@ impl Api<'_> {
         Ok(matches!(reply, FleetReply::Done { existed: true }))
     }
 
-    /// Tells this isolate at once, and the shards whose inline decisions it concerns; the rest learn by version.
+    /// Tells this isolate at once, and the shards whose decisions and answers it concerns; the rest learn by version.
     async fn tell(&self, change: BlockChange) {
         isolate::with(|i| i.blocks.apply(change.clone()));
-        let shards: Vec<u32> = match change.subject() {
-            Subject::Session(id) => vec![id.shard(self.shards())],
-            Subject::Ip(_) => (0..self.shards()).collect(),
+        let spread = self.spread().await;
+        let shards = match change.subject() {
+            Subject::Session(id) => spread.owners(&[id]),
+            Subject::Ip(_) => spread.all(),
         };
         let told = shards
             .into_iter()
-            .map(|index| object::tell_shard::<_, ()>(self.env, index, operation::BLOCK, &change, QUESTION_TIMEOUT_MS));
+            .map(|place| object::tell_shard::<_, ()>(self.env, place, operation::BLOCK, &change, QUESTION_TIMEOUT_MS));
         for result in futures_util::future::join_all(told).await {
             if let Err(error) = result {
-                worker::console_error!("a shard was not told of a block and learns it from the fleet: {}", error.0);
+                worker::console_error!("a shard was not told of a block and learns it from the fleet: {}", error.text);
             }
         }
     }
@@ -329,9 +300,10 @@ impl Api<'_> {
     }
 
     async fn metrics(&self) -> Answer {
-        let gathered = self.ask_all::<crate::store::Health>(&Question::Health).await?;
+        let spread = self.spread().await;
+        let asked = self.ask::<crate::store::Health>(&spread, spread.all(), &Question::Health).await?;
         let local = isolate::with(|i| i.buffers.counts);
-        let text = metrics::text(&gathered.answers, gathered.missing, &local);
+        let text = metrics::text(&asked.answers, asked.missing, &local);
         Ok(respond(200, "text/plain; version=0.0.4; charset=utf-8", text.as_bytes(), &[]))
     }
 
@@ -372,9 +344,16 @@ impl Api<'_> {
     }
 }
 
-fn page<T: serde::Serialize>(merged: Page<T>, missing: bool, hash: u32, as_of_ms: u64) -> Response {
+fn page<T: serde::Serialize>(
+    merged: Page<T>,
+    missing: bool,
+    hash: u32,
+    as_of_ms: u64,
+    positions: Positions,
+) -> Response {
     let last = merged.cut.or_else(|| merged.items.last().map(|(value, id, _)| (*value, *id)));
-    let next = last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id).encode());
+    let next =
+        last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id, positions).encode());
     let partial = missing || merged.partial;
     let items = merged.items.into_iter().map(|(_, _, item)| item).collect();
     json(200, &ListAnswer { items, next, partial })

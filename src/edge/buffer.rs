@@ -2,7 +2,8 @@
 //!
 //! A batch is sealed with a sequence number before it is sent and keeps it through every repetition, so a shard applies
 //! it once. A sealed batch leaves the buffer only when its shard has confirmed it. Whoever records an event while
-//! nobody owns the timer takes it over; an owner whose request died loses it by lease.
+//! nobody owns the timer takes it over; an owner whose request died loses it by lease. When a shard in trouble is tried
+//! again is decided in `src/backoff.rs`.
 
 use std::collections::VecDeque;
 
@@ -10,11 +11,12 @@ use worker::Env;
 
 use super::clock::real_now_ms;
 use super::{glue, isolate, object};
+use crate::backoff::{Backoff, Trouble};
 use crate::policy::{Limits, Policy};
 use crate::session::{Arrival, BatchBuilder, Event, Issue, SessionId};
 use crate::store::FLUSH_WINDOW;
 use crate::verdict::Action;
-use crate::wire::{Flush, FlushReply, IsolateCounts, operation};
+use crate::wire::{Flush, FlushReply, IsolateCounts, Place, operation};
 
 /// A batch is sealed at this size, bytes, whatever its number of events: well within a row of two megabytes.
 const SEAL_BYTES: usize = 512 * 1024;
@@ -32,8 +34,11 @@ const NOTABLE_BURST_MS: u64 = 4 * NOTABLE_EVERY_MS;
 const IN_FLIGHT_MS: u64 = 20_000;
 /// How long the shard may take to a flush, ms.
 const FLUSH_TIMEOUT_MS: u32 = 10_000;
-/// Waits before a failed flush is repeated by the same request, ms; after that the next flush takes it along.
-const BACKOFF_MS: [u32; 3] = [200, 1_000, 3_000];
+/// How long one request goes on waiting for shards in trouble, ms; after that the next flush takes it along. What runs
+/// on in the background of a request is ended by the platform after 30 s.
+const PATIENCE_MS: u64 = 20_000;
+/// The shortest such wait, ms: a batch may be ready while another is still under way to the same shard.
+const MIN_WAIT_MS: u64 = 200;
 /// Events beyond the buffer's limit that are still taken if they are notable: benign ones are dropped first.
 const NOTABLE_RESERVE: u32 = 4;
 
@@ -44,6 +49,8 @@ pub struct Buffers {
     pub counts: IsolateCounts,
     /// Until when somebody waits to flush, platform time.
     timer_until_ms: u64,
+    /// Until when somebody waits for shards in trouble, platform time.
+    vigil_until_ms: u64,
     notable: u32,
     /// Until when the early flushes so far are paid for, platform time.
     notable_paid_ms: u64,
@@ -66,12 +73,57 @@ struct Buffer {
     builder: BatchBuilder,
     sealed: VecDeque<Sealed>,
     sequence: u64,
+    backoff: Backoff,
 }
 
 struct Sealed {
     flush: Flush,
     events: u32,
+    /// How often it was sent.
+    attempts: u32,
     sent_ms: Option<u64>,
+}
+
+impl Sealed {
+    fn is_under_way(&self, now_ms: u64) -> bool {
+        self.sent_ms.is_some_and(|sent| now_ms.saturating_sub(sent) < IN_FLIGHT_MS)
+    }
+}
+
+impl Buffer {
+    /// Whether a batch is to be sealed, full or not. While the shard is left alone, or asked how it is, only one that is
+    /// full: what comes meanwhile goes in fewer flushes.
+    fn is_to_be_sealed(&self, limits: &Limits) -> bool {
+        !self.builder.is_empty()
+            && self.sealed.len() < MAX_SEALED
+            && (!self.backoff.is_probing() || self.is_full(limits))
+    }
+
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.builder.len() >= limits.flush_events as usize || self.builder.bytes() >= SEAL_BYTES
+    }
+
+    /// The batches to send now: all that are not under way, or one, the one sent least often, to a shard in trouble.
+    fn sendable(&mut self, now_ms: u64) -> Vec<Flush> {
+        if self.backoff.left_ms(now_ms) > 0 {
+            return Vec::new();
+        }
+        let is_probing = self.backoff.is_probing();
+        if is_probing && self.sealed.iter().any(|sealed| sealed.is_under_way(now_ms)) {
+            return Vec::new();
+        }
+        let mut ready: Vec<&mut Sealed> = self.sealed.iter_mut().filter(|s| !s.is_under_way(now_ms)).collect();
+        if is_probing {
+            ready.sort_by_key(|sealed| sealed.attempts);
+            ready.truncate(1);
+        }
+        let send = |sealed: &mut Sealed| {
+            sealed.sent_ms = Some(now_ms);
+            sealed.attempts = sealed.attempts.saturating_add(1);
+            sealed.flush.clone()
+        };
+        ready.into_iter().map(send).collect()
+    }
 }
 
 /// What recording an event calls for, the most urgent last.
@@ -115,6 +167,7 @@ impl Buffers {
             shards: Vec::new(),
             counts: IsolateCounts::default(),
             timer_until_ms: 0,
+            vigil_until_ms: 0,
             notable: 0,
             notable_paid_ms: 0,
             held: 0,
@@ -138,7 +191,8 @@ impl Buffers {
             return Due::Now;
         }
         buffer.builder.push(event);
-        let full = buffer.builder.len() >= limits.flush_events as usize || buffer.builder.bytes() >= SEAL_BYTES;
+        // A shard that is left alone is not flushed to for every event beyond what fills a batch.
+        let full = buffer.is_full(limits) && buffer.backoff.left_ms(now_ms) == 0;
         self.held += 1;
         self.notable += u32::from(notable);
         self.due(full, limits, now_ms)
@@ -193,12 +247,12 @@ impl Buffers {
     }
 
     /// Seals what is collected and hands out every batch that is not under way, with its shard.
-    fn take_sendable(&mut self, circumstances: &mut Circumstances) -> Vec<(u32, Flush)> {
+    fn take_sendable(&mut self, circumstances: &mut Circumstances, limits: &Limits) -> Vec<(u32, Flush)> {
         self.notable = 0;
         let now = real_now_ms();
         let mut sendable = Vec::new();
         for (index, buffer) in (0u32..).zip(&mut self.shards) {
-            if !buffer.builder.is_empty() && buffer.sealed.len() < MAX_SEALED {
+            if buffer.is_to_be_sealed(limits) || (buffer.sealed.is_empty() && !buffer.builder.is_empty()) {
                 let batch = buffer.builder.take();
                 buffer.sequence += 1;
                 let shards = circumstances.shards;
@@ -211,16 +265,12 @@ impl Buffers {
                     counts: core::mem::take(&mut self.counts),
                     questions,
                     wants_known: circumstances.wants_known,
+                    layout: shards,
                     batch: batch.encode(),
                 };
-                buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, sent_ms: None });
+                buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, attempts: 0, sent_ms: None });
             }
-            for sealed in &mut buffer.sealed {
-                if sealed.sent_ms.is_none_or(|sent| now.saturating_sub(sent) >= IN_FLIGHT_MS) {
-                    sealed.sent_ms = Some(now);
-                    sendable.push((index, sealed.flush.clone()));
-                }
-            }
+            sendable.extend(buffer.sendable(now).into_iter().map(|flush| (index, flush)));
         }
         sendable
     }
@@ -232,14 +282,32 @@ impl Buffers {
         {
             self.held = self.held.saturating_sub(sealed.events);
         }
+        buffer.backoff.succeeded(real_now_ms());
     }
 
-    fn failed(&mut self, shard: u32, sequence: u64) {
+    fn failed(&mut self, shard: u32, sequence: u64, trouble: Trouble) {
         self.counts.flush_failures += 1;
+        self.counts.overloaded += u64::from(trouble == Trouble::Overloaded);
         let Some(buffer) = self.shards.get_mut(shard as usize) else { return };
+        buffer.backoff.failed(trouble, real_now_ms(), js_sys::Math::random());
         if let Some(sealed) = buffer.sealed.iter_mut().find(|s| s.flush.sequence == sequence) {
             sealed.sent_ms = None;
         }
+    }
+
+    /// How long until a batch that is not under way may be sent, ms; `None` while all are.
+    fn waits_ms(&self, now_ms: u64) -> Option<u64> {
+        let waiting = self.shards.iter().filter(|buffer| buffer.sealed.iter().any(|s| !s.is_under_way(now_ms)));
+        waiting.map(|buffer| buffer.backoff.left_ms(now_ms)).min()
+    }
+
+    /// Whether the caller is to wait for shards in trouble this long, ms, because nobody else does.
+    fn keep_vigil(&mut self, wait_ms: u64, now_ms: u64) -> bool {
+        let free = self.vigil_until_ms <= now_ms;
+        if free {
+            self.vigil_until_ms = now_ms + wait_ms + u64::from(FLUSH_TIMEOUT_MS);
+        }
+        free
     }
 
     fn release_timer(&mut self) {
@@ -270,23 +338,28 @@ pub async fn carry_out(due: Due, env: &Env, policy: &Policy) -> bool {
     }
 }
 
-/// Flushes, and repeats what failed a few times with growing, scattered pauses.
+/// Flushes, and waits for shards in trouble as long as patience lasts, unless another request does already.
 async fn flush_until_confirmed(env: &Env, policy: &Policy) -> bool {
-    for backoff in BACKOFF_MS {
-        if flush(env, policy).await {
-            return true;
-        }
-        let scatter = (js_sys::Math::random() * f64::from(backoff)) as u32;
-        pause(backoff + scatter).await;
+    let until_ms = real_now_ms() + PATIENCE_MS;
+    loop {
+        let confirmed = flush(env, policy).await;
+        let now_ms = real_now_ms();
+        let wait_ms = isolate::with(|i| {
+            let wait_ms = i.buffers.waits_ms(now_ms)?.max(MIN_WAIT_MS);
+            (now_ms + wait_ms <= until_ms && i.buffers.keep_vigil(wait_ms, now_ms)).then_some(wait_ms)
+        });
+        let Some(wait_ms) = wait_ms.and_then(|wait_ms| u32::try_from(wait_ms).ok()) else { return confirmed };
+        pause(wait_ms).await;
+        isolate::with(|i| i.buffers.vigil_until_ms = 0);
     }
-    flush(env, policy).await
 }
 
-/// Sends every batch that is not under way, side by side, and then what the answers are to tell other shards; true if
-/// all were confirmed.
+/// Sends every batch that may be sent, side by side, and then what the answers are to tell other shards; true if all
+/// were confirmed and none waits.
 async fn flush(env: &Env, policy: &Policy) -> bool {
     let (confirmed, more) = flush_once(env, policy).await;
-    if more { confirmed && flush_once(env, policy).await.0 } else { confirmed }
+    let confirmed = if more { confirmed && flush_once(env, policy).await.0 } else { confirmed };
+    confirmed && isolate::with(|i| i.buffers.waits_ms(real_now_ms())).is_none()
 }
 
 async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
@@ -299,7 +372,7 @@ async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
             wants_known: policy.signer.is_some(),
             questions: i.standings.questions(),
         };
-        let sendable = i.buffers.take_sendable(&mut circumstances);
+        let sendable = i.buffers.take_sendable(&mut circumstances, &policy.limits);
         i.standings.reopen(circumstances.questions);
         sendable
     });
@@ -316,7 +389,8 @@ struct Sent {
 }
 
 async fn send(env: &Env, policy: &Policy, shard: u32, flush: Flush) -> Sent {
-    let reply: Result<FlushReply, _> = object::tell_shard(env, shard, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
+    let place = Place { layout: policy.shards, index: shard };
+    let reply: Result<FlushReply, _> = object::tell_shard(env, place, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
     isolate::with(|isolate| match reply {
         Ok(reply) => {
             isolate.buffers.confirmed(shard, flush.sequence);
@@ -336,8 +410,8 @@ async fn send(env: &Env, policy: &Policy, shard: u32, flush: Flush) -> Sent {
             Sent { confirmed: true, arrivals }
         }
         Err(error) => {
-            isolate.buffers.failed(shard, flush.sequence);
-            worker::console_error!("flush {} to shard {shard} failed, kept: {}", flush.sequence, error.0);
+            isolate.buffers.failed(shard, flush.sequence, error.trouble);
+            worker::console_error!("flush {} to {} failed, kept: {}", flush.sequence, place.name(), error.text);
             Sent { confirmed: false, arrivals: false }
         }
     })

@@ -11,7 +11,7 @@ use crate::policy::{Mode, OnError, Policy, Route};
 use crate::selector::{Client, Request};
 use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId};
 use crate::verdict::{Action, Verdict};
-use crate::wire::{Ask, AskReply, operation};
+use crate::wire::{Ask, AskReply, Place, operation};
 use worker::Env;
 use worker::worker_sys::web_sys::Response;
 
@@ -260,9 +260,10 @@ impl Exchange {
             blocks_version: isolate::with(|i| i.blocks.version()),
             former: self.found.former,
         };
-        let shard = self.found.session.shard(policy.shards);
+        let shard = Place::of(self.found.session, policy.shards);
         let reply: Result<AskReply, _> = object::tell_shard(env, shard, operation::ASK, &ask, timeout_ms).await;
-        let reply = reply.map_err(|error| worker::console_error!("shard {shard} was asked in vain: {}", error.0))?;
+        let reply =
+            reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", shard.name(), error.text))?;
         isolate::with(|i| {
             i.blocks.take(reply.blocks);
             i.blocks_heard_ms = clock::real_now_ms();

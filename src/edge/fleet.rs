@@ -1,4 +1,4 @@
-//! The Fleet object, of which there is one: the block set with its numbering, and the audit log.
+//! The Fleet object, of which there is one: the block set with its numbering, the audit log, the layouts of shards.
 //!
 //! Why its sequences are atomic: an order is carried out from the first statement to the last without an await.
 
@@ -6,6 +6,7 @@ use core::cell::RefCell;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
+use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use crate::fleet::Fleet as Core;
 use crate::wire::{self, FleetOrder, Sync, operation};
@@ -17,8 +18,13 @@ pub struct Fleet {
 }
 
 impl DurableObject for Fleet {
-    fn new(state: State, _env: Env) -> Self {
-        let opened = Core::open(ObjectSql(state.storage().sql())).map_err(|error| error.to_string());
+    fn new(state: State, env: Env) -> Self {
+        let retention_ms = match isolate::load(&env) {
+            Setup::Ready(policy) => policy.retention_ms,
+            // Nothing is forgotten while nobody knows how long it is kept.
+            Setup::Refused { .. } | Setup::Unloaded => u64::MAX,
+        };
+        let opened = Core::open(ObjectSql(state.storage().sql()), retention_ms).map_err(|error| error.to_string());
         if let Err(text) = &opened {
             worker::console_error!("fleet cannot open its store: {text}");
         }

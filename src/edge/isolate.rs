@@ -10,6 +10,7 @@ use worker::Env;
 use super::buffer::{Buffers, Due};
 use super::exchanges::Exchanges;
 use super::glue;
+use super::shards::Spread;
 use crate::identity::Standings;
 use crate::identity::jwt::Tokens;
 use crate::policy::{KeySource, OnError, Policy, Problem};
@@ -55,6 +56,8 @@ pub struct Isolate {
     pub installed_ms: Option<u64>,
     /// What shards said of sessions lately.
     pub known: Recent<SessionId, KnownSession>,
+    /// When the fleet last named the layouts, platform time (0 for never), and what it said.
+    pub spread: (u64, Spread),
     ids: Ids,
 }
 
@@ -121,6 +124,7 @@ impl Isolate {
             standing_questions: 0,
             installed_ms: None,
             known: Recent::new(KNOWN_SESSIONS),
+            spread: (0, Spread::default()),
             ids,
         }
     }

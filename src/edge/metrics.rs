@@ -3,15 +3,16 @@
 use core::fmt::Write;
 
 use crate::store::Health;
-use crate::wire::IsolateCounts;
+use crate::wire::{IsolateCounts, Place};
 
 /// Everything known, one series per shard where it belongs to one.
-pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
+pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) -> String {
     let mut out = String::new();
     let mut per_shard = |name: &str, kind: &str, help: &str, value: fn(&Health) -> u64| {
         let _ = writeln!(out, "# HELP throughline_{name} {help}\n# TYPE throughline_{name} {kind}");
-        for (index, health) in shards.iter().enumerate() {
-            let _ = writeln!(out, "throughline_{name}{{shard=\"{index}\"}} {}", value(health));
+        for (Place { layout, index }, health) in shards {
+            let labels = format_args!("layout=\"{layout}\",shard=\"{index}\"");
+            let _ = writeln!(out, "throughline_{name}{{{labels}}} {}", value(health));
         }
     };
     per_shard("events_total", "counter", "Events taken in since the shard was last loaded.", |h| h.counts.events);
@@ -33,7 +34,7 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
     per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
 
     let mut total = *local;
-    shards.iter().for_each(|health| total.add(&health.counts.isolates));
+    shards.iter().for_each(|(_, health)| total.add(&health.counts.isolates));
     let mut overall = |name: &str, help: &str, value: u64| {
         let _ = writeln!(
             out,
@@ -47,6 +48,7 @@ pub fn text(shards: &[Health], missing: bool, local: &IsolateCounts) -> String {
         total.dropped_notable,
     );
     overall("flush_failures_total", "Flushes that failed and were kept.", total.flush_failures);
+    overall("flushes_overloaded_total", "Flushes that failed because their shard was too busy.", total.overloaded);
     overall("undecided_total", "Requests whose decision was not to be had in time.", total.undecided);
     overall("origin_failures_total", "Requests the origin did not answer.", total.origin_failures);
     overall("stopped_total", "Requests answered 403 or 429 by verdict.", total.stopped);

@@ -21,6 +21,8 @@ mod people;
 mod problem;
 mod request;
 mod shard;
+mod shards;
+mod slices;
 mod sql;
 
 use worker::event;

@@ -5,17 +5,36 @@ use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
 use super::glue;
+use crate::backoff::Trouble;
 use crate::query::Question;
-use crate::wire::{self, FleetOrder, FleetReply, operation};
+use crate::wire::{self, FleetOrder, FleetReply, Place, operation};
 
 /// Why an object did not answer, as the platform puts it.
 #[derive(Debug)]
-pub struct CallError(pub String);
+pub struct CallError {
+    pub text: String,
+    pub trouble: Trouble,
+}
+
+impl CallError {
+    /// A failure of our own.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), trouble: Trouble::Failed }
+    }
+
+    /// Tells the log that a shard did not answer.
+    pub fn log(&self, place: Place) {
+        worker::console_error!("{} did not answer: {}", place.name(), self.text);
+    }
+}
 
 impl From<JsValue> for CallError {
     fn from(value: JsValue) -> Self {
         let text = value.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));
-        Self(text.or_else(|| value.as_string()).unwrap_or_else(|| "unknown failure".to_owned()))
+        let text = text.or_else(|| value.as_string()).unwrap_or_else(|| "unknown failure".to_owned());
+        // The platform marks its errors so; whatever else the value is has no such member.
+        let overloaded = js_sys::Reflect::get(&value, &"overloaded".into()).is_ok_and(|marked| marked.is_truthy());
+        Self { text, trouble: if overloaded { Trouble::Overloaded } else { Trouble::Failed } }
     }
 }
 
@@ -29,8 +48,8 @@ async fn call(
     timeout_ms: u32,
 ) -> Result<Vec<u8>, CallError> {
     let promise = {
-        let namespace = env.durable_object(binding).map_err(|e| CallError(e.to_string()))?;
-        let stub = namespace.get_by_name(name).map_err(|e| CallError(e.to_string()))?;
+        let namespace = env.durable_object(binding).map_err(|e| CallError::new(e.to_string()))?;
+        let stub = namespace.get_by_name(name).map_err(|e| CallError::new(e.to_string()))?;
         let stub: JsValue = stub.into_rpc::<js_sys::Object>().into();
         glue::call(&stub, path, js_sys::Uint8Array::from(body), timeout_ms)?
     };
@@ -38,24 +57,24 @@ async fn call(
     Ok(js_sys::Uint8Array::new(&answer).to_vec())
 }
 
-/// Sends a traffic message to the shard with this index.
-pub async fn tell_shard<Q, A>(env: &Env, index: u32, path: &str, message: &Q, timeout_ms: u32) -> Result<A, CallError>
+/// Sends a traffic message to a shard.
+pub async fn tell_shard<Q, A>(env: &Env, place: Place, path: &str, message: &Q, timeout_ms: u32) -> Result<A, CallError>
 where
     Q: serde::Serialize,
     A: serde::de::DeserializeOwned,
 {
-    let answer = call(env, "SHARD", &wire::shard_name(index), path, &wire::encode(message), timeout_ms).await?;
-    wire::decode(&answer).ok_or_else(|| CallError("the shard's answer cannot be read".to_owned()))
+    let answer = call(env, "SHARD", &place.name(), path, &wire::encode(message), timeout_ms).await?;
+    wire::decode(&answer).ok_or_else(|| CallError::new("the shard's answer cannot be read"))
 }
 
 /// Asks a shard an analyst's question.
-pub async fn ask_shard<A>(env: &Env, index: u32, question: &Asked<'_>, timeout_ms: u32) -> Result<A, CallError>
+pub async fn ask_shard<A>(env: &Env, place: Place, question: &Asked<'_>, timeout_ms: u32) -> Result<A, CallError>
 where
     A: serde::de::DeserializeOwned,
 {
-    let body = serde_json::to_vec(question).map_err(|e| CallError(e.to_string()))?;
-    let answer = call(env, "SHARD", &wire::shard_name(index), operation::QUERY, &body, timeout_ms).await?;
-    serde_json::from_slice(&answer).map_err(|e| CallError(e.to_string()))
+    let body = serde_json::to_vec(question).map_err(|e| CallError::new(e.to_string()))?;
+    let answer = call(env, "SHARD", &place.name(), operation::QUERY, &body, timeout_ms).await?;
+    serde_json::from_slice(&answer).map_err(|e| CallError::new(e.to_string()))
 }
 
 /// A question with the time it is asked at.
@@ -77,5 +96,5 @@ where
     A: serde::de::DeserializeOwned,
 {
     let answer = call(env, "FLEET", wire::FLEET_NAME, path, &wire::encode(message), timeout_ms).await?;
-    wire::decode(&answer).ok_or_else(|| CallError("the fleet's answer cannot be read".to_owned()))
+    wire::decode(&answer).ok_or_else(|| CallError::new("the fleet's answer cannot be read"))
 }

@@ -3,13 +3,14 @@
 use super::admin::{Answer, Api};
 use super::isolate;
 use super::problem::json;
+use super::shards::Spread;
 use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
 use crate::api::order::LookupOrder;
 use crate::api::story::Story;
 use crate::api::{ListAnswer, LookupAnswer, Refusal};
 use crate::identity::UserPlan;
 use crate::identity::jwt::TokensAt;
-use crate::query::{EventAnswer, EventQuery, Filter, Order, Page, Question, SessionAnswer, Terms};
+use crate::query::{EventAnswer, EventQuery, Filter, Order, Page, Question, Terms};
 use crate::session::SessionId;
 
 impl Api<'_> {
@@ -20,12 +21,14 @@ impl Api<'_> {
             let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.now_ms };
             self.policy.keys.candidates(&value, &mut tokens)
         });
-        let ids = candidates.iter().map(|c| c.session).collect();
-        let gathered = self.ask_all::<Vec<SessionId>>(&Question::Known(ids)).await?;
-        let known: Vec<SessionId> = gathered.answers.concat();
+        let ids: Vec<SessionId> = candidates.iter().map(|c| c.session).collect();
+        let spread = self.spread().await;
+        let asked = self.ask::<Vec<SessionId>>(&spread, spread.owners(&ids), &Question::Known(ids)).await?;
+        let partial = asked.missing;
+        let known: Vec<SessionId> = asked.into_answers().flatten().collect();
         let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
         let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
-        Ok(json(200, &ListAnswer { items, next: None, partial: gathered.missing }))
+        Ok(json(200, &ListAnswer { items, next: None, partial }))
     }
 
     /// Users are asked for by their raw names and stored in several forms.
@@ -35,7 +38,7 @@ impl Api<'_> {
 
     /// Sessions that are asked for by requests are those the requests belong to: only the events know.
     /// Answers whether some may be missing.
-    pub async fn resolve_requests(&self, filter: &mut Filter) -> Result<bool, Refusal> {
+    pub async fn resolve_requests(&self, spread: &Spread, filter: &mut Filter) -> Result<bool, Refusal> {
         let any = core::mem::take(&mut filter.request.any);
         if any.is_empty() {
             return Ok(false);
@@ -43,16 +46,17 @@ impl Api<'_> {
         let limit = u32::try_from(any.len()).unwrap_or(1);
         let terms = Terms { any, none: Vec::new() };
         let filter_of_events = Filter { request: terms, ..Filter::default() };
-        let query = EventQuery { filter: filter_of_events, order: Order::Asc, limit, after: None };
-        let gathered = self.ask_all::<Page<EventAnswer>>(&Question::Events(query)).await?;
-        let events = gathered.answers.into_iter().flat_map(|page| page.items);
+        let query = EventQuery::first(filter_of_events, Order::Asc, limit);
+        let asked = self.ask::<Page<EventAnswer>>(spread, spread.all(), &Question::Events(query)).await?;
+        let missing = asked.missing;
+        let events = asked.into_answers().flat_map(|page| page.items);
         let mut found: Vec<SessionId> = events.filter_map(|(.., event)| SessionId::parse(&event.session)).collect();
         if !filter.session.any.is_empty() {
             found.retain(|id| filter.session.any.contains(id));
         }
         // Without a session to look for, none fits: the id of none is no session's.
         filter.session.any = if found.is_empty() { vec![SessionId([0; 16])] } else { found };
-        Ok(gathered.missing)
+        Ok(missing)
     }
 
     pub async fn identify(&self) -> Answer {
@@ -64,16 +68,14 @@ impl Api<'_> {
 
     /// Follows the links of a session in both directions.
     pub async fn story(&self, id: SessionId) -> Answer {
+        let spread = &self.spread().await;
         let mut story = Story::from(id);
         loop {
             let wave = story.next_wave();
             if wave.is_empty() {
                 break;
             }
-            let asked = wave.into_iter().map(|id| async move {
-                let question = Question::Session(id);
-                self.ask_one::<Option<SessionAnswer>>(id.shard(self.shards()), &question).await
-            });
+            let asked = wave.into_iter().map(|id| self.find(spread, id));
             for answer in futures_util::future::join_all(asked).await {
                 match answer {
                     Ok(Some(session)) => story.take(session),

@@ -12,7 +12,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
-use crate::query::Question;
+use crate::query::{Filter, Parts, Question, SessionQuery};
 use crate::store::{self, Store, StoreError};
 use crate::verdict::{BlockChange, BlockNews};
 use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
@@ -43,6 +43,8 @@ struct Inner {
     asked_ms: Cell<u64>,
     /// Questions to the fleet under way.
     syncing: Cell<u32>,
+    /// The layout under which something came in that the fleet has not been told of; 0 for none.
+    layout: Cell<u32>,
     /// When the alarm that is set goes off, platform time; 0 for none.
     alarm_at_ms: Cell<u64>,
     /// After a failed fold: the alarm does not go off before this, platform time.
@@ -80,6 +82,7 @@ impl DurableObject for Shard {
             synced_ms: Cell::new(0),
             asked_ms: Cell::new(0),
             syncing: Cell::new(0),
+            layout: Cell::new(0),
             alarm_at_ms: Cell::new(0),
             alarm_not_before_ms: Cell::new(0),
         };
@@ -149,6 +152,7 @@ impl Inner {
             let installed_ms = store.installed_ms();
             Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
         })?;
+        self.layout.set(flush.layout);
         if imposed || (self.is_sync_due() && self.syncing.get() == 0) {
             self.sync_in_background();
         }
@@ -181,6 +185,7 @@ impl Inner {
         let encoded = self.with_store(|store| {
             let json = match &asked.question {
                 Question::Sessions(query) => serde_json::to_vec(&store.sessions(query, now_ms)?),
+                Question::Parts(query) => serde_json::to_vec(&parts(store, query, now_ms)?),
                 Question::Session(id) => serde_json::to_vec(&store.session(*id, now_ms)?),
                 Question::Events(query) => serde_json::to_vec(&store.events(query)?),
                 Question::Stats(query) => serde_json::to_vec(&store.stats(query)?),
@@ -239,17 +244,19 @@ impl Inner {
         let report = self.with_store(|store| Ok(store.report()));
         if let Ok((blocks_version, outbox)) = report {
             let (rows, imposed): (Vec<u64>, Vec<_>) = outbox.into_iter().unzip();
-            let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed };
+            let layout = Some(self.layout.get()).filter(|layout| *layout != 0);
+            let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed, layout };
             let news: core::result::Result<BlockNews, _> =
                 object::tell_fleet(&self.env, operation::SYNC, &message, SYNC_TIMEOUT_MS).await;
             match news {
                 Ok(news) => {
                     self.synced_ms.set(clock::real_now_ms());
+                    self.layout.set(0);
                     if let Err(Failure { text, .. }) = self.with_store(|store| store.synced(news, &rows)) {
                         worker::console_error!("shard could not note the fleet's answer: {text}");
                     }
                 }
-                Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.0),
+                Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.text),
             }
         }
         self.syncing.set(self.syncing.get().saturating_sub(1));
@@ -282,6 +289,18 @@ impl Inner {
         self.played_ms.set(played);
         if played > 0 { played } else { clock::real_now_ms() }
     }
+}
+
+/// The sessions that a question names: where those stand that fit it, and all of them as they are.
+fn parts(store: &Store<ObjectSql>, query: &SessionQuery, now_ms: u64) -> core::result::Result<Parts, StoreError> {
+    let listed = store.sessions(query, now_ms)?;
+    let everything = SessionQuery { filter: Filter::default(), as_of_ms: u64::MAX, ..query.clone() };
+    let all = store.sessions(&everything.about(query.filter.session.any.clone()), now_ms)?;
+    Ok(Parts {
+        partial: listed.partial || all.partial,
+        listed: listed.items.into_iter().map(|(value, id, _)| (value, id)).collect(),
+        parts: all.items.into_iter().map(|(.., part)| part).collect(),
+    })
 }
 
 fn unreadable() -> Failure {

@@ -43,6 +43,8 @@ pub struct SessionAnswer {
     pub marks: Vec<String>,
     /// Requests to endpoints beyond those listed.
     pub endpoints_rest: u64,
+    /// Whether parts of it, from before the number of shards was changed, may be missing.
+    pub partial: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -256,6 +258,7 @@ impl SessionAnswer {
             ended: session.ended_ms.map(rfc3339),
             marks: session.marks.names().map(str::to_owned).collect(),
             endpoints_rest: u64::from(session.counts.rest(Kind::Endpoint)),
+            partial: false,
         }
     }
 }

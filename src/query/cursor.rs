@@ -1,11 +1,15 @@
 //! Opaque cursors: where a page ended, and of which question it was a page.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::wire::Place;
+
 /// The end of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     version: u8,
     /// Hash of the question, so that a cursor is not used with another.
@@ -16,14 +20,19 @@ pub struct Cursor {
     pub value: u64,
     /// Id of the last item.
     pub id: u128,
+    /// How far the journal of each shard was when the first page was asked for.
+    pub positions: Positions,
 }
 
-const VERSION: u8 = 1;
+/// How far the journals of shards are, by place.
+pub type Positions = BTreeMap<Place, u64>;
+
+const VERSION: u8 = 2;
 
 impl Cursor {
     /// A cursor after the item (`value`, `id`) of the question hashed as `question`.
-    pub fn new(question: u32, as_of_ms: u64, value: u64, id: u128) -> Self {
-        Self { version: VERSION, question, as_of_ms, value, id }
+    pub fn new(question: u32, as_of_ms: u64, value: u64, id: u128, positions: Positions) -> Self {
+        Self { version: VERSION, question, as_of_ms, value, id, positions }
     }
 
     /// The cursor as text for the client.
@@ -52,8 +61,8 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_own_question_only() {
-        let cursor = Cursor::new(7, 1, 2, u128::MAX);
-        assert_eq!(Cursor::decode(&cursor.encode(), 7), Ok(cursor));
+        let cursor = Cursor::new(7, 1, 2, u128::MAX, Positions::from([(Place { layout: 3, index: 2 }, 9)]));
+        assert_eq!(Cursor::decode(&cursor.encode(), 7), Ok(cursor.clone()));
         assert!(Cursor::decode(&cursor.encode(), 8).is_err());
         for bad in ["", "!!", "AAAA", &"A".repeat(400)] {
             assert!(Cursor::decode(bad, 0).is_err(), "{bad}");

@@ -8,6 +8,7 @@ mod distinct;
 mod filter;
 mod page;
 mod parse;
+mod parts;
 mod stats;
 mod time;
 
@@ -15,11 +16,12 @@ pub use answer::{
     AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, LinkAnswer, SessionAnswer,
     StatsAnswer, StatsBucket, StatsCount,
 };
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
+pub use parts::{Parts, list_once};
 pub use stats::{StatsPart, StatsResume};
 pub use time::{parse_time, rfc3339};
 
@@ -105,6 +107,16 @@ pub struct EventQuery {
     pub limit: u32,
     /// Id of the last item of the page before.
     pub after: Option<u128>,
+    /// As for sessions.
+    pub resume: Option<Resume>,
+    pub floor: Option<(u64, u128)>,
+}
+
+impl EventQuery {
+    /// The first `limit` events that fit.
+    pub fn first(filter: Filter, order: Order, limit: u32) -> Self {
+        Self { filter, order, limit, after: None, resume: None, floor: None }
+    }
 }
 
 /// Totals and a time series are asked for.
@@ -137,6 +149,8 @@ pub enum Question {
     Session(crate::session::SessionId),
     Events(EventQuery),
     Stats(StatsQuery),
+    /// The sessions named in the filter: which of them fit, and all that is known of them. Answered with [`Parts`].
+    Parts(SessionQuery),
     /// Which of these sessions are known.
     Known(Vec<crate::session::SessionId>),
     Health,

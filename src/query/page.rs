@@ -29,6 +29,19 @@ impl<T> Page<T> {
         items.truncate(limit);
         Self { items, more, cut: None, partial: false, position: 0, resume: None }
     }
+
+    /// The same page of something made from each item.
+    pub fn map<U>(self, make: impl Fn(T) -> U) -> Page<U> {
+        let items = self.items.into_iter().map(|(value, id, item)| (value, id, make(item))).collect();
+        Page {
+            items,
+            more: self.more,
+            cut: self.cut,
+            partial: self.partial,
+            position: self.position,
+            resume: self.resume,
+        }
+    }
 }
 
 fn sort<T>(items: &mut [(u64, u128, T)], order: Order) {
@@ -77,6 +90,8 @@ pub fn merge<T>(pages: Vec<Page<T>>, order: Order, limit: u32) -> Page<T> {
         items.retain(|(value, id, _)| !is_after((*value, *id), cut, order));
     }
     let merged = Page::of(items, order, limit);
+    // A page that is full before the cut ends with its last item.
+    let cut = cut.filter(|_| !merged.more);
     Page { more: more || merged.more, cut, partial, ..merged }
 }
 
@@ -111,5 +126,7 @@ mod tests {
     fn what_lies_beyond_a_cut_waits_for_the_next_page() {
         let merged = merge(vec![page(&[9, 5], false, None), page(&[8], false, Some((6, 0)))], Order::Desc, 10);
         assert_eq!((values(&merged), merged.more, merged.cut), (vec![9, 8], true, Some((6, 0))));
+        let full = merge(vec![page(&[9, 7], false, None), page(&[8], false, Some((6, 0)))], Order::Desc, 2);
+        assert_eq!((values(&full), full.more, full.cut), (vec![9, 8], true, None), "7 comes on the next page");
     }
 }

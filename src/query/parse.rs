@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Positions};
 use super::filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
@@ -32,6 +32,8 @@ impl core::error::Error for ParameterError {}
 const MAX_TERMS: usize = 64;
 /// Longest value of a parameter, bytes.
 const MAX_VALUE: usize = 2_048;
+/// … and of a cursor, which says how far each shard was.
+const MAX_CURSOR: usize = 16_384;
 /// Buckets of one statistic.
 const MAX_BUCKETS: u64 = 1_500;
 const MINUTE_MS: u64 = 60_000;
@@ -46,6 +48,8 @@ pub struct Asked<Q> {
     pub question: u32,
     /// Moment the first page was asked for, epoch ms: what is relative in the question is relative to it.
     pub as_of_ms: u64,
+    /// How far the journals were then; nothing on the first page.
+    pub positions: Positions,
 }
 
 /// Parses `GET sessions`.
@@ -60,12 +64,13 @@ pub fn parse_sessions(query: &str, now_ms: u64) -> Result<Asked<SessionQuery>, P
         Some("duration") => SortBy::Duration,
         Some(_) => return Err(error("sort", "is none of: last_seen, first_seen, risk, requests, duration")),
     };
-    let as_of_ms = page.cursor.map_or(now_ms, |c| c.as_of_ms);
+    let as_of_ms = page.cursor.as_ref().map_or(now_ms, |c| c.as_of_ms);
     let filter = filter(pairs, as_of_ms)?;
-    let after = page.cursor.map(|c| (c.value, c.id));
+    let after = page.cursor.as_ref().map(|c| (c.value, c.id));
+    let positions = page.cursor.map(|c| c.positions).unwrap_or_default();
     let (order, limit) = (page.order, page.limit);
     let query = SessionQuery { filter, sort, order, limit, as_of_ms, position: None, after, resume: None, floor: None };
-    Ok(Asked { query, question: page.question, as_of_ms })
+    Ok(Asked { query, question: page.question, as_of_ms, positions })
 }
 
 /// Parses `GET events` and, with `of` a session, `GET sessions/{id}/events`, whose default order is the other one.
@@ -76,7 +81,7 @@ pub fn parse_events(query: &str, now_ms: u64, of: Option<SessionId>) -> Result<A
     if take(&mut pairs, "sort")?.is_some_and(|sort| sort != "time") {
         return Err(error("sort", "is not `time`, the only one for events"));
     }
-    let as_of_ms = page.cursor.map_or(now_ms, |c| c.as_of_ms);
+    let as_of_ms = page.cursor.as_ref().map_or(now_ms, |c| c.as_of_ms);
     let mut filter = filter(pairs, as_of_ms)?;
     if let Some(name) = filter.asks_of_session() {
         return Err(error(name, "filters sessions, not events"));
@@ -94,8 +99,10 @@ pub fn parse_events(query: &str, now_ms: u64, of: Option<SessionId>) -> Result<A
         );
         filter.session.any = vec![id];
     }
-    let query = EventQuery { filter, order: page.order, limit: page.limit, after: page.cursor.map(|c| c.id) };
-    Ok(Asked { query, question: page.question, as_of_ms })
+    let after = page.cursor.as_ref().map(|c| c.id);
+    let positions = page.cursor.map(|c| c.positions).unwrap_or_default();
+    let query = EventQuery { after, ..EventQuery::first(filter, page.order, page.limit) };
+    Ok(Asked { query, question: page.question, as_of_ms, positions })
 }
 
 /// Parses `GET stats`.
@@ -182,8 +189,9 @@ fn pairs(query: &str) -> Result<Pairs, ParameterError> {
     if pairs.len() > MAX_TERMS {
         return Err(error("query", &format!("has more than {MAX_TERMS} parameters")));
     }
-    match pairs.iter().find(|(_, value)| value.len() > MAX_VALUE) {
-        Some((name, _)) => Err(error(name, &format!("is longer than {MAX_VALUE} bytes"))),
+    let most = |name: &str| if name == "cursor" { MAX_CURSOR } else { MAX_VALUE };
+    match pairs.iter().find(|(name, value)| value.len() > most(name)) {
+        Some((name, _)) => Err(error(name, &format!("is longer than {} bytes", most(name)))),
         None => Ok(pairs),
     }
 }

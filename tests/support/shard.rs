@@ -25,7 +25,7 @@ pub fn open(sql: &Sqlite) -> Store<Sqlite> {
 }
 
 pub fn all_events(store: &Store<Sqlite>) -> Vec<String> {
-    let query = EventQuery { filter: Filter::default(), order: Order::Asc, limit: 100_000, after: None };
+    let query = EventQuery::first(Filter::default(), Order::Asc, 100_000);
     store.events(&query).expect("an answer").items.into_iter().map(|(_, _, e)| e.id).collect()
 }
 

@@ -200,7 +200,7 @@ function parse(text) {
       assert.match(rest, /^(counter|gauge)$/);
       types.set(about, rest);
     } else {
-      const [, name, , value] = /^([a-z_]+)(\{[a-z]+="[^"\\]*"\})? (\d+)$/.exec(line) ?? assert.fail(line);
+      const [, name, , value] = /^([a-z_]+)(\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})? (\d+)$/.exec(line) ?? assert.fail(line);
       assert.equal(types.get(name), name.endsWith('_total') ? 'counter' : 'gauge', name);
       const key = line.slice(0, line.lastIndexOf(' '));
       assert.ok(!series.has(key), `${key} twice`);

@@ -101,7 +101,7 @@ describe('DEV_CLOCK', { skip: notOurs }, () => {
   });
 
   test('folds the journal when its time has come, again and again', async () => {
-    const folds = async () => Number(/^throughline_folds_total\{shard="0"\} (\d+)$/m.exec(await (await pair.admin('metrics')).text())[1]);
+    const folds = async () => Number(/^throughline_folds_total\{layout="1",shard="0"\} (\d+)$/m.exec(await (await pair.admin('metrics')).text())[1]);
     const ann = client(pair, { cookie: 'sid=ann' });
     let hour = 10;
     let count = 18;

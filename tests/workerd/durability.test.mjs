@@ -109,7 +109,7 @@ test('ids of events are never given twice, whatever ends between', { skip: notOu
 
 /** Sends long paths until the journal has been folded; answers how many requests that took. */
 async function fold(pair, count, { sessions }) {
-  const folds = async () => Number(/^throughline_folds_total\{shard="0"\} (\d+)$/m.exec(await (await pair.admin('metrics')).text())[1]);
+  const folds = async () => Number(/^throughline_folds_total\{layout="1",shard="0"\} (\d+)$/m.exec(await (await pair.admin('metrics')).text())[1]);
   const filler = 'long-'.repeat(1_600);
   const before = await folds();
   let sent = 0;

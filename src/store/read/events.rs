@@ -1,13 +1,14 @@
 //! Pages of events.
 //!
 //! Chunks are visited in the order of the page, until none can hold what would come before the end of a full page. A
-//! page that would need more chunks than a slice reads is cut there and says so.
+//! page that needs more chunks than a slice reads goes on with the next slice.
 
 use std::collections::BTreeMap;
 
+use super::best::{Best, Wanted, ranked};
 use super::chunk_events::ChunkEvents;
 use super::{Chunk, Event, Sql, Store, StoreError, with_user};
-use crate::query::{EventAnswer, EventQuery, Order, Page, is_after};
+use crate::query::{EventAnswer, EventQuery, Order, Page, Resume};
 use crate::session::{EventId, Finding};
 use crate::store::hot::Tracked;
 
@@ -23,79 +24,54 @@ enum Source {
     Chunk(u64, usize),
 }
 
-struct Best<'q> {
-    query: &'q EventQuery,
-    found: Vec<(u64, u128, Source)>,
-}
-
-impl Best<'_> {
-    fn offer(&mut self, event: &Event<'_>, source: Source) {
-        let position = (event.time_ms, event.id.0);
-        let after = self.query.after.map(|id| (EventId(id).time_ms(), id));
-        if after.is_some_and(|after| !is_after(position, after, self.query.order)) {
-            return;
-        }
-        self.found.push((position.0, position.1, source));
-        if self.found.len() >= (self.query.limit as usize + 1) * 4 {
-            self.settle();
-        }
-    }
-
-    fn settle(&mut self) {
-        let keep = self.query.limit + 1;
-        self.found = Page::of(core::mem::take(&mut self.found), self.query.order, keep).items;
-    }
-
-    /// Whether the page is full with what comes before anything at `bound_ms`.
-    fn is_full_before(&mut self, bound_ms: u64) -> bool {
-        if self.found.len() <= self.query.limit as usize {
-            return false;
-        }
-        self.settle();
-        match (self.found.last(), self.query.order) {
-            (Some((time, ..)), Order::Desc) => *time > bound_ms,
-            (Some((time, ..)), Order::Asc) => *time < bound_ms,
-            (None, _) => false,
-        }
-    }
-}
-
 impl<S: Sql> Store<S> {
     /// A page of events, or a slice of one.
     pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
-        let mut best = Best { query, found: Vec::new() };
+        let after = query.after.map(|id| (EventId(id).time_ms(), id));
+        let wanted = Wanted { order: query.order, limit: query.limit, after, floor: query.floor };
+        let mut best = Best::new(wanted);
         for hot in &self.hot.batches {
             for (index, event) in (0u32..).zip(hot.batch.events()) {
                 self.with_session(event, |event, findings| {
                     let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
                     if query.filter.fits_event(event, detected) {
-                        best.offer(event, Source::Hot(hot.seq, index));
+                        best.offer(event.time_ms, event.id.0, Source::Hot(hot.seq, index));
                     }
                 });
             }
         }
-        let (mut cut, mut opened) = (None, 0);
-        for (looked, chunk) in self.chunks_for(query).into_iter().enumerate() {
-            // Nothing in this chunk, nor in any later one, can come before what fills the page already.
-            let bound = match query.order {
-                Order::Desc => chunk.to_ms,
-                Order::Asc => chunk.from_ms,
-            };
-            if best.is_full_before(bound) {
+        let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
+        let chunks = self.chunks_for(query).into_iter().map(|chunk| match query.order {
+            Order::Desc => (chunk.to_ms, chunk),
+            Order::Asc => (chunk.from_ms, chunk),
+        });
+        // What was folded since the first slice was hot then, and is looked at by every slice.
+        let (old, new): (Vec<_>, Vec<_>) = chunks.partition(|(_, chunk)| chunk.id <= newest);
+        for (_, chunk) in new {
+            self.offer_events(chunk, query, &mut best)?;
+        }
+        let (mut resume, mut opened) = (None, 0);
+        for (looked, (bound, chunk)) in ranked(old, query.order, query.resume).into_iter().enumerate() {
+            if best.is_beyond(bound) {
                 break;
             }
             if opened == SLICE_CHUNKS || looked == SLICE_LOOKS {
-                cut = Some((bound, EventId::bound(bound, query.order == Order::Desc).0));
+                resume = Some(Resume { bound, chunk: chunk.id, newest });
                 break;
             }
-            if let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? {
-                opened += 1;
-                events.each(&query.filter, |index, event, _| best.offer(event, Source::Chunk(chunk.id, index)))?;
-            }
+            opened += usize::from(self.offer_events(chunk, query, &mut best)?);
         }
-        let mut page = Page::of(best.found, query.order, query.limit);
-        let items = self.event_answers(core::mem::take(&mut page.items), query)?;
-        Ok(Page { items, more: page.more, cut, partial: false, position: self.next_seq - 1, resume: None })
+        let page = best.into_page();
+        let items = self.event_answers(page.items, query)?;
+        Ok(Page { items, more: page.more, cut: None, partial: false, position: self.next_seq - 1, resume })
+    }
+
+    /// Offers the events of a chunk that fit; answers whether there could be any.
+    fn offer_events(&self, chunk: &Chunk, query: &EventQuery, best: &mut Best<Source>) -> Result<bool, StoreError> {
+        let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? else { return Ok(false) };
+        let source = |index| Source::Chunk(chunk.id, index);
+        events.each(&query.filter, |index, event, _| best.offer(event.time_ms, event.id.0, source(index)))?;
+        Ok(true)
     }
 
     /// Shows a journaled event with its user and the findings of its session.
@@ -107,12 +83,11 @@ impl<S: Sql> Store<S> {
         show(&event, session.map_or(&[][..], |session| session.findings.as_slice()));
     }
 
-    /// The chunks that can hold what is asked for, in the order the question wants its events.
+    /// The chunks that can hold what is asked for.
     pub(super) fn chunks_for(&self, query: &EventQuery) -> Vec<&Chunk> {
         let filter = &query.filter;
         let after_ms = query.after.map(|id| EventId(id).time_ms());
-        let mut chunks: Vec<_> = self
-            .chunks
+        self.chunks
             .iter()
             .filter(|c| {
                 filter.from_ms.is_none_or(|from| c.to_ms >= from) && filter.to_ms.is_none_or(|to| c.from_ms <= to)
@@ -128,12 +103,7 @@ impl<S: Sql> Store<S> {
                 filter.request.any.is_empty() || times.into_iter().any(|ms| (c.from_ms..=c.to_ms).contains(&ms))
             })
             .filter(|c| c.events > 0)
-            .collect();
-        match query.order {
-            Order::Desc => chunks.sort_by_key(|c| core::cmp::Reverse(c.to_ms)),
-            Order::Asc => chunks.sort_by_key(|c| c.from_ms),
-        }
-        chunks
+            .collect()
     }
 
     /// The answers about what was found, in the order it was found.

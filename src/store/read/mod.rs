@@ -1,6 +1,7 @@
 //! Questions to one shard, answered over hot state and chunks together. No question changes anything.
 
 mod as_of;
+mod best;
 mod chunk_events;
 mod events;
 mod sessions;

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::as_of::AsOf;
+use super::best::{Best, Wanted, ranked};
 use super::{Chunk, Dictionary, Part, Session, SessionAnswer, SessionId, Sql, Store, StoreError, chunk};
-use crate::query::{Order, Page, Resume, SessionQuery, is_after};
+use crate::query::{Order, Page, Resume, SessionQuery};
 use crate::session::{Kind, Risk};
 use crate::store::chunk::{Outline, Postings, Summary};
 use crate::store::hot::Tracked;
@@ -23,84 +24,26 @@ enum Source {
     Chunk(u64, usize),
 }
 
-/// The best sessions found so far.
-struct Best<'q> {
-    query: &'q SessionQuery,
-    found: Vec<(u64, u128, Source)>,
-    /// Position that a session has to come before once the page is full.
-    floor: Option<(u64, u128)>,
-}
-
-impl Best<'_> {
-    fn offer(&mut self, value: u64, id: SessionId, source: Source) {
-        let position = (value, u128::from_be_bytes(id.0));
-        if self.query.after.is_some_and(|after| !is_after(position, after, self.query.order)) {
-            return;
-        }
-        if self.floor.is_some_and(|floor| is_after(position, floor, self.query.order)) {
-            return;
-        }
-        self.found.push((position.0, position.1, source));
-        if self.found.len() >= (self.query.limit as usize + 1) * 4 {
-            self.settle();
-        }
-    }
-
-    /// Keeps one more than the page holds, so that it is known whether there is more.
-    fn settle(&mut self) {
-        let keep = self.query.limit + 1;
-        self.found = Page::of(core::mem::take(&mut self.found), self.query.order, keep).items;
-        if self.found.len() == keep as usize {
-            let last = self.found.last().map(|(value, id, _)| (*value, *id));
-            self.floor = match (last, self.floor) {
-                (Some(last), Some(floor)) if is_after(last, floor, self.query.order) => Some(floor),
-                (last, floor) => last.or(floor),
-            };
-        }
-    }
-
-    /// Whether no session with a value no better than `bound` can still make it into the page.
-    fn is_beyond(&self, bound: u64) -> bool {
-        self.floor.is_some_and(|(value, _)| match self.query.order {
-            Order::Desc => bound < value,
-            Order::Asc => bound > value,
-        })
-    }
-}
-
 impl<S: Sql> Store<S> {
     /// A page of sessions, or a slice of one.
     pub fn sessions(&self, query: &SessionQuery, now_ms: u64) -> Result<Page<SessionAnswer>, StoreError> {
         let position = query.position.unwrap_or(self.next_seq - 1);
         let as_of = self.since(position)?;
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
-        let mut best = Best { query, found: Vec::new(), floor: query.floor };
+        let wanted = Wanted { order: query.order, limit: query.limit, after: query.after, floor: query.floor };
+        let mut best = Best::new(wanted);
         for tracked in self.hot.dirty() {
-            self.offer_hot(tracked, &as_of, now_ms, &mut best)?;
+            self.offer_hot(tracked, &as_of, now_ms, query, &mut best)?;
         }
         // What was folded since the position, or since the first slice, is looked at whatever its values promise.
         let is_new = |chunk: &Chunk| chunk.journal_to > position || chunk.id > newest;
         for chunk in self.chunks.iter().filter(|chunk| is_new(chunk)) {
-            self.offer_chunk(chunk, &as_of, now_ms, &mut best)?;
+            self.offer_chunk(chunk, &as_of, now_ms, query, &mut best)?;
         }
-        let mut old: Vec<(u64, &Chunk)> = self
-            .chunks
-            .iter()
-            .filter(|chunk| !is_new(chunk) && self.is_worth_reading(chunk, query))
-            .map(|chunk| (best_value(chunk, query), chunk))
-            .collect();
-        old.sort_unstable_by_key(|(bound, chunk)| match query.order {
-            Order::Desc => (u64::MAX - bound, u64::MAX - chunk.id),
-            Order::Asc => (*bound, u64::MAX - chunk.id),
-        });
-        let is_left = |bound: u64, chunk: u64, resume: Resume| match query.order {
-            Order::Desc => (bound, chunk) <= (resume.bound, resume.chunk),
-            Order::Asc => (bound, u64::MAX - chunk) >= (resume.bound, u64::MAX - resume.chunk),
-        };
-        let left = old.into_iter().filter(|(bound, c)| query.resume.is_none_or(|r| is_left(*bound, c.id, r)));
+        let old = self.chunks.iter().filter(|chunk| !is_new(chunk) && self.is_worth_reading(chunk, query));
+        let old = old.map(|chunk| (best_value(chunk, query), chunk)).collect();
         let mut resume = None;
-        for (read, (bound, chunk)) in left.enumerate() {
-            best.settle();
+        for (read, (bound, chunk)) in ranked(old, query.order, query.resume).into_iter().enumerate() {
             if best.is_beyond(bound) {
                 break;
             }
@@ -108,10 +51,10 @@ impl<S: Sql> Store<S> {
                 resume = Some(Resume { bound, chunk: chunk.id, newest });
                 break;
             }
-            self.offer_chunk(chunk, &as_of, now_ms, &mut best)?;
+            self.offer_chunk(chunk, &as_of, now_ms, query, &mut best)?;
         }
-        let mut page = Page::of(best.found, query.order, query.limit);
-        let items = self.answers(core::mem::take(&mut page.items), now_ms)?;
+        let page = best.into_page();
+        let items = self.answers(page.items, now_ms)?;
         Ok(Page { items, more: page.more, cut: None, partial: false, position, resume })
     }
 
@@ -125,8 +68,15 @@ impl<S: Sql> Store<S> {
             && (filter.session.any.is_empty() || filter.session.any.iter().any(|id| chunk.may_hold(*id)))
     }
 
-    fn offer_hot(&self, tracked: &Tracked, as_of: &AsOf, now_ms: u64, best: &mut Best<'_>) -> Result<(), StoreError> {
-        let (session, query) = (&tracked.session, best.query);
+    fn offer_hot(
+        &self,
+        tracked: &Tracked,
+        as_of: &AsOf,
+        now_ms: u64,
+        query: &SessionQuery,
+        best: &mut Best<Source>,
+    ) -> Result<(), StoreError> {
+        let session = &tracked.session;
         let extent = self.extent(as_of, session.id, (session.first_seen_ms, session.last_seen_ms, session.requests))?;
         let Some((first, last, requests)) = extent else { return Ok(()) };
         let fits = query.filter.fits_outline(session.id, session.first_seen_ms, session.last_seen_ms, session.requests)
@@ -134,7 +84,7 @@ impl<S: Sql> Store<S> {
             && self.fits_values(session, query);
         if fits {
             let value = query.sort.value(first, last, requests, session.risk_as_of(query.as_of_ms));
-            best.offer(value, session.id, Source::Hot);
+            best.offer(value, u128::from_be_bytes(session.id.0), Source::Hot);
         }
         Ok(())
     }
@@ -160,8 +110,14 @@ impl<S: Sql> Store<S> {
         query.filter.fits_risk(|| risk.score(now_ms), state)
     }
 
-    fn offer_chunk(&self, chunk: &Chunk, as_of: &AsOf, now_ms: u64, best: &mut Best<'_>) -> Result<(), StoreError> {
-        let query = best.query;
+    fn offer_chunk(
+        &self,
+        chunk: &Chunk,
+        as_of: &AsOf,
+        now_ms: u64,
+        query: &SessionQuery,
+        best: &mut Best<Source>,
+    ) -> Result<(), StoreError> {
         let mut fitting = None;
         if query.filter.fields().next().is_some() {
             let postings = chunk::read(&self.sql, chunk.id, Part::Postings)?;
@@ -199,7 +155,8 @@ impl<S: Sql> Store<S> {
                 };
                 risks.get(&index).copied().unwrap_or(0)
             };
-            best.offer(query.sort.value(first, last, requests, score), id, Source::Chunk(chunk.id, index));
+            let value = query.sort.value(first, last, requests, score);
+            best.offer(value, u128::from_be_bytes(id.0), Source::Chunk(chunk.id, index));
         }
         Ok(())
     }

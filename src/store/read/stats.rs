@@ -24,7 +24,7 @@ impl<S: Sql> Store<S> {
             }
         }
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
-        let everything = EventQuery { filter: query.filter.clone(), order: Order::Asc, limit: 0, after: None };
+        let everything = EventQuery::first(query.filter.clone(), Order::Asc, 0);
         let mut chunks = self.chunks_for(&everything);
         // What was folded since the first slice was counted by it while it was hot.
         chunks.retain(|chunk| chunk.id <= newest && query.resume.is_none_or(|resume| chunk.id >= resume.chunk));

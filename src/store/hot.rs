@@ -131,11 +131,6 @@ impl Hot {
         self.sessions.insert(tracked.session.id, Slot::Live(Box::new(tracked)));
     }
 
-    /// Looks at every session, in no order.
-    pub fn sessions(&self) -> impl Iterator<Item = Cow<'_, Tracked>> {
-        self.sessions.values().filter_map(look)
-    }
-
     /// Looks at the sessions that changed since the last fold, in no order.
     pub fn dirty(&self) -> impl Iterator<Item = &Tracked> {
         self.sessions.values().filter_map(|slot| match slot {

@@ -66,7 +66,7 @@ const STEPS = [
   ['drop table of 900 rows with an index', 'DROP TABLE b'],
   ['', \`CREATE TABLE c \${KEYED}\`], ['', FILL('c')],
   ['create index on 1,000 rows', 'CREATE INDEX c_at ON c (at)'],
-  ['', 'CREATE TABLE d (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID'],
+  ['create table, without rowid', 'CREATE TABLE d (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID'],
   ['insert one row, without rowid', "INSERT INTO d VALUES ('k', zeroblob(200))"],
   ['upsert one row, without rowid', "INSERT INTO d VALUES ('k', zeroblob(9)) ON CONFLICT (name) DO UPDATE SET body = excluded.body"],
   ['insert or replace, without rowid', "INSERT OR REPLACE INTO d VALUES ('k', zeroblob(9))"],

@@ -18,7 +18,7 @@ pub struct Fleet {
 
 impl DurableObject for Fleet {
     fn new(state: State, _env: Env) -> Self {
-        let opened = Core::open(ObjectSql(state.storage().sql())).map_err(|error| error.to_string());
+        let opened = Core::open(ObjectSql::new(state.storage().sql())).map_err(|error| error.to_string());
         if let Err(text) = &opened {
             worker::console_error!("fleet cannot open its store: {text}");
         }

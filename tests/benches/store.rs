@@ -56,7 +56,7 @@ fn main() {
         output::note(&part);
         match part.as_str() {
             // Short runs would see no fold: these two are small enough to be cut less.
-            "writing" => writing::throughput(&scratch, scale(2_500_000).max(200_000)),
+            "writing" => writing::throughput(&scratch, scale(1_500_000).max(200_000)),
             "memory" => writing::memory_and_rebuild(&scratch, scale(100_000).max(10_000)),
             "costs" => costs::count(&scratch, scale(300_000).max(60_000)),
             _ => queries::first_pages(&corpus, scale(1_000_000)),

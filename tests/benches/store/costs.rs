@@ -19,8 +19,8 @@ const SYNC_EVERY_MS: u64 = 1_500;
 /// The figure's name, events a flush, requests a session.
 const SCENARIOS: [(&str, usize, u32); 5] = [
     ("usd_per_million", 20, 50),
-    ("usd_per_million_flushes_of_5", 5, 50),
-    ("usd_per_million_flushes_of_1", 1, 50),
+    ("usd_per_million_5", 5, 50),
+    ("usd_per_million_1", 1, 50),
     ("usd_per_million_sessions_of_5", 20, 5),
     ("usd_per_million_sessions_of_500", 20, 500),
 ];

@@ -77,6 +77,8 @@ pub struct Traffic {
     agents: Vec<String>,
     /// Sessions under way with the requests each has left.
     visitors: Vec<(u64, u32)>,
+    /// The scanner at work, by its place: it asks without a pause.
+    scanner: Option<usize>,
     started: u64,
     events: u64,
     flushes: u64,
@@ -96,7 +98,7 @@ impl Traffic {
         };
         let visitors: Vec<_> = (0..at_once as u64).map(|n| (n, left(&mut random))).collect();
         let agents = (0..AGENTS).map(agent).collect();
-        Self { shape, random, agents, started: visitors.len() as u64, visitors, events: 0, flushes: 0 }
+        Self { shape, random, agents, started: visitors.len() as u64, visitors, scanner: None, events: 0, flushes: 0 }
     }
 
     /// Time of the last event, epoch ms.
@@ -135,9 +137,10 @@ impl Traffic {
     }
 
     fn push(&mut self, builder: &mut BatchBuilder) {
-        let at = self.random.below(self.visitors.len() as u64) as usize;
+        let at = self.scanner.unwrap_or_else(|| self.random.below(self.visitors.len() as u64) as usize);
         let (n, left) = self.visitors[at];
         self.request(n, builder);
+        self.scanner = (left > 1 && is_scanner(n)).then_some(at);
         if left > 1 {
             self.visitors[at].1 -= 1;
         } else if self.started < self.shape.sessions {
@@ -151,14 +154,7 @@ impl Traffic {
     fn request(&mut self, n: u64, builder: &mut BatchBuilder) {
         self.events += 1;
         let (time_ms, unique, random) = (self.now_ms(), self.events, &mut self.random);
-        let mut who = Random(n);
-        let country = who.skewed(COUNTRIES.len());
-        let asn = 64_500 + who.skewed(NETWORKS as usize) as u32;
-        let ip = address(country, &mut who);
-        let agent = who.skewed(AGENTS);
-        let user =
-            if n.is_multiple_of(USER_EVERY) { format!("user-{}", n / USER_EVERY % USERS) } else { String::new() };
-        let roles = if user.is_empty() { "" } else { ROLES[who.skewed(ROLES.len())] };
+        let Client { country, asn, ip, agent, user, roles } = Client::of(n);
 
         let resource = random.skewed(RESOURCES.len());
         let operation = random.weighted(OPERATIONS.iter().map(|(_, _, weight)| *weight));
@@ -180,7 +176,7 @@ impl Traffic {
             path = template.replace("{uuid}", &uuid);
         }
         let (mut method, mut status) = (method, status);
-        if n % SCANNER_EVERY == SCANNER_EVERY - 1 {
+        if is_scanner(n) {
             path = format!("/wp-{:x}", random.below(1 << 32));
             template.clone_from(&path);
             (method, status) = ("GET", 404);
@@ -207,6 +203,34 @@ impl Traffic {
             roles,
             ..base
         });
+    }
+}
+
+fn is_scanner(n: u64) -> bool {
+    n % SCANNER_EVERY == SCANNER_EVERY - 1
+}
+
+/// Whose session number `n` is.
+pub struct Client {
+    country: usize,
+    asn: u32,
+    pub ip: IpAddr,
+    agent: usize,
+    pub user: String,
+    roles: &'static str,
+}
+
+impl Client {
+    pub fn of(n: u64) -> Self {
+        let mut random = Random(n);
+        let country = random.skewed(COUNTRIES.len());
+        let asn = 64_500 + random.skewed(NETWORKS as usize) as u32;
+        let ip = address(country, &mut random);
+        let agent = random.skewed(AGENTS);
+        let user =
+            if n.is_multiple_of(USER_EVERY) { format!("user-{}", n / USER_EVERY % USERS) } else { String::new() };
+        let roles = if user.is_empty() { "" } else { ROLES[random.skewed(ROLES.len())] };
+        Self { country, asn, ip, agent, user, roles }
     }
 }
 

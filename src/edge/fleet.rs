@@ -24,7 +24,7 @@ impl DurableObject for Fleet {
             // Nothing is forgotten while nobody knows how long it is kept.
             Setup::Refused { .. } | Setup::Unloaded => u64::MAX,
         };
-        let opened = Core::open(ObjectSql(state.storage().sql()), retention_ms).map_err(|error| error.to_string());
+        let opened = Core::open(ObjectSql::new(state.storage().sql()), retention_ms).map_err(|error| error.to_string());
         if let Err(text) = &opened {
             worker::console_error!("fleet cannot open its store: {text}");
         }

@@ -68,7 +68,7 @@ impl DurableObject for Shard {
         };
         let now_ms = clock::now_ms(development_clock);
         let opened = settings.and_then(|settings| {
-            Store::open(ObjectSql(state.storage().sql()), settings, now_ms).map_err(|error| {
+            Store::open(ObjectSql::new(state.storage().sql()), settings, now_ms).map_err(|error| {
                 worker::console_error!("shard cannot open its store: {}", chain(&error));
                 error.to_string()
             })

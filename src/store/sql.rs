@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What SQLite stores. Integers stay within ±2⁵³, which is what the platform's numbers hold exactly.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -30,10 +32,29 @@ impl fmt::Display for SqlError {
 
 impl core::error::Error for SqlError {}
 
+/// Rows that statements read and wrote, as the platform bills them, since the port was opened. `docs/costs.md` has what
+/// each kind of statement counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    pub rows_read: u64,
+    pub rows_written: u64,
+}
+
+impl Usage {
+    /// Takes in what one statement counted.
+    pub fn add(&mut self, rows_read: u64, rows_written: u64) {
+        self.rows_read = self.rows_read.saturating_add(rows_read);
+        self.rows_written = self.rows_written.saturating_add(rows_written);
+    }
+}
+
 /// A SQLite database.
 pub trait Sql {
     /// Runs one statement with its positional parameters and answers its rows.
     fn query(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError>;
+
+    /// What all statements so far have cost.
+    fn usage(&self) -> Usage;
 }
 
 /// Takes the value at `index` as an integer; 0 where it is none.

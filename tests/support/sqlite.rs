@@ -1,11 +1,12 @@
-//! The SQL port over a real SQLite in memory, with a way to make it fail.
+//! The SQL port over a real SQLite, in memory or in a file, with a way to make it fail, counting rows as the platform does.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params_from_iter};
-use throughline::store::sql::{Row, Sql, SqlError, Value};
+use rusqlite::{Connection, StatementStatus, params_from_iter};
+use throughline::store::sql::{Row, Sql, SqlError, Usage, Value};
 
 /// A database that outlives the store opened on it, as a Durable Object's does.
 #[derive(Clone)]
@@ -15,12 +16,60 @@ pub struct Sqlite {
     allowed: Rc<Cell<u64>>,
     /// Writing statements that took effect.
     written: Rc<Cell<u64>>,
+    usage: Rc<Cell<Usage>>,
 }
 
 impl Sqlite {
     pub fn new() -> Self {
-        let connection = Connection::open_in_memory().expect("SQLite in memory");
-        Self { connection: Rc::new(connection), allowed: Rc::new(Cell::new(u64::MAX)), written: Rc::default() }
+        Self::over(Connection::open_in_memory().expect("SQLite in memory"))
+    }
+
+    /// A database in a file, in the journal mode the platform uses; what is written survives this process, not the
+    /// machine's end.
+    pub fn in_file(path: &Path) -> Self {
+        let connection = Connection::open(path).expect("a file SQLite can open");
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").expect("a database");
+        Self::over(connection)
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self {
+            connection: Rc::new(connection),
+            allowed: Rc::new(Cell::new(u64::MAX)),
+            written: Rc::default(),
+            usage: Rc::default(),
+        }
+    }
+
+    /// Bytes the database holds, without pages that are free again; what the write-ahead log has is brought in first.
+    pub fn bytes(&self) -> u64 {
+        // Answers a row, so it cannot be run as a batch.
+        self.number("PRAGMA wal_checkpoint(TRUNCATE)");
+        let pages = self.number("PRAGMA page_count") - self.number("PRAGMA freelist_count");
+        (pages * self.number("PRAGMA page_size")).unsigned_abs()
+    }
+
+    fn before(&self, statement: &str) -> Before {
+        // Looked up only where it can change: a benchmark runs on this too.
+        let creates = statement.starts_with("CREATE");
+        let counted = |kind| {
+            let count = "SELECT COUNT(*) FROM sqlite_schema WHERE type = ?";
+            if creates { self.connection.query_row(count, [kind], |row| row.get(0)).expect("a number") } else { 0 }
+        };
+        Before { changes: self.connection.total_changes(), tables: counted("table"), indexes: counted("index") }
+    }
+
+    /// Adds what a statement cost, as the runtime counts it (`scripts/support/rows.mjs` prints that), except that SQLite
+    /// itself does not say how many rows were visited by key: those read are those answered or scanned, a lower bound.
+    fn count(&self, statement: &str, before: &Before, answered: usize, scanned: i32) {
+        const OF_A_NEW_TABLE: u64 = 2;
+        let after = self.before(statement);
+        assert_eq!(after.indexes, 0, "every row of an index is billed as a row, which is not counted here");
+        let created = after.tables.saturating_sub(before.tables) * OF_A_NEW_TABLE;
+        let written = after.changes - before.changes + created;
+        let mut usage = self.usage.get();
+        usage.add((answered as u64).max(u64::from(scanned.unsigned_abs()) + 1).max(written), written);
+        self.usage.set(usage);
     }
 
     /// Lets `n` more writing statements through, then fails each: a crash between two statements.
@@ -47,6 +96,13 @@ impl Sqlite {
     }
 }
 
+/// What a statement's cost is told by.
+struct Before {
+    changes: u64,
+    tables: u64,
+    indexes: u64,
+}
+
 impl Sql for Sqlite {
     fn query(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
         let failed = |e: rusqlite::Error| SqlError(e.to_string());
@@ -58,6 +114,7 @@ impl Sql for Sqlite {
             self.allowed.set(allowed.saturating_sub(u64::from(allowed != u64::MAX)));
             self.written.set(self.written.get() + 1);
         }
+        let before = self.before(statement);
         let mut prepared = self.connection.prepare_cached(statement).map_err(failed)?;
         let columns = prepared.column_count();
         let bound = parameters.iter().map(|value| match value {
@@ -78,6 +135,12 @@ impl Sql for Sqlite {
             };
             out.push((0..columns).map(read).collect::<Result<Row, SqlError>>()?);
         }
+        drop(rows);
+        self.count(statement, &before, out.len(), prepared.reset_status(StatementStatus::FullscanStep));
         Ok(out)
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage.get()
     }
 }

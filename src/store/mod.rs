@@ -10,6 +10,7 @@
 
 mod applied;
 mod chunk;
+pub mod columns;
 mod fold;
 mod hot;
 mod newcomers;

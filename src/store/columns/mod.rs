@@ -65,7 +65,7 @@ pub fn encode(sessions: &[SessionId], events: &[(u64, Event<'_>)]) -> Result<Vec
     out.section(|out| write_runs(out, &clients));
     out.section(|out| write_runs(out, &callers));
     out.section(|out| out.packed(&endpoints));
-    out.section(|out| paths::write(out, events, tables.endpoints.entries(), &endpoints));
+    out.section(|out| paths::write(out, events));
     out.section(|out| out.packed(&statuses));
     out.section(|out| write_runs(out, &notes));
     out.section(|out| events.iter().for_each(|(_, event)| out.varint(event.duration_ms.into())));

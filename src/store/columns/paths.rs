@@ -13,30 +13,42 @@ use crate::session::Event;
 /// Paths put together from template and values live in one string as long as a chunk's events are looked at. It never
 /// grows beyond this, bytes: further paths of the chunk are kept whole, which needs no memory to read. 50,000 ordinary
 /// paths are three megabytes.
-const MAX_BUILT: usize = 16 * 1024 * 1024;
+const MAX_BUILT: usize = 8 * 1024 * 1024;
 
-/// A template as what stands before, between and behind its `{…}` segments.
-fn literals(template: &str) -> Vec<&str> {
-    let mut literals = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    for segment in template.split('/') {
-        let end = at + segment.len();
-        if segment.starts_with('{') && segment.ends_with('}') {
-            literals.push(template.get(start..at).unwrap_or(""));
-            start = end;
+fn is_placeholder(segment: &str) -> bool {
+    segment.starts_with('{') && segment.ends_with('}')
+}
+
+/// Whether paths hold anything that their template does not say.
+fn has_values(template: &str) -> bool {
+    template.split('/').any(is_placeholder)
+}
+
+/// What stands before, between and behind the `{…}` segments of a template; never nothing, but it may be empty.
+fn literals(template: &str) -> impl Iterator<Item = &str> {
+    let mut segments = Some(template.split('/'));
+    let (mut start, mut next) = (0, 0);
+    core::iter::from_fn(move || {
+        for segment in segments.as_mut()? {
+            let (at, end) = (next, next + segment.len());
+            next = end + 1;
+            if is_placeholder(segment) {
+                let literal = template.get(start..at);
+                start = end;
+                return literal;
+            }
         }
-        at = end + 1;
-    }
-    literals.push(template.get(start..).unwrap_or(""));
-    literals
+        segments = None;
+        template.get(start..)
+    })
 }
 
 /// Finds what stands in `path` between the literals of its template; `false` where the two do not fit.
-fn take_values<'p>(path: &'p str, literals: &[&str], values: &mut Vec<&'p str>) -> bool {
+fn take_values<'p>(path: &'p str, template: &str, values: &mut Vec<&'p str>) -> bool {
     values.clear();
-    let Some((first, others)) = literals.split_first() else { return false };
-    let Some(mut rest) = path.strip_prefix(first) else { return false };
-    for literal in others {
+    let mut literals = literals(template);
+    let Some(mut rest) = literals.next().and_then(|first| path.strip_prefix(first)) else { return false };
+    for literal in literals {
         let end = rest.find('/').unwrap_or(rest.len());
         let Some((value, behind)) = rest.split_at_checked(end) else { return false };
         let Some(behind) = behind.strip_prefix(literal) else { return false };
@@ -130,15 +142,13 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Writes the column; `numbers` are the events' endpoints in `endpoints`.
-pub(super) fn write(out: &mut Writer, events: &[(u64, Event<'_>)], endpoints: &[Endpoint<'_>], numbers: &[u32]) {
-    let templates: Vec<_> = endpoints.iter().map(|endpoint| literals(endpoint.template)).collect();
+/// Writes the column.
+pub(super) fn write(out: &mut Writer, events: &[(u64, Event<'_>)]) {
     let (mut texts, mut whole) = (Interner::new(), Interner::new());
     let (mut stream, mut exceptions) = (Writer::default(), Writer::default());
     let (mut values, mut built, mut next) = (Vec::new(), 0, 0);
-    for (index, ((_, event), number)) in events.iter().zip(numbers).enumerate() {
-        let literals = templates.get(*number as usize).map_or(&[][..], Vec::as_slice);
-        let fits = take_values(event.path, literals, &mut values);
+    for (index, (_, event)) in events.iter().enumerate() {
+        let fits = take_values(event.path, event.template, &mut values);
         let size = if values.is_empty() { 0 } else { event.path.len() };
         if !fits || built + size > MAX_BUILT {
             exceptions.varint((index - next) as u64);
@@ -189,7 +199,7 @@ impl<'a> Paths<'a> {
         let (mut exceptions, mut stream) = (from.section()?, from.section()?);
         from.end()?;
 
-        let templates: Vec<_> = endpoints.iter().map(|endpoint| literals(endpoint.template)).collect();
+        let templates: Vec<_> = endpoints.iter().map(|e| (e.template, has_values(e.template))).collect();
         let mut paths = Vec::with_capacity(numbers.len());
         let mut built = String::new();
         let mut next_whole = next_exception(&mut exceptions)?;
@@ -202,14 +212,14 @@ impl<'a> Paths<'a> {
             if let Some((gap, _)) = &mut next_whole {
                 *gap -= 1;
             }
-            let (first, others) = templates.get(*number as usize).and_then(|t| t.split_first()).ok_or(Damaged)?;
-            if others.is_empty() {
+            let (template, has_values) = *templates.get(*number as usize).ok_or(Damaged)?;
+            if !has_values {
                 paths.push(Path::Template);
                 continue;
             }
-            let start = built.len();
-            built.push_str(first);
-            for literal in others {
+            let (start, mut literals) = (built.len(), literals(template));
+            built.push_str(literals.next().unwrap_or(""));
+            for literal in literals {
                 let value = stream.varint()?;
                 match texts.get((value >> 1) as usize) {
                     _ if value & 1 == 0 => push_integer(&mut built, value >> 1),
@@ -269,12 +279,12 @@ mod tests {
     #[test]
     fn values_are_what_stands_in_the_braces() {
         let mut values = Vec::new();
-        assert!(take_values("/a/1/b/x", &literals("/a/{integer}/b/{hex}"), &mut values));
+        assert!(take_values("/a/1/b/x", "/a/{integer}/b/{hex}", &mut values));
         assert_eq!(values, ["1", "x"]);
-        assert!(take_values("/1/2", &literals("/{integer}/{integer}"), &mut values));
+        assert!(take_values("/1/2", "/{integer}/{integer}", &mut values));
         assert_eq!(values, ["1", "2"]);
-        assert!(take_values("/", &literals("/"), &mut values) && values.is_empty());
-        assert!(take_values("/{token}/…", &literals("/{token}/{rest}"), &mut values));
+        assert!(take_values("/", "/", &mut values) && values.is_empty());
+        assert!(take_values("/{token}/…", "/{token}/{rest}", &mut values));
         for (path, template) in [
             ("/a/1/b", "/a/{integer}"),
             ("/b/1", "/a/{integer}"),
@@ -282,7 +292,7 @@ mod tests {
             ("/a;v=1", "/a"),
             ("/a", "/ab"),
         ] {
-            assert!(!take_values(path, &literals(template), &mut values), "{path} {template}");
+            assert!(!take_values(path, template, &mut values), "{path} {template}");
         }
     }
 

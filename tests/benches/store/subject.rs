@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use serde::Serialize;
-use throughline::query::{Page, parse_events, parse_sessions};
+use throughline::query::{Page, add_slice, parse_events, parse_sessions};
 use throughline::store::Store;
 use throughline::store::sql::{Sql, Usage};
 use throughline::wire::Flush;
@@ -88,12 +88,28 @@ impl Subject {
     pub fn ask(&mut self, list: List, query: &str, now_ms: u64) -> Answer {
         match list {
             List::Sessions => {
-                let asked = parse_sessions(query, now_ms).unwrap_or_else(|error| panic!("{query}: {error}"));
-                answered(&self.store.sessions(&asked.query, now_ms).expect("an answer"), |item| item.id.clone())
+                let mut asked = parse_sessions(query, now_ms).unwrap_or_else(|error| panic!("{query}: {error}")).query;
+                let mut page = self.store.sessions(&asked, now_ms).expect("an answer");
+                asked.position = Some(page.position);
+                while page.resume.is_some() {
+                    asked.resume = page.resume;
+                    asked.floor = page.items.last().map(|(value, id, _)| (*value, *id)).filter(|_| page.more);
+                    let slice = self.store.sessions(&asked, now_ms).expect("an answer");
+                    add_slice(&mut page, slice, asked.order, asked.limit);
+                }
+                answered(&page, |item| item.id.clone())
             }
             List::Events => {
-                let asked = parse_events(query, now_ms, None).unwrap_or_else(|error| panic!("{query}: {error}"));
-                answered(&self.store.events(&asked.query).expect("an answer"), |item| item.id.clone())
+                let mut asked =
+                    parse_events(query, now_ms, None).unwrap_or_else(|error| panic!("{query}: {error}")).query;
+                let mut page = self.store.events(&asked).expect("an answer");
+                while page.resume.is_some() {
+                    asked.resume = page.resume;
+                    asked.floor = page.items.last().map(|(value, id, _)| (*value, *id)).filter(|_| page.more);
+                    let slice = self.store.events(&asked).expect("an answer");
+                    add_slice(&mut page, slice, asked.order, asked.limit);
+                }
+                answered(&page, |item| item.id.clone())
             }
         }
     }

@@ -125,6 +125,7 @@ impl Traffic {
         let counts = IsolateCounts::default();
         let (questions, wants_known, batch) = (Vec::new(), false, builder.take().encode());
         Some(Flush {
+            layout: 1,
             isolate,
             sequence,
             now_ms: self.now_ms(),

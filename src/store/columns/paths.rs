@@ -15,31 +15,28 @@ use crate::session::Event;
 /// paths are three megabytes.
 const MAX_BUILT: usize = 8 * 1024 * 1024;
 
-fn is_placeholder(segment: &str) -> bool {
-    segment.starts_with('{') && segment.ends_with('}')
-}
-
-/// Whether paths hold anything that their template does not say.
-fn has_values(template: &str) -> bool {
-    template.split('/').any(is_placeholder)
+/// Where the first `{…}` segment at or behind `from` begins and ends.
+fn placeholder(template: &str, mut from: usize) -> Option<(usize, usize)> {
+    loop {
+        let start = from + template.get(from..)?.find('{')?;
+        let (before, segment) = template.split_at_checked(start)?;
+        let len = segment.find('/').unwrap_or(segment.len());
+        let is_whole = before.is_empty() || before.ends_with('/');
+        if is_whole && segment.get(..len)?.ends_with('}') {
+            return Some((start, start + len));
+        }
+        from = start + 1;
+    }
 }
 
 /// What stands before, between and behind the `{…}` segments of a template; never nothing, but it may be empty.
 fn literals(template: &str) -> impl Iterator<Item = &str> {
-    let mut segments = Some(template.split('/'));
-    let (mut start, mut next) = (0, 0);
+    let mut next = Some(0);
     core::iter::from_fn(move || {
-        for segment in segments.as_mut()? {
-            let (at, end) = (next, next + segment.len());
-            next = end + 1;
-            if is_placeholder(segment) {
-                let literal = template.get(start..at);
-                start = end;
-                return literal;
-            }
-        }
-        segments = None;
-        template.get(start..)
+        let start = next?;
+        let found = placeholder(template, start);
+        next = found.map(|(_, end)| end);
+        template.get(start..found.map_or(template.len(), |(at, _)| at))
     })
 }
 
@@ -199,7 +196,7 @@ impl<'a> Paths<'a> {
         let (mut exceptions, mut stream) = (from.section()?, from.section()?);
         from.end()?;
 
-        let templates: Vec<_> = endpoints.iter().map(|e| (e.template, has_values(e.template))).collect();
+        let templates: Vec<_> = endpoints.iter().map(|e| (e.template, placeholder(e.template, 0).is_some())).collect();
         let mut paths = Vec::with_capacity(numbers.len());
         let mut built = String::new();
         let mut next_whole = next_exception(&mut exceptions)?;

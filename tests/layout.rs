@@ -41,9 +41,8 @@ impl Fleet {
     /// One page as the Worker puts it together.
     fn page(&self, query: &SessionQuery) -> Page<SessionAnswer> {
         let pages = self.shards.iter().map(|(place, shard)| {
-            let Page { items, more, cut, partial } = shard.sessions(query, NOW_MS).unwrap();
-            let items = items.into_iter().map(|(value, id, session)| (value, id, (place.layout, session))).collect();
-            Page { items, more, cut, partial }
+            let page = shard.sessions(query, NOW_MS).unwrap();
+            page.map(|session| (place.layout, session))
         });
         let page = merge(pages.collect(), query.order, query.limit);
         let ids: BTreeSet<u128> = page.items.iter().map(|(_, id, _)| *id).collect();
@@ -200,7 +199,7 @@ fn a_page_that_lacks_a_layout_is_partial_and_ends_where_it_ended() {
         let shard = &fleet.shards[&Place::of(session(n), layout)];
         (n, u128::from_be_bytes(session(n).0), (layout, shard.session(session(n), NOW_MS).unwrap().unwrap()))
     };
-    let page = Page { items: vec![item(3, 8), item(1, 8), item(1, 2)], more: true, cut: None, partial: false };
+    let page = Page { more: true, ..Page::of(vec![item(3, 8), item(1, 8), item(1, 2)], Order::Desc, 10) };
     let others = Parts { listed: vec![(9, u128::from_be_bytes(session(2).0))], parts: vec![], partial: true };
     let once = list_once(page, [(3, others)], SortBy::LastSeen);
     assert_eq!(once.items.len(), 1, "session 2 stands further up, session 8 comes twice at one place");

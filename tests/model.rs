@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::events::{START_MS, event, flush, session};
+use support::shard::HOUR_MS;
 use support::sqlite::Sqlite;
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order};
-use throughline::store::{Allowance, Settings, Store};
+use throughline::store::{Allowance, FoldSizes, Settings, Store};
 use throughline::wire::Flush;
 
 const SCHEDULES: u32 = 2_000;
@@ -33,6 +34,8 @@ enum Step {
     /// The object goes and comes back.
     Crash,
     Fold,
+    /// What the alarm does when the journal is old: one slice of a fold.
+    Alarm,
     /// The next few writing statements work, then all fail, and the object goes and comes back.
     FoldCut {
         after: u64,
@@ -52,7 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..3u64, sessions()).prop_map(|(isolate, sessions)| Step::Flush { isolate, sessions }),
         2 => any::<prop::sample::Index>().prop_map(|which| Step::Repeat { which }),
         1 => Just(Step::Crash),
-        2 => Just(Step::Fold),
+        1 => Just(Step::Fold),
+        4 => Just(Step::Alarm),
         1 => (0..10u64).prop_map(|after| Step::FoldCut { after }),
         1 => (0..3u64, sessions(), 0..2u64).prop_map(|(isolate, sessions, after)| Step::FlushCut { isolate, sessions, after }),
         2 => Just(Step::Ask),
@@ -62,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     sql: Sqlite,
     store: Store<Sqlite>,
+    sliced: bool,
     sent: Vec<Flush>,
     sequences: BTreeMap<u64, u64>,
     clock: u64,
@@ -73,10 +78,11 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(sliced: bool) -> Self {
         let sql = Sqlite::new();
         Self {
-            store: open(&sql),
+            store: open(&sql, sliced),
+            sliced,
             sql,
             sent: Vec::new(),
             sequences: BTreeMap::new(),
@@ -88,7 +94,7 @@ impl World {
     }
 
     fn crash(&mut self) {
-        self.store = open(&self.sql);
+        self.store = open(&self.sql, self.sliced);
     }
 
     fn flush(&mut self, isolate: u64, sessions: &[u64]) {
@@ -139,6 +145,7 @@ impl World {
             Step::Repeat { .. } => {}
             Step::Crash => self.crash(),
             Step::Fold => self.store.fold(START_MS).unwrap(),
+            Step::Alarm => self.store.alarm(START_MS + HOUR_MS).unwrap(),
             Step::FoldCut { after } => {
                 self.sql.fail_after(*after);
                 let _ = self.store.fold(START_MS);
@@ -156,12 +163,14 @@ impl World {
     }
 }
 
-fn open(sql: &Sqlite) -> Store<Sqlite> {
+fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
     let settings = Settings {
         detectors: detect::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,
+        // Every fold in sixteen slices, each of which a crash may follow.
+        fold: if sliced { FoldSizes { one_slice_bytes: 0, ..FoldSizes::default() } } else { FoldSizes::default() },
         newcomers: Allowance::default(),
     };
     Store::open(sql.clone(), settings, START_MS).expect("the store opens")
@@ -171,10 +180,10 @@ fn open(sql: &Sqlite) -> Store<Sqlite> {
 fn nothing_acknowledged_is_lost_and_nothing_is_doubled_in_any_schedule() {
     let config = Config { cases: SCHEDULES, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let schedules = prop::collection::vec(step(), 1..40);
+    let schedules = (any::<bool>(), prop::collection::vec(step(), 1..40));
     runner
-        .run(&schedules, |schedule| {
-            let mut world = World::new();
+        .run(&schedules, |(sliced, schedule)| {
+            let mut world = World::new(sliced);
             schedule.iter().for_each(|step| world.take(step));
             world.compare();
             Ok(())

@@ -130,7 +130,7 @@ fn the_journal_folds_itself_when_no_alarm_comes() {
     let sql = Sqlite::new();
     let mut store = open(&sql);
     let agents: Vec<String> = (0..50).map(|i| format!("{i}{}", "x".repeat(2_000))).collect();
-    for sequence in 1..=40 {
+    for sequence in 1..=80 {
         let events: Vec<_> = agents
             .iter()
             .zip(0..)
@@ -139,9 +139,9 @@ fn the_journal_folds_itself_when_no_alarm_comes() {
         store.apply(&flush(1, sequence, &events), START_MS).unwrap();
     }
     assert!(store.health().counts.folds > 0);
-    assert!(store.health().journal_bytes <= 3 * 1024 * 1024, "{}", store.health().journal_bytes);
-    assert_eq!(all_events(&store).len(), 2_000);
-    assert_eq!(all_events(&open(&sql)).len(), 2_000);
+    assert!(store.health().journal_bytes <= 7 * 1024 * 1024, "{}", store.health().journal_bytes);
+    assert_eq!(all_events(&store).len(), 4_000);
+    assert_eq!(all_events(&open(&sql)).len(), 4_000);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_idle_store_sets_no_alarm() {
     let mut store = open(&sql);
     assert_eq!(store.alarm_after(START_MS), None);
     store.apply(&flush(1, 1, &[event(1, 0, 1)]), START_MS).unwrap();
-    assert_eq!(store.alarm_after(START_MS), Some(300_000));
+    assert_eq!(store.alarm_after(START_MS), Some(1_800_000));
     assert_eq!(store.alarm_after(START_MS + HOUR_MS), Some(0));
 }
 

@@ -60,6 +60,7 @@ impl DurableObject for Shard {
                     enforce: policy.mode == crate::policy::Mode::Enforce,
                     retention_ms: policy.retention_ms,
                     max_bytes: u64::from(policy.limits.shard_mb) * 1_000_000,
+                    fold: store::FoldSizes::default(),
                     newcomers: policy.newcomers(),
                 };
                 (Ok(settings), policy.development.clock)

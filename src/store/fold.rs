@@ -1,21 +1,46 @@
 //! From journal to chunks: folding, and the alarm that brings it about.
 //!
-//! A fold is one slice of work by construction: the journal never grows beyond [`FOLD_AT_BYTES`] and one more flush.
+//! A fold goes through the sessions in sixteen parts. Each slice folds one part up to the end of the journal and then
+//! says so in one statement; when all parts are through, the journal up to where the fold began is superfluous. So a
+//! slice is some hundredths of a second of work however busy the shard is, and traffic is served between two.
 
+use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::chunk::{Chunk, Draft, Place, supersede};
 use super::hot::Tracked;
+use super::partition::{PARTITIONS, partition};
 use super::sql::Sql;
-use super::{Folded, Store, StoreError, journal};
+use super::{Cycle, Folded, Store, StoreError, journal};
 use crate::session::{Event, Kind, SessionId, Symbol};
 
-/// The journal is folded by the alarm after this long, ms …
+/// The journal is folded by the alarm when its oldest row is this old, ms …
 pub const FOLD_AFTER_MS: u64 = 300_000;
+/// … or this old while it is small: many small chunks make questions slow …
+const FOLD_SMALL_AFTER_MS: u64 = 1_800_000;
+const SMALL_BYTES: usize = 64 * 1024;
 /// … or, when no alarm has come for this much longer, by the next flush …
 const FOLD_GRACE_MS: u64 = 5_000;
-/// … or by the flush that finds it this large, bytes: some 8,000 events, folded in a few hundredths of a second.
-const FOLD_AT_BYTES: usize = 512 * 1024;
+/// How large the journal grows before it is folded, and in how large slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoldSizes {
+    /// Flushes fold from this size on, bytes, a slice for every sixteenth of it that comes. The journal so never exceeds
+    /// twice the size. Larger folds write fewer states of a session that goes on (each takes some seventy bytes), and
+    /// take more memory: a journaled event takes about twice its bytes there.
+    pub at_bytes: usize,
+    /// A journal up to this size is folded in one slice, bytes.
+    pub one_slice_bytes: usize,
+}
+
+impl Default for FoldSizes {
+    /// Some 50,000 events, and some 8,000.
+    fn default() -> Self {
+        Self { at_bytes: 3 * 1024 * 1024, one_slice_bytes: 512 * 1024 }
+    }
+}
+
+/// Time between two slices that an alarm does, ms.
+const BETWEEN_SLICES_MS: u64 = 20;
 /// Sizes at which a chunk is full, bytes: of its events and of its sessions (upper estimates). With the one session
 /// that goes over, at most a third of a megabyte, both stay within the two megabytes of a row.
 const CHUNK_EVENT_BYTES: usize = 896 * 1024;
@@ -35,31 +60,71 @@ struct Share<'a> {
 }
 
 impl<S: Sql> Store<S> {
-    /// Whether a flush has to fold before it is taken: the journal is full, or the alarm did not come.
-    pub(super) fn is_fold_due(&self, now_ms: u64) -> bool {
-        let overdue = |since: u64| now_ms >= since.saturating_add(FOLD_AFTER_MS + FOLD_GRACE_MS);
-        self.hot.journal_bytes >= FOLD_AT_BYTES || self.journal_since_ms.is_some_and(overdue)
+    /// Whether a flush has to do a slice before it is taken: the journal is large, or the alarm did not come.
+    pub(super) fn is_slice_due(&self, now_ms: u64) -> bool {
+        let at_bytes = self.settings.fold.at_bytes;
+        let large = self.hot.journal_bytes >= at_bytes && self.since_slice >= at_bytes / PARTITIONS;
+        large || self.fold_at_ms().is_some_and(|at| now_ms >= at.saturating_add(FOLD_GRACE_MS))
+    }
+
+    /// When the journal is old enough to be folded, epoch ms.
+    fn fold_at_ms(&self) -> Option<u64> {
+        let age = if self.hot.journal_bytes < SMALL_BYTES { FOLD_SMALL_AFTER_MS } else { FOLD_AFTER_MS };
+        self.journal_since_ms.map(|since| since.saturating_add(age))
     }
 
     /// Turns the whole journal into chunks.
     pub fn fold(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let Some(upto) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
-        // A fold that failed half way left chunks that never counted.
+        while !self.hot.batches.is_empty() {
+            self.fold_slice(now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Does the next slice of a fold, and begins one if none is under way.
+    pub(super) fn fold_slice(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        let Some(end) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
+        self.since_slice = 0;
+        let cycle = self.cycle.get_or_insert_with(|| Cycle {
+            folded: Folded { upto: end, pending: self.pending.clone(), known: self.known.clone() },
+            next: 0,
+        });
+        let last =
+            if self.hot.journal_bytes <= self.settings.fold.one_slice_bytes { PARTITIONS } else { cycle.next + 1 };
+        let parts = cycle.next..last;
+        // A slice that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
-        let (written, superseded, places) = self.write_chunks(upto)?;
+        let (written, superseded, places) = self.write_chunks(end, &parts)?;
+        let mut marks = self.marks.clone();
+        marks.fold(&parts, end, self.next_chunk + written.len() as u64 - 1);
+        // The commit point: from here on the chunks count and what the journal says of these parts does not.
+        self.remember("marks", &marks)?;
 
-        self.remember("applied", &self.applied)?;
-        // The commit point: from here on the chunks count and the journal rows do not.
-        self.remember("folded", &Folded { upto, pending: self.pending.clone(), known: self.known.clone() })?;
-        journal::clear(&self.sql, upto, true)?;
-
+        self.marks = marks;
         self.next_chunk += written.len() as u64;
         self.chunks.extend(written);
         for (chunk, indices) in superseded {
             supersede(&mut self.chunks, chunk, &indices);
         }
-        self.hot.drop_folded(upto, |id| places.get(&id).copied());
-        self.journal_since_ms = None;
+        self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
+        match self.cycle.take() {
+            Some(cycle) if last == PARTITIONS => self.end_cycle(cycle, now_ms),
+            cycle => {
+                self.cycle = cycle.map(|cycle| Cycle { next: last, ..cycle });
+                Ok(())
+            }
+        }
+    }
+
+    /// All parts are folded beyond where the fold began: what was journaled by then can go.
+    fn end_cycle(&mut self, cycle: Cycle, now_ms: u64) -> Result<(), StoreError> {
+        let upto = cycle.folded.upto;
+        self.remember("applied", &self.applied)?;
+        self.remember("folded", &cycle.folded)?;
+        journal::clear(&self.sql, upto, upto + 1 == self.next_seq)?;
+        self.hot.drop_batches(upto);
+        // What is left came after the fold began.
+        self.journal_since_ms = self.hot.batches.front().map(|_| now_ms);
         self.counts.folds += 1;
         self.expire(now_ms)?;
         self.hot.shrink(self.hot_budget());
@@ -70,9 +135,9 @@ impl<S: Sql> Store<S> {
     fn write_chunks(
         &self,
         upto: u64,
+        parts: &Range<usize>,
     ) -> Result<(Vec<Chunk>, Vec<(u64, Vec<u32>)>, HashMap<SessionId, Place>), StoreError> {
         let (mut written, mut superseded, mut places) = (Vec::new(), Vec::new(), HashMap::new());
-        let journal_from = self.hot.batches.front().map_or(upto, |b| b.seq - 1);
         let mut finish = |share: Share<'_>| -> Result<Option<Place>, StoreError> {
             let id = self.next_chunk + written.len() as u64;
             let mut last = None;
@@ -81,13 +146,14 @@ impl<S: Sql> Store<S> {
                 places.extend(last.map(|place| (tracked.session.id, place)));
             }
             let sessions = share.sessions.iter().map(|(t, place)| (&t.session, &t.memory, *place)).collect();
-            let draft = Draft { id, journal_from, journal_to: upto, sessions, events: share.events };
+            let draft = Draft { id, journal_to: upto, sessions, events: share.events };
             let (chunk, supersedes) = draft.write(&self.sql, &self.hot.dictionary)?;
             written.push(chunk);
             superseded.extend(supersedes);
             Ok(last)
         };
-        let dirty: BTreeMap<SessionId, &Tracked> = self.hot.dirty().map(|t| (t.session.id, t)).collect();
+        let dirty = self.hot.dirty().filter(|t| parts.contains(&partition(t.session.id)));
+        let dirty: BTreeMap<SessionId, &Tracked> = dirty.map(|t| (t.session.id, t)).collect();
         let mut share = Share::default();
         for tracked in dirty.into_values() {
             if share.session_bytes >= CHUNK_SESSION_BYTES || share.event_bytes >= CHUNK_EVENT_BYTES {
@@ -129,14 +195,18 @@ impl<S: Sql> Store<S> {
     /// In how long the alarm is due, ms: for the fold while there is a journal, for retention while there is anything.
     pub fn alarm_after(&self, now_ms: u64) -> Option<u64> {
         const DAY_MS: u64 = 86_400_000;
-        let fold = self.journal_since_ms.map(|since| since + FOLD_AFTER_MS);
+        let next_slice = now_ms + if self.cycle.is_some() { BETWEEN_SLICES_MS } else { 0 };
+        let fold = self.fold_at_ms().map(|at| at.max(next_slice));
         let retention = self.chunks.first().map(|c| c.to_ms + self.settings.retention_ms + DAY_MS);
         [fold, retention].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 
-    /// What the alarm does; due or not, it is safe to call at any time and again.
+    /// What the alarm does: one slice of a fold, if one is due or under way, and retention. Safe to call at any time and
+    /// again.
     pub fn alarm(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        self.fold(now_ms)?;
+        if self.cycle.is_some() || self.fold_at_ms().is_some_and(|at| now_ms >= at) {
+            self.fold_slice(now_ms)?;
+        }
         self.expire(now_ms)
     }
 }

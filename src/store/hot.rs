@@ -145,14 +145,18 @@ impl Hot {
         self.batches.push_back(batch);
     }
 
-    /// Forgets the batches up to `seq`, which are folded, and packs every session: `place` says where each lies now.
-    pub fn drop_folded(&mut self, seq: u64, place: impl Fn(SessionId) -> Option<Place>) {
+    /// Forgets the batches up to `seq`: they are folded.
+    pub fn drop_batches(&mut self, seq: u64) {
         while self.batches.front().is_some_and(|b| b.seq <= seq) {
             if let Some(batch) = self.batches.pop_front() {
                 self.journal_bytes = self.journal_bytes.saturating_sub(batch.bytes);
             }
         }
-        for (id, slot) in &mut self.sessions {
+    }
+
+    /// Packs the sessions that `goes` says are folded; `place` says where each lies now.
+    pub fn pack(&mut self, goes: impl Fn(SessionId) -> bool, place: impl Fn(SessionId) -> Option<Place>) {
+        for (id, slot) in self.sessions.iter_mut().filter(|(id, _)| goes(**id)) {
             let Slot::Live(tracked) = slot else { continue };
             tracked.place = place(*id).or(tracked.place);
             tracked.events.clear();

@@ -3,8 +3,9 @@
 //! - Flushes become a journal row before anything in memory changes, alone ([`Store::apply`]) or as a group
 //!   ([`Store::apply_all`]).
 //! - Memory is a pure function of the folded chunks and the journal; [`Store::open`] rebuilds it.
-//! - [`Store::fold`] turns the whole journal into immutable chunks. Its commit point is one statement (the `folded`
-//!   mark): chunks beyond the mark are unfinished and removed at the next open, journal rows up to it are superfluous.
+//! - [`Store::fold`] turns the journal into immutable chunks, a part of the sessions at a time. The commit point of each
+//!   slice is one statement (the `marks`): chunks beyond it are unfinished and removed at the next open. Rows of the
+//!   journal are superfluous when all parts are folded beyond them, which the `folded` value says.
 //! - What a batch changes in memory is in `take.rs`, folding, retention and the alarm in `fold.rs`, reading in `read.rs`.
 //!
 //! Every method runs to its end without an await: in a Durable Object nothing interleaves.
@@ -17,6 +18,7 @@ mod fold;
 mod hot;
 mod journal;
 mod newcomers;
+mod partition;
 mod pending;
 mod read;
 mod retention;
@@ -25,6 +27,7 @@ pub mod sql;
 mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
+pub use fold::FoldSizes;
 pub use newcomers::Allowance;
 pub use read::Health;
 pub use schema::migrate;
@@ -43,6 +46,7 @@ use applied::Applied;
 use chunk::{Chunk, Part, Place};
 use hot::{Hot, HotBatch, Tracked};
 use newcomers::Newcomers;
+use partition::Marks;
 use pending::Pending;
 use sql::{Sql, SqlError, Value, blob, integer};
 
@@ -71,6 +75,7 @@ pub struct Settings {
     pub retention_ms: u64,
     /// Bytes of folded chunks kept; beyond that the oldest go before their time.
     pub max_bytes: u64,
+    pub fold: FoldSizes,
     /// Unproven sessions a client may start here before every isolate is told.
     pub newcomers: Allowance,
 }
@@ -102,6 +107,14 @@ struct Folded {
     known: KnownEndpoints,
 }
 
+/// A fold under way: what was foretold and known when it began, to be kept when it ends.
+#[derive(Debug)]
+struct Cycle {
+    folded: Folded,
+    /// The first part that is left.
+    next: usize,
+}
+
 /// A shard's store.
 #[derive(Debug)]
 pub struct Store<S> {
@@ -120,6 +133,10 @@ pub struct Store<S> {
     outbox: BTreeMap<u64, Block>,
     next_seq: u64,
     next_chunk: u64,
+    marks: Marks,
+    cycle: Option<Cycle>,
+    /// Bytes journaled since the last slice of a fold.
+    since_slice: usize,
     /// When the oldest journal row was written, epoch ms; `None` while there is none.
     journal_since_ms: Option<u64>,
     counts: Counts,
@@ -130,7 +147,8 @@ impl<S: Sql> Store<S> {
     pub fn open(sql: S, settings: Settings, now_ms: u64) -> Result<Self, StoreError> {
         schema::migrate_shard(&sql)?;
         let Folded { upto: folded, pending, known } = named(&sql, "folded")?.unwrap_or_default();
-        sql.query("DELETE FROM chunks WHERE journal_to > ?", &[folded.into()])?;
+        let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
+        sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         sql.query("DELETE FROM journal WHERE seq <= ?", &[folded.into()])?;
         let (chunks, corrupt_rows) = chunk::directory(&sql)?;
         let mut store = Self {
@@ -139,7 +157,10 @@ impl<S: Sql> Store<S> {
             pending,
             newcomers: Newcomers::default(),
             installed_ms: installed(&sql, now_ms)?,
-            next_chunk: chunks.last().map_or(1, |c| c.id + 1),
+            next_chunk: marks.last_chunk + 1,
+            marks,
+            cycle: None,
+            since_slice: 0,
             next_seq: folded + 1,
             outbox: read_outbox(&sql)?,
             sql,
@@ -187,7 +208,7 @@ impl<S: Sql> Store<S> {
 
     /// Makes flushes durable together, in as few rows as hold them; answers them in their order.
     pub fn apply_all(&mut self, flushes: &[Flush], now_ms: u64) -> Vec<Result<Outcome, StoreError>> {
-        if self.is_fold_due(now_ms) && self.fold(now_ms).is_err() {
+        if self.is_slice_due(now_ms) && self.fold_slice(now_ms).is_err() {
             // A flush is worth more than the fold, which is tried again.
             self.counts.fold_failures += 1;
         }
@@ -277,6 +298,7 @@ impl<S: Sql> Store<S> {
             self.counts.corrupt_rows += 1;
         }
         let imposed = self.take(seq, &batch);
+        self.since_slice += bytes;
         self.hot.push(HotBatch { seq, batch, bytes });
         imposed
     }

@@ -47,7 +47,7 @@ impl<S: Sql> Store<S> {
         for (index, event) in (0u32..).zip(batch.events()) {
             newcomers.extend(self.take_event(seq, index, &event, &mut imposed));
         }
-        self.take_links(batch);
+        self.take_links(seq, batch);
         for Newcomer { session, client, time_ms } in newcomers {
             // By now it is known whether the origin issued the key.
             if !self.is_proven(session) {
@@ -58,6 +58,12 @@ impl<S: Sql> Store<S> {
     }
 
     fn take_event(&mut self, seq: u64, index: u32, event: &Event<'_>, imposed: &mut Vec<Block>) -> Option<Newcomer> {
+        if self.marks.is_folded(event.session, seq) {
+            // Replayed, and in the session's folded state already; what all sessions share is not.
+            self.pending.take(event.session);
+            self.known.learn(event);
+            return None;
+        }
         self.counts.events += 1;
         let mut newcomer = None;
         let pending = &mut self.pending;
@@ -110,10 +116,12 @@ impl<S: Sql> Store<S> {
         newcomer
     }
 
-    /// Links and proofs, after the events they came with.
-    fn take_links(&mut self, batch: &Batch) {
+    /// Links and proofs, after the events they came with. Of a session that is folded beyond them, its state says them
+    /// already.
+    fn take_links(&mut self, seq: u64, batch: &Batch) {
         for id in batch.issued() {
             match self.hot.get_mut(*id) {
+                Some(_) if self.marks.is_folded(*id, seq) => {}
                 Some(tracked) => {
                     tracked.session.proof = tracked.session.proof.max(Proof::Issued);
                     tracked.dirty = true;
@@ -122,18 +130,25 @@ impl<S: Sql> Store<S> {
             }
         }
         for issue in batch.issues() {
+            let is_folded = self.marks.is_folded(issue.from, seq);
             let Some(from) = self.hot.get_mut(issue.from) else { continue };
-            from.dirty = true;
-            if from.session.continues_in(issue) && issue.local {
+            let goes_on = if is_folded {
+                from.session.successors.iter().any(|l| l.session == issue.to && l.request == issue.request)
+            } else {
+                from.dirty = true;
+                from.session.continues_in(issue)
+            };
+            if goes_on && issue.local {
                 let arrival = from.session.arrival(issue);
-                self.arrive(&arrival);
+                self.arrive(seq, &arrival);
             }
         }
-        batch.arrivals().iter().for_each(|arrival| self.arrive(arrival));
+        batch.arrivals().iter().for_each(|arrival| self.arrive(seq, arrival));
     }
 
-    fn arrive(&mut self, arrival: &Arrival) {
+    fn arrive(&mut self, seq: u64, arrival: &Arrival) {
         match self.hot.get_mut(arrival.to) {
+            Some(_) if self.marks.is_folded(arrival.to, seq) => {}
             Some(tracked) => {
                 tracked.session.arrived(&arrival.link);
                 tracked.dirty = true;

@@ -14,7 +14,7 @@ use throughline::identity::{KeyPlan, Keyring, SessionKey};
 use throughline::inventory::templated;
 use throughline::selector::{Client, HeaderView, Request, Selector};
 use throughline::session::{BatchBuilder, Event};
-use throughline::store::{Allowance, Settings, Store};
+use throughline::store::{Allowance, FoldSizes, Settings, Store};
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -132,6 +132,7 @@ fn apply(criterion: &mut Criterion) {
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,
+        fold: FoldSizes::default(),
         newcomers: Allowance::default(),
     };
     let events: Vec<_> = (0..EVENTS).map(|i| event(i % 50, i, i)).collect();

@@ -2,7 +2,7 @@
 
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order, parse_sessions};
-use throughline::store::{Allowance, Settings, Store};
+use throughline::store::{Allowance, FoldSizes, Settings, Store};
 
 use super::events::START_MS;
 use super::sqlite::Sqlite;
@@ -16,6 +16,7 @@ pub fn settings(enforce: bool) -> Settings {
         enforce,
         retention_ms: 30 * DAY_MS,
         max_bytes: u64::MAX,
+        fold: FoldSizes::default(),
         newcomers: Allowance::default(),
     }
 }

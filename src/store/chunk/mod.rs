@@ -34,10 +34,8 @@ pub struct Chunk {
     /// First and last event; where there is none, first and last sight of the sessions, epoch ms.
     pub from_ms: u64,
     pub to_ms: u64,
-    /// Highest journal position whose events are in it or in an older chunk.
+    /// Highest journal position whose events can be in it; it never falls from chunk to chunk.
     pub journal_to: u64,
-    /// … and in an older one.
-    pub journal_from: u64,
     pub sessions: usize,
     pub events: u64,
     /// Size of the row, bytes.
@@ -60,7 +58,6 @@ pub struct Bounds {
 struct Head {
     from_ms: u64,
     to_ms: u64,
-    journal_from: u64,
     sessions: u64,
     events: u64,
     bytes: u64,
@@ -81,7 +78,6 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Draft<'a> {
     pub id: u64,
-    pub journal_from: u64,
     pub journal_to: u64,
     /// Sorted by id, each once, with where its state before this one lies.
     pub sessions: Vec<(&'a Session, &'a Memory, Option<Place>)>,
@@ -105,7 +101,6 @@ impl Draft<'_> {
         let head = Head {
             from_ms: times().min().or_else(|| seen().min()).unwrap_or(0),
             to_ms: times().max().or_else(|| seen().max()).unwrap_or(0),
-            journal_from: self.journal_from,
             sessions: ids.len() as u64,
             events: self.events.len() as u64,
             bytes,
@@ -150,7 +145,6 @@ impl Chunk {
             id,
             from_ms: head.from_ms,
             to_ms: head.to_ms,
-            journal_from: head.journal_from,
             journal_to,
             sessions: usize::try_from(head.sessions).unwrap_or(0),
             events: head.events,

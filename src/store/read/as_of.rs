@@ -57,9 +57,7 @@ impl<S: Sql> Store<S> {
                 of_session.for_each(|(time_ms, at)| as_of.note(*id, *at, *time_ms));
             }
         }
-        for hot in &self.hot.batches {
-            hot.batch.events().for_each(|event| as_of.note(event.session, hot.seq, event.time_ms));
-        }
+        self.unfolded().for_each(|(seq, _, event)| as_of.note(event.session, seq, event.time_ms));
         Ok(as_of)
     }
 

@@ -30,15 +30,13 @@ impl<S: Sql> Store<S> {
         let after = query.after.map(|id| (EventId(id).time_ms(), id));
         let wanted = Wanted { order: query.order, limit: query.limit, after, floor: query.floor };
         let mut best = Best::new(wanted);
-        for hot in &self.hot.batches {
-            for (index, event) in (0u32..).zip(hot.batch.events()) {
-                self.with_session(event, |event, findings| {
-                    let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
-                    if query.filter.fits_event(event, detected) {
-                        best.offer(event.time_ms, event.id.0, Source::Hot(hot.seq, index));
-                    }
-                });
-            }
+        for (seq, index, event) in self.unfolded() {
+            self.with_session(event, |event, findings| {
+                let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
+                if query.filter.fits_event(event, detected) {
+                    best.offer(event.time_ms, event.id.0, Source::Hot(seq, index));
+                }
+            });
         }
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
         let chunks = self.chunks_for(query).into_iter().map(|chunk| match query.order {

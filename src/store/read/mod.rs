@@ -80,6 +80,14 @@ impl<S: Sql> Store<S> {
         Ok(known)
     }
 
+    /// The journaled events that no chunk holds yet, with position and index in their batch.
+    fn unfolded(&self) -> impl Iterator<Item = (u64, u32, Event<'_>)> {
+        self.hot.batches.iter().flat_map(|hot| {
+            let events = (0u32..).zip(hot.batch.events()).map(|(index, event)| (hot.seq, index, event));
+            events.filter(|(seq, _, event)| !self.marks.is_folded(event.session, *seq))
+        })
+    }
+
     fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {
         self.blocks.set().get(Subject::Session(id), now_ms).is_some()
     }

@@ -12,15 +12,13 @@ impl<S: Sql> Store<S> {
     pub fn stats(&self, query: &StatsQuery) -> Result<StatsPart, StoreError> {
         let mut part = StatsPart::default();
         if query.resume.is_none() {
-            for hot in &self.hot.batches {
-                for event in hot.batch.events() {
-                    self.with_session(event, |event, findings| {
-                        let of_event = || findings.iter().filter(|f| f.request == event.id);
-                        if query.filter.fits_event(event, |detector| of_event().any(|f| f.detector == detector)) {
-                            part.count(query, event, of_event().next().is_some());
-                        }
-                    });
-                }
+            for (_, _, event) in self.unfolded() {
+                self.with_session(event, |event, findings| {
+                    let of_event = || findings.iter().filter(|f| f.request == event.id);
+                    if query.filter.fits_event(event, |detector| of_event().any(|f| f.detector == detector)) {
+                        part.count(query, event, of_event().next().is_some());
+                    }
+                });
             }
         }
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);

@@ -1,0 +1,38 @@
+//! Sixteenths of a shard's sessions, which are folded one after the other: a fold never takes longer than one of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::SessionId;
+
+/// Parts of a shard's sessions.
+pub const PARTITIONS: usize = 16;
+
+/// The part a session is in: the first four bits of its id, which are uniformly distributed.
+pub fn partition(id: SessionId) -> usize {
+    let [first, ..] = id.0;
+    usize::from(first >> 4)
+}
+
+/// How far each part is folded. What is written last of a slice, so that all of it counts or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Marks {
+    /// Journal position up to which the events of each part are in chunks.
+    upto: [u64; PARTITIONS],
+    /// The newest chunk that counts.
+    pub last_chunk: u64,
+}
+
+impl Marks {
+    /// Whether the events of the session at this position are in chunks.
+    pub fn is_folded(&self, id: SessionId, position: u64) -> bool {
+        self.upto.get(partition(id)).is_some_and(|upto| position <= *upto)
+    }
+
+    /// Notes that these parts are folded.
+    pub fn fold(&mut self, parts: &core::ops::Range<usize>, upto: u64, last_chunk: u64) {
+        if let Some(marks) = self.upto.get_mut(parts.clone()) {
+            marks.fill(upto);
+        }
+        self.last_chunk = last_chunk;
+    }
+}

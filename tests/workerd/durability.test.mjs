@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { notOurs, startPair, waitFor } from './harness.mjs';
 import { all, ask, client, order, recorded } from './scene.mjs';
 
-const FOLD_BYTES = 2 * 1024 * 1024; // a journal of this size is folded by the next flush
+const FOLD_BYTES = 6 * 1024 * 1024; // before a journal is this large, it has been folded in slices
 const GUESSES = 'abcdefghijklmnopqrstuvwxyz';
 
 /** A pair on storage of its own that is removed at the end. */

@@ -10,7 +10,6 @@ const T0 = Date.UTC(2040, 0, 1, 12);
 const MINUTE = 60_000;
 const VISITORS = 12;
 const SORTS = ['last_seen', 'first_seen', 'requests', 'duration', 'risk'];
-const FOLD_BYTES = 2 * 1024 * 1024; // a journal of this size is folded by the next flush
 
 /** Starts a pair whose sessions v0…v11 differ in every sort value; answers what a test needs to go on from there. */
 async function populated({ shards = 1 } = {}) {

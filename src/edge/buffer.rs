@@ -191,8 +191,7 @@ impl Buffers {
             return Due::Now;
         }
         buffer.builder.push(event);
-        // A shard that is left alone is not flushed to for every event beyond what fills a batch.
-        let full = buffer.is_full(limits) && buffer.backoff.left_ms(now_ms) == 0;
+        let full = buffer.is_full(limits);
         self.held += 1;
         self.notable += u32::from(notable);
         self.due(full, limits, now_ms)

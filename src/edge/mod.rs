@@ -21,7 +21,7 @@ mod people;
 mod problem;
 mod request;
 mod shard;
-mod shards;
+mod spread;
 mod sql;
 
 use worker::event;

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { startFaultyPair } from './faults.mjs';
 import { notOurs, startPair, waitFor } from './harness.mjs';
 import { startOrigin } from './origin.mjs';
 import { all, ask, client, order, problem, recorded } from './scene.mjs';
@@ -143,4 +144,39 @@ describe('SHARDS changes from 1 to 3, 2 and back to 1', { skip: notOurs }, () =>
     assert.equal((await ask(pair, 'stats')).total.requests, count);
     await waitFor(async () => (await all(pair, 'sessions')).length === sent.size, { what: 'all sessions' });
   });
+});
+
+test('while two releases with different numbers run side by side, both see all of it', { skip: notOurs }, async () => {
+  const VISITORS = 12;
+  const pair = await startFaultyPair({ second: { SHARDS: '5' },
+    vars: { DEV_CLIENT_HEADERS: true, SHARDS: '2', LIMITS: { flush_ms: 20, unproven_sessions: 10_000 } } });
+  const second = { ...pair, admin: (path, init = {}) => pair.admin(path, { ...init, headers: { 'x-release': 'second' } }) };
+  try {
+    let count = 0;
+    const moved = new Set();
+    for (let round = 0; round < 6; round += 1) {
+      // More and more requests reach the new release.
+      await Promise.all(Array.from({ length: VISITORS }, async (_, n) => {
+        const isNew = n * 6 < round * VISITORS || round === 5;
+        if (isNew) moved.add(n);
+        count += 1;
+        await client(pair, { cookie: `sid=visitor-${n}`, headers: isNew ? [['x-release', 'second']] : [] })(`/${round}/${n}`);
+      }));
+    }
+    assert.equal(moved.size, VISITORS);
+    for (const seenBy of [pair, second]) {
+      await recorded(seenBy, count, { timeout: 15_000 });
+      assert.deepEqual((await ask(seenBy, 'policy')).shards, seenBy === pair ? 2 : 5);
+      for (const sort of SORTS) {
+        const listed = await all(seenBy, `sessions?sort=${sort}`, { limit: 3 });
+        assert.deepEqual(listed.map(({ requests }) => requests), Array(VISITORS).fill(6), sort);
+        assert.equal(new Set(listed.map(({ id }) => id)).size, VISITORS);
+      }
+      const events = await all(seenBy, 'events', { limit: 10 });
+      assert.equal(new Set(events.map(({ path }) => path)).size, count);
+    }
+    assert.deepEqual((await all(second, 'sessions')).map(({ id }) => id), (await all(pair, 'sessions')).map(({ id }) => id));
+  } finally {
+    await pair.stop();
+  }
 });

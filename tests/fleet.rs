@@ -1,4 +1,5 @@
-//! The fleet over a real SQLite: blocks are numbered, survive, and are bounded; every act is on record.
+//! The fleet over a real SQLite: blocks are numbered, survive, and are bounded; every act is on record; layouts of shards
+//! are remembered for as long as they may hold something.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
@@ -8,9 +9,14 @@ use support::events::{START_MS, session};
 use support::sqlite::Sqlite;
 use throughline::fleet::Fleet;
 use throughline::verdict::{Action, Block, BlockChanges, BlockSet, MAX_BLOCKS, Subject};
-use throughline::wire::{AuditEntry, FleetOrder, FleetReply, Sync};
+use throughline::wire::{AuditEntry, FleetOrder, FleetReply, Layout, Layouts, Sync};
 
 const HOUR_MS: u64 = 3_600_000;
+const RETENTION_MS: u64 = 30 * 24 * HOUR_MS;
+
+fn open(sql: &Sqlite) -> Fleet<Sqlite> {
+    Fleet::open(sql.clone(), RETENTION_MS).unwrap()
+}
 
 fn block(n: u64, until_ms: u64) -> Block {
     Block {
@@ -48,20 +54,20 @@ fn audit(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<AuditEntry> {
 }
 
 fn ask_news(fleet: &mut Fleet<Sqlite>, blocks_version: u64) -> throughline::verdict::BlockNews {
-    fleet.sync(Sync { now_ms: START_MS, blocks_version, imposed: vec![] }).unwrap()
+    fleet.sync(Sync { now_ms: START_MS, blocks_version, imposed: vec![], layout: None }).unwrap()
 }
 
 #[test]
 fn blocks_and_their_numbering_survive_eviction() {
     let sql = Sqlite::new();
-    let mut fleet = Fleet::open(sql.clone()).unwrap();
+    let mut fleet = open(&sql);
     impose(&mut fleet, block(1, START_MS + HOUR_MS));
     impose(&mut fleet, block(2, START_MS + HOUR_MS));
     assert_eq!(lift(&mut fleet, 1), FleetReply::Done { existed: true });
     assert_eq!(lift(&mut fleet, 9), FleetReply::Done { existed: false });
     let version = ask_news(&mut fleet, 0).version;
 
-    let mut fleet = Fleet::open(sql).unwrap();
+    let mut fleet = open(&sql);
     assert_eq!(listed(&mut fleet, START_MS), 1);
     assert_eq!(listed(&mut fleet, START_MS + HOUR_MS), 0);
     assert_eq!(ask_news(&mut fleet, version).changes, BlockChanges::Delta(vec![]));
@@ -74,9 +80,9 @@ fn blocks_and_their_numbering_survive_eviction() {
 
 #[test]
 fn a_shard_that_reports_twice_is_heard_once_and_cannot_shorten_what_an_analyst_decided() {
-    let mut fleet = Fleet::open(Sqlite::new()).unwrap();
+    let mut fleet = open(&Sqlite::new());
     let detected = Block { by: "detector".to_owned(), ..block(1, START_MS + 1_000) };
-    let report = Sync { now_ms: START_MS, blocks_version: 0, imposed: vec![detected] };
+    let report = Sync { now_ms: START_MS, blocks_version: 0, imposed: vec![detected], layout: None };
     let first = fleet.sync(report.clone()).unwrap().version;
     assert_eq!(fleet.sync(report.clone()).unwrap().version, first);
     assert_eq!(audit(&mut fleet, 10).len(), 1);
@@ -88,7 +94,7 @@ fn a_shard_that_reports_twice_is_heard_once_and_cannot_shorten_what_an_analyst_d
 
 #[test]
 fn the_set_takes_its_limit_and_refuses_one_more_until_something_ends() {
-    let mut fleet = Fleet::open(Sqlite::new()).unwrap();
+    let mut fleet = open(&Sqlite::new());
     for n in 0..MAX_BLOCKS as u64 {
         assert_eq!(impose(&mut fleet, block(n, START_MS + HOUR_MS + n)), FleetReply::Done { existed: false });
     }
@@ -102,11 +108,79 @@ fn the_set_takes_its_limit_and_refuses_one_more_until_something_ends() {
 #[test]
 fn the_audit_log_keeps_its_limit_newest_first() {
     let sql = Sqlite::new();
-    let mut fleet = Fleet::open(sql.clone()).unwrap();
+    let mut fleet = open(&sql);
     for n in 0..10_001 {
         impose(&mut fleet, block(n % 10, START_MS + HOUR_MS + n));
     }
     assert_eq!(sql.number("SELECT COUNT(*) FROM audit"), 10_000);
     let newest = audit(&mut fleet, 1_000);
     assert_eq!((newest.len(), newest[0].subject.as_str()), (500, format!("session:{}", session(10_000 % 10)).as_str()));
+}
+
+fn used(fleet: &mut Fleet<Sqlite>, shards: u32, now_ms: u64) {
+    fleet.sync(Sync { now_ms, blocks_version: 0, imposed: vec![], layout: Some(shards) }).unwrap();
+}
+
+fn layouts(fleet: &mut Fleet<Sqlite>, now_ms: u64) -> Layouts {
+    let FleetReply::Layouts(layouts) = fleet.order(FleetOrder::Layouts { now_ms }).unwrap() else {
+        panic!("layouts are expected")
+    };
+    layouts
+}
+
+fn numbers(fleet: &mut Fleet<Sqlite>, now_ms: u64) -> Vec<u32> {
+    layouts(fleet, now_ms).layouts.into_iter().map(|layout| layout.shards).collect()
+}
+
+#[test]
+fn layouts_survive_eviction_and_are_forgotten_a_retention_after_they_were_last_heard_of() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    assert_eq!(layouts(&mut fleet, START_MS), Layouts::default());
+    used(&mut fleet, 1, START_MS);
+    used(&mut fleet, 3, START_MS + 5 * HOUR_MS);
+    used(&mut fleet, 1, START_MS + 9 * HOUR_MS);
+    let mut fleet = open(&sql);
+    let (one, three) = (
+        Layout { shards: 1, first_ms: START_MS, last_ms: START_MS + 9 * HOUR_MS },
+        Layout { shards: 3, first_ms: START_MS + 5 * HOUR_MS, last_ms: START_MS + 5 * HOUR_MS },
+    );
+    let now_ms = START_MS + 10 * HOUR_MS;
+    assert_eq!(layouts(&mut fleet, now_ms), Layouts { layouts: vec![one, three], forgotten: false });
+    // What was noted may be an hour old by the time the layout is left.
+    let gone_ms = three.last_ms + RETENTION_MS + HOUR_MS;
+    assert_eq!(numbers(&mut fleet, gone_ms - 1), [1, 3]);
+    assert_eq!(numbers(&mut fleet, gone_ms), [1]);
+    used(&mut fleet, 2, gone_ms);
+    assert_eq!(sql.number("SELECT COUNT(*) FROM layouts"), 2, "what is over is removed when another comes");
+}
+
+#[test]
+fn that_a_layout_is_in_use_is_written_once_an_hour() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    used(&mut fleet, 4, START_MS);
+    let written = sql.written();
+    (0..3_599).for_each(|second| used(&mut fleet, 4, START_MS + second * 1_000));
+    assert_eq!(sql.written(), written);
+    used(&mut fleet, 4, START_MS + HOUR_MS);
+    // A shard whose clock is behind changes nothing.
+    used(&mut fleet, 4, START_MS);
+    assert_eq!(sql.written(), written + 1);
+    assert_eq!(layouts(&mut fleet, START_MS).layouts[0].last_ms, START_MS + HOUR_MS);
+}
+
+#[test]
+fn of_too_many_layouts_the_one_unheard_of_for_longest_goes_and_that_is_said() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    (1..=16).for_each(|shards| used(&mut fleet, shards, START_MS + u64::from(shards) * HOUR_MS));
+    assert_eq!((numbers(&mut fleet, START_MS).len(), layouts(&mut fleet, START_MS).forgotten), (16, false));
+    used(&mut fleet, 1, START_MS + 17 * HOUR_MS);
+    used(&mut fleet, 17, START_MS + 18 * HOUR_MS);
+    let mut fleet = open(&sql);
+    assert!(!numbers(&mut fleet, START_MS).contains(&2) && numbers(&mut fleet, START_MS).len() == 16);
+    let gone_ms = START_MS + 2 * HOUR_MS + RETENTION_MS + HOUR_MS;
+    assert!(layouts(&mut fleet, gone_ms - 1).forgotten);
+    assert!(!layouts(&mut fleet, gone_ms).forgotten, "it holds nothing any more");
 }

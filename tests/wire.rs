@@ -13,7 +13,7 @@ use throughline::session::{
     SessionId,
 };
 use throughline::verdict::{Action, Block, BlockChange, BlockChanges, BlockNews, Subject, Verdict};
-use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Sync};
+use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Place, Sync};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -69,8 +69,9 @@ fn block() -> Block {
 #[test]
 fn names_of_objects_never_change() {
     // An object under another name is another object: everything it stored would be out of reach.
-    assert_eq!(wire::shard_name(0), "shard-1-0");
-    assert_eq!(wire::shard_name(41), "shard-1-41");
+    assert_eq!(Place { layout: 1, index: 0 }.name(), "shard-1-0");
+    assert_eq!(Place { layout: 64, index: 41 }.name(), "shard-64-41");
+    assert_eq!(Place::all(2).map(Place::name).collect::<Vec<_>>(), ["shard-2-0", "shard-2-1"]);
     assert_eq!(wire::FLEET_NAME, "fleet");
 }
 
@@ -127,7 +128,7 @@ fn traffic_messages_keep_their_bytes() {
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
-    let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()] };
+    let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()], layout: Some(3) };
     assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
 }
 

@@ -9,7 +9,7 @@ use super::isolate;
 use super::object::{self, CallError};
 use super::problem::{Problem, json, respond};
 use super::request::Described;
-use super::shards::{ANSWER_TIMEOUT_MS, QUESTION_TIMEOUT_MS};
+use super::spread::{ANSWER_TIMEOUT_MS, QUESTION_TIMEOUT_MS};
 use super::{clock, metrics};
 use crate::api::access::{Role, role_of};
 use crate::api::order::{ActionOrder, BlockOrder};

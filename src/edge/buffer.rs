@@ -191,8 +191,7 @@ impl Buffers {
             return Due::Now;
         }
         buffer.builder.push(event);
-        // A shard that is left alone is not flushed to for every event beyond what fills a batch.
-        let full = buffer.is_full(limits) && buffer.backoff.left_ms(now_ms) == 0;
+        let full = buffer.is_full(limits);
         self.held += 1;
         self.notable += u32::from(notable);
         self.due(full, limits, now_ms)
@@ -295,9 +294,13 @@ impl Buffers {
         }
     }
 
-    /// How long until a batch that is not under way may be sent, ms; `None` while all are.
+    /// How long until what is held back may be sent, ms; `None` while nothing is.
     fn waits_ms(&self, now_ms: u64) -> Option<u64> {
-        let waiting = self.shards.iter().filter(|buffer| buffer.sealed.iter().any(|s| !s.is_under_way(now_ms)));
+        let waiting = self.shards.iter().filter(|buffer| {
+            // What is collected for a shard that takes everything has its own timer.
+            (buffer.backoff.is_probing() && !buffer.builder.is_empty())
+                || buffer.sealed.iter().any(|sealed| !sealed.is_under_way(now_ms))
+        });
         waiting.map(|buffer| buffer.backoff.left_ms(now_ms)).min()
     }
 

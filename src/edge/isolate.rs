@@ -10,7 +10,7 @@ use worker::Env;
 use super::buffer::{Buffers, Due};
 use super::exchanges::Exchanges;
 use super::glue;
-use super::shards::Spread;
+use super::spread::Spread;
 use crate::identity::Standings;
 use crate::identity::jwt::Tokens;
 use crate::policy::{KeySource, OnError, Policy, Problem};

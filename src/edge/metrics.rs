@@ -65,7 +65,7 @@ pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) ->
     );
     let _ = writeln!(
         out,
-        "# HELP throughline_shards_missing Whether a shard did not answer this scrape.\n# TYPE throughline_shards_missing gauge\n\
+        "# HELP throughline_shards_missing Whether a shard, or the fleet that names the layouts, did not answer this scrape.\n# TYPE throughline_shards_missing gauge\n\
          throughline_shards_missing {}",
         u8::from(missing)
     );

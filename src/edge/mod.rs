@@ -21,8 +21,8 @@ mod people;
 mod problem;
 mod request;
 mod shard;
-mod shards;
 mod slices;
+mod spread;
 mod sql;
 
 use worker::event;

@@ -3,7 +3,7 @@
 use super::admin::{Answer, Api};
 use super::isolate;
 use super::problem::json;
-use super::shards::Spread;
+use super::spread::Spread;
 use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
 use crate::api::order::LookupOrder;
 use crate::api::story::Story;

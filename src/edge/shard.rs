@@ -105,6 +105,10 @@ impl DurableObject for Shard {
             worker::console_error!("fold failed, tried again later: {text}");
             inner.alarm_not_before_ms.set(clock::real_now_ms() + FOLD_AGAIN_MS);
         }
+        if inner.layout.get() != 0 {
+            // The fleet was away when the last flush came; without this it might never hear of the layout.
+            inner.sync().await;
+        }
         inner.set_alarm().await?;
         Response::ok("")
     }

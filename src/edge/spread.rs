@@ -179,7 +179,8 @@ impl Api<'_> {
         let mut page = merge(asked.answers.into_iter().map(from).collect(), order, limit);
         page.partial |= missing;
         if spread.layouts.len() <= 1 {
-            return Ok(page.map(|(_, session)| session));
+            let partial = spread.partial;
+            return Ok(page.map(|(_, session)| SessionAnswer { partial: session.partial || partial, ..session }));
         }
         // Every other layout is asked for the parts it has of what is on the page.
         let mut wanted: BTreeMap<Place, BTreeSet<SessionId>> = BTreeMap::new();
@@ -209,7 +210,7 @@ impl Api<'_> {
         let mut page = list_once(page, others, sort);
         page.partial |= !lacking.is_empty();
         for (_, id, session) in &mut page.items {
-            session.partial |= missing || lacking.contains(id);
+            session.partial |= spread.partial || lacking.contains(id);
         }
         Ok(page)
     }

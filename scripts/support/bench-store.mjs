@@ -23,7 +23,9 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 const args = ['bench', '--locked', '--bench', 'store', '--', 'store', '--scratch', scratch, '--corpus', corpus(), ...PARTS];
-const bench = spawn('cargo', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 2] });
+const bench = spawn('cargo', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 2], detached: true });
+// With its children: cargo does not pass on what ends it.
+process.on('exit', () => { try { process.kill(-bench.pid, 'SIGKILL'); } catch { /* it has ended */ } });
 bench.on('error', ({ message }) => fail(`cargo: ${message}`));
 bench.on('close', (status) => { if (status !== 0) fail('the store cannot be measured'); });
 for await (const line of createInterface({ input: bench.stdout })) {

@@ -4,14 +4,18 @@
 // become true with waitFor; a sleep is not a synchronisation.
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { collectModules } from '../../scripts/support/capnp.mjs';
 import { startWorker } from '../../scripts/support/runtime.mjs';
 import { send } from './client.mjs';
 import { startOrigin } from './origin.mjs';
 
 /** The module under test: the built Worker, or another one (the bare pass-through) to see what the platform does. */
 const MAIN = process.env.THROUGHLINE_TEST_MAIN ?? null;
+const BUILT = join(import.meta.dirname, '../../build/entry.mjs');
 
 /** Why tests of Throughline's own behaviour do not run, or false when they do: for node:test's `skip`. */
 export const notOurs = MAIN === null ? false : `THROUGHLINE_TEST_MAIN is ${MAIN}`;
@@ -46,6 +50,21 @@ export async function startPair({ answer, origin = null, vars = {}, ...options }
       await own?.stop();
     },
   };
+}
+
+/**
+ * Puts a main module of a test's own around the built Worker, which it imports as './entry.mjs': { main, remove() }. So a
+ * test does to objects what the platform does, without a hook for it in the product.
+ */
+export function around(source) {
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-around-'));
+  for (const { name, content } of collectModules(BUILT)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  const main = join(folder, 'around.mjs');
+  writeFileSync(main, source);
+  return { main, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 const secret = () => randomBytes(24).toString('base64url');

@@ -12,6 +12,8 @@ use crate::traffic::{Shape, Traffic};
 
 /// Requests a second: what one shard of a middling API sees. Decides how long the objects are awake.
 const RATE: u64 = 100;
+/// A run that takes longer is cut short, which is said; what is counted is per request anyway.
+const PATIENCE: Duration = Duration::from_secs(10);
 const MONTH_MS: u64 = 31 * 86_400_000;
 /// An active shard asks the fleet this often, ms (`src/edge/shard.rs`).
 const SYNC_EVERY_MS: u64 = 1_500;
@@ -34,6 +36,10 @@ pub fn count(scratch: &Path, events: u64) {
         let opened = subject.usage();
         let (mut flushes, mut taken, mut cpu) = (0, 0, Duration::ZERO);
         while taken < events {
+            if cpu > PATIENCE {
+                note(&format!("{name}: cut short after {taken} of {events} events"));
+                break;
+            }
             let Some(flush) = traffic.flush(per_flush) else { break };
             cpu += timed(|| subject.apply(&flush)).1;
             flushes += 1;

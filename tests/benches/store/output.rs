@@ -26,11 +26,20 @@ pub fn note(text: &str) {
     eprintln!("store: {text}");
 }
 
-/// Runs something and tells how long that took.
+/// Runs something and tells how long that took, without the time it had to wait for a core: what other programs do to
+/// the machine shows less in that.
 pub fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
-    let began = Instant::now();
+    let (waited_before, began) = (waited(), Instant::now());
     let value = run();
-    (value, began.elapsed())
+    let took = began.elapsed();
+    (value, took.saturating_sub(waited().saturating_sub(waited_before)))
+}
+
+/// How long this thread has waited for a core so far; nothing where the system does not say (Linux does).
+fn waited() -> Duration {
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = said.split_ascii_whitespace().nth(1).and_then(|ns| ns.parse().ok());
+    Duration::from_nanos(ns.unwrap_or(0))
 }
 
 /// Milliseconds of a duration, with their fractions.

@@ -17,6 +17,8 @@ use crate::traffic::{COUNTRIES, Client, HOSTS, NETWORKS, OPERATIONS, RESOURCES, 
 const VALUES: usize = 20;
 /// After this long no further value of a filter is tried.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+/// A corpus that takes longer to build is given up.
+const PATIENCE_TO_BUILD: Duration = Duration::from_secs(420);
 /// After this long no further filter is.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(120);
 const PROGRESS_EVERY: u64 = 4_000;
@@ -36,37 +38,51 @@ fn end_ms(shape: &Shape) -> u64 {
     shape.from_ms + shape.sessions * u64::from(REQUESTS_PER_SESSION) * 1_000 / shape.rate
 }
 
-/// Fills the file at `path` unless it is there: through flushes and alarms, as traffic would.
-fn build(path: &Path, shape: Shape) {
+/// Fills the file at `path` unless it is there: through flushes and alarms, as traffic would. False if that takes too long.
+fn build(path: &Path, shape: Shape) -> bool {
     if path.exists() {
-        return note(&format!("the corpus is taken from {}", path.display()));
+        note(&format!("the corpus is taken from {}", path.display()));
+        return true;
     }
     let partial = path.with_extension("partial");
-    for suffix in ["partial", "partial-wal", "partial-shm"] {
-        let _ = std::fs::remove_file(path.with_extension(suffix));
-    }
+    remove(&partial);
     let mut traffic = Traffic::new(shape);
     let mut subject = Subject::open(&partial, traffic.now_ms());
-    let mut flushes = 0;
-    let ((), took) = timed(|| {
-        while let Some(flush) = traffic.flush(250) {
-            subject.apply(&flush);
-            flushes += 1;
-            if flushes % PROGRESS_EVERY == 0 {
-                note(&format!("corpus: {} of {} sessions", traffic.sessions(), shape.sessions));
-            }
+    let (mut flushes, mut took) = (0, Duration::ZERO);
+    while let Some(flush) = traffic.flush(250) {
+        took += timed(|| subject.apply(&flush)).1;
+        flushes += 1;
+        if flushes % PROGRESS_EVERY == 0 {
+            note(&format!("corpus: {} of {} sessions", traffic.sessions(), shape.sessions));
         }
-        subject.fold(traffic.now_ms());
-    });
+        if took > PATIENCE_TO_BUILD {
+            note(&format!("corpus: given up at {} of {} sessions", traffic.sessions(), shape.sessions));
+            drop(subject);
+            remove(&partial);
+            return false;
+        }
+    }
+    subject.fold(traffic.now_ms());
     note(&format!("corpus: {} bytes in {:.0} s", subject.bytes(), took.as_secs_f64()));
     drop(subject);
     std::fs::rename(&partial, path).expect("the corpus gets its name");
+    true
+}
+
+/// What an earlier run may have left of a database.
+fn remove(partial: &Path) {
+    for extension in ["partial", "partial-wal", "partial-shm"] {
+        let _ = std::fs::remove_file(partial.with_extension(extension));
+    }
 }
 
 /// Asks everything and prints a figure for each list and filter, and the worst of them.
 pub fn first_pages(path: &Path, sessions: u64) {
     let shape = corpus(sessions);
-    build(path, shape);
+    if !build(path, shape) {
+        // Nothing is asked of less than there should be: a smaller shard answers sooner. --quick asks one on purpose.
+        return figure("query_corpus_missing", 1.0, "corpora");
+    }
     let now_ms = end_ms(&shape);
     let (mut subject, open) = timed(|| Subject::open(path, now_ms));
     note(&format!("opened in {:.0} ms", ms(open)));

@@ -111,6 +111,11 @@ impl Traffic {
         self.started
     }
 
+    /// Whether every request has been made.
+    pub fn is_over(&self) -> bool {
+        self.visitors.is_empty()
+    }
+
     /// The next flush of `events` events, fewer at the end, `None` after it.
     pub fn flush(&mut self, events: usize) -> Option<Flush> {
         let mut builder = BatchBuilder::default();

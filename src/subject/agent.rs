@@ -55,7 +55,13 @@ impl<'a> Family<'a> {
         let (mut best, mut rank) = (first, Rank::Mozilla);
         let (mut compatible, mut safari) = (false, "");
         for part in parts {
-            let (name, version) = part.split_once('/').unwrap_or((part, ""));
+            let was_compatible = core::mem::replace(&mut compatible, part == "compatible");
+            // Most parts are names of systems, without a version: no look at the table for those.
+            let (name, version) = match part.split_once('/') {
+                Some(split) => split,
+                None if was_compatible => (part, ""),
+                None => continue,
+            };
             let found = match name {
                 "Edg" | "EdgA" | "EdgiOS" | "Edge" => Some((Rank::Brand, Self::new("Edge", version))),
                 "OPR" | "OPT" | "OPiOS" => Some((Rank::Brand, Self::new("Opera", version))),
@@ -76,12 +82,11 @@ impl<'a> Family<'a> {
                     Some((Rank::Claimed, Self { major: family.major.map(|n| n.saturating_add(4)), ..family }))
                 }
                 "AppleWebKit" => Some((Rank::Engine, Self::new(name, version))),
-                _ if (compatible && name != "MSIE") || name.ends_with("bot") || name.ends_with("Bot") => {
+                _ if (was_compatible && name != "MSIE") || name.ends_with("bot") || name.ends_with("Bot") => {
                     Some((Rank::Bot, Self::new(name, version)))
                 }
                 _ => None,
             };
-            compatible = part == "compatible";
             if let Some((better, family)) = found
                 && better > rank
             {

@@ -17,6 +17,7 @@ pub mod recent;
 pub mod selector;
 pub mod session;
 pub mod store;
+pub mod subject;
 pub mod verdict;
 pub mod wire;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark may fail loudly")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use base64::Engine;
@@ -15,6 +16,7 @@ use throughline::inventory::templated;
 use throughline::selector::{Client, HeaderView, Request, Selector};
 use throughline::session::{BatchBuilder, Event};
 use throughline::store::{Allowance, FoldSizes, Settings, Store};
+use throughline::subject::{Family, Subject, SubjectHash, SubjectKey, subjects_of};
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -153,5 +155,41 @@ fn apply(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, identify, tokens, template, request, apply);
+const CHROME: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36";
+
+/// Everything subjects cost an event: user, address, token and device named and found, each taking its sighting in; and
+/// the parts of it.
+fn subject_observe(criterion: &mut Criterion) {
+    let hash = SubjectHash::derive(b"0123456789abcdef0123456789abcdef");
+    let events: Vec<_> = (0..1_000)
+        .map(|n| Event {
+            user: "h:3d97:af6ff0a9b59417105056b316d1cdfda1",
+            user_agent: CHROME,
+            ..event(n % 50, n * 40, n)
+        })
+        .collect();
+    let keep = |subjects: &mut BTreeMap<SubjectKey, Subject>, event: &Event<'_>| {
+        for (key, seen) in subjects_of(event, Some(7), &hash) {
+            subjects.entry(key).or_insert_with(|| Subject::new(&seen)).observe(&seen, &hash);
+        }
+    };
+    let mut subjects = BTreeMap::new();
+    events.iter().for_each(|event| keep(&mut subjects, event));
+    let mut next = events.iter().cycle();
+    criterion.bench_function("subject_observe", |b| {
+        b.iter(|| keep(&mut subjects, black_box(next.next().expect("an event"))));
+    });
+    let event = events.first().expect("an event");
+    criterion.bench_function("subject_keys", |b| {
+        b.iter(|| subjects_of(black_box(event), Some(7), &hash).fold(0, |sum, (key, _)| sum ^ key.prefix()));
+    });
+    criterion.bench_function("subject_family", |b| b.iter(|| Family::of(black_box(CHROME)).major));
+    let subject = subjects.values().next().expect("a subject");
+    let bytes = subject.encode();
+    criterion.bench_function("subject_encode", |b| b.iter(|| black_box(subject).encode().len()));
+    criterion.bench_function("subject_decode", |b| b.iter(|| Subject::decode(black_box(&bytes)).is_ok()));
+}
+
+criterion_group!(benches, identify, tokens, template, request, apply, subject_observe);
 criterion_main!(benches);

@@ -126,9 +126,12 @@ pub struct Flush {
     pub questions: Vec<SessionId>,
     /// Whether the isolate tells the origin what is known of sessions.
     pub wants_known: bool,
+    /// Whether an answer to a client waits for it, so that it does not wait for others to share a row.
+    pub urgent: bool,
     /// How many shards the isolate spreads sessions over.
     pub layout: u32,
     /// An encoded [`crate::session::Batch`].
+    #[serde(with = "plain_bytes")]
     pub batch: Vec<u8>,
 }
 
@@ -246,4 +249,30 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
 pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (version, body) = bytes.split_first()?;
     (*version == VERSION).then(|| postcard::from_bytes(body).ok()).flatten()
+}
+
+/// Bytes as bytes: serde's own way goes element by element.
+pub(crate) mod plain_bytes {
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
 }

@@ -31,18 +31,42 @@ fn an_event_is_found_the_moment_it_is_journaled_and_after_every_eviction_and_fol
         assert_eq!(store.session(session(3), START_MS + HOUR_MS).unwrap(), summary);
         store = open(&sql);
     }
-    assert_eq!(sql.number("SELECT COUNT(*) FROM journal"), 0);
+    assert_eq!(sql.journal_rows(), 0);
     assert_eq!(store.session(session(99), START_MS).unwrap(), None);
 }
 
 #[test]
-fn a_flush_costs_one_row() {
+fn flushes_that_come_together_cost_one_row_and_count_once_each() {
     let sql = Sqlite::new();
     let mut store = open(&sql);
+    store.apply(&flush(1, 1, &[event(1, 0, 0)]), START_MS).unwrap();
     let before = sql.written();
-    let events: Vec<_> = (0..250).map(|i| event(i, i, i)).collect();
-    store.apply(&flush(1, 1, &events), START_MS).unwrap();
+    let events: Vec<_> = (1..251).map(|i| event(i, i, i)).collect();
+    let bad = throughline::wire::Flush { batch: vec![9, 9], ..flush(2, 9, &[]) };
+    let group = [flush(1, 2, &events), flush(2, 1, &[event(7, 900, 900)]), flush(2, 1, &[event(7, 900, 900)]), bad];
+    let outcomes = store.apply_all(&group, START_MS);
     assert_eq!(sql.written() - before, 1);
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, false]);
+    let counts = store.health().counts;
+    assert_eq!((counts.flushes, counts.duplicate_flushes, counts.refused_flushes), (3, 1, 1));
+    let mut store = open(&sql);
+    assert_eq!(all_events(&store).len(), 252);
+    store.apply(&group[1], START_MS).unwrap();
+    assert_eq!(all_events(&store).len(), 252);
+}
+
+#[test]
+fn a_group_that_cannot_be_written_is_acknowledged_in_no_part() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    store.apply(&flush(1, 1, &[event(1, 0, 0)]), START_MS).unwrap();
+    sql.fail_after(0);
+    let group = [flush(1, 2, &[event(1, 1, 1)]), flush(2, 1, &[event(2, 2, 2)])];
+    assert!(store.apply_all(&group, START_MS).iter().all(Result::is_err));
+    sql.heal();
+    assert_eq!(all_events(&store).len(), 1);
+    assert!(store.apply_all(&group, START_MS).iter().all(Result::is_ok));
+    assert_eq!(all_events(&open(&sql)).len(), 3);
 }
 
 #[test]
@@ -83,7 +107,7 @@ fn a_damaged_journal_row_costs_its_own_events_only() {
     for i in 1..=3 {
         store.apply(&flush(1, i, &[event(i, i, i)]), START_MS).unwrap();
     }
-    sql.run("UPDATE journal SET body = x'01ff' WHERE seq = 2");
+    sql.run("UPDATE journal_1 SET body = x'01ff' WHERE seq = 2");
     let mut store = open(&sql);
     assert_eq!((all_events(&store).len(), store.health().counts.corrupt_rows), (2, 1));
     store.fold(START_MS).unwrap();

@@ -265,6 +265,7 @@ impl Buffers {
                     questions,
                     wants_known: circumstances.wants_known,
                     layout: shards,
+                    urgent: false,
                     batch: batch.encode(),
                 };
                 buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, attempts: 0, sent_ms: None });
@@ -331,7 +332,7 @@ impl Buffers {
 pub async fn carry_out(due: Due, env: &Env, policy: &Policy) -> bool {
     match due {
         Due::Nothing => true,
-        Due::BeforeAnswer => flush(env, policy).await,
+        Due::BeforeAnswer => flush(env, policy, true).await,
         Due::Now => flush_until_confirmed(env, policy).await,
         Due::Later => {
             pause(policy.limits.flush_ms).await;
@@ -345,7 +346,7 @@ pub async fn carry_out(due: Due, env: &Env, policy: &Policy) -> bool {
 async fn flush_until_confirmed(env: &Env, policy: &Policy) -> bool {
     let until_ms = real_now_ms() + PATIENCE_MS;
     loop {
-        let confirmed = flush(env, policy).await;
+        let confirmed = flush(env, policy, false).await;
         let now_ms = real_now_ms();
         let wait_ms = isolate::with(|i| {
             let wait_ms = i.buffers.waits_ms(now_ms)?.max(MIN_WAIT_MS);
@@ -359,13 +360,13 @@ async fn flush_until_confirmed(env: &Env, policy: &Policy) -> bool {
 
 /// Sends every batch that may be sent, side by side, and then what the answers are to tell other shards; true if all
 /// were confirmed and none waits.
-async fn flush(env: &Env, policy: &Policy) -> bool {
-    let (confirmed, more) = flush_once(env, policy).await;
-    let confirmed = if more { confirmed && flush_once(env, policy).await.0 } else { confirmed };
+async fn flush(env: &Env, policy: &Policy, urgent: bool) -> bool {
+    let (confirmed, more) = flush_once(env, policy, urgent).await;
+    let confirmed = if more { confirmed && flush_once(env, policy, urgent).await.0 } else { confirmed };
     confirmed && isolate::with(|i| i.buffers.waits_ms(real_now_ms())).is_none()
 }
 
-async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
+async fn flush_once(env: &Env, policy: &Policy, urgent: bool) -> (bool, bool) {
     let now_ms = super::clock::now_ms(policy.development.clock);
     let sendable = isolate::with(|i| {
         let mut circumstances = Circumstances {
@@ -379,7 +380,7 @@ async fn flush_once(env: &Env, policy: &Policy) -> (bool, bool) {
         i.standings.reopen(circumstances.questions);
         sendable
     });
-    let sent = sendable.into_iter().map(|(shard, flush)| send(env, policy, shard, flush));
+    let sent = sendable.into_iter().map(|(shard, flush)| send(env, policy, shard, Flush { urgent, ..flush }));
     let results = futures_util::future::join_all(sent).await;
     (results.iter().all(|sent| sent.confirmed), results.iter().any(|sent| sent.arrivals))
 }

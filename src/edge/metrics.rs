@@ -30,6 +30,22 @@ pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) ->
     per_shard("journal_rows", "gauge", "Flushes not folded yet.", |h| h.journal_rows);
     per_shard("journal_bytes", "gauge", "Their encoded size.", |h| h.journal_bytes);
     per_shard("chunks", "gauge", "Folded chunks.", |h| h.chunks);
+    per_shard("chunk_bytes", "gauge", "Their size.", |h| h.chunk_bytes);
+    per_shard("chunk_bytes_limit", "gauge", "Size at which the oldest chunks go before their time.", |h| {
+        h.chunk_bytes_limit
+    });
+    per_shard("storage_tight", "gauge", "1 from four fifths of that size on.", |h| {
+        u64::from(h.chunk_bytes >= h.chunk_bytes_limit / 5 * 4)
+    });
+    per_shard("chunks_dropped_for_size_total", "counter", "Chunks that went before their time.", |h| {
+        h.counts.chunks_dropped_for_size
+    });
+    per_shard("hot_bytes", "gauge", "Memory of the sessions held, about.", |h| h.hot_bytes);
+    per_shard("object_requests_total", "counter", "Requests to the object, alarms included.", |h| h.requests);
+    per_shard("rows_read_total", "counter", "Rows read, as billed.", |h| h.usage.rows_read);
+    per_shard("rows_written_total", "counter", "Rows written, as billed, but for alarms set.", |h| {
+        h.usage.rows_written
+    });
     per_shard("blocks", "gauge", "Blocks held.", |h| h.blocks);
     per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
 

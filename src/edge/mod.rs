@@ -12,6 +12,7 @@ mod exchanges;
 mod fleet;
 mod gateway;
 mod glue;
+mod group;
 mod isolate;
 mod jwks;
 mod metrics;

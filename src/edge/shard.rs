@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
+use super::group::Group;
 use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
 use crate::query::{Filter, Parts, Question, SessionQuery};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Health, Store, StoreError};
 use crate::verdict::{BlockChange, BlockNews};
 use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
 
@@ -45,6 +46,13 @@ struct Inner {
     syncing: Cell<u32>,
     /// The layout under which something came in that the fleet has not been told of; 0 for none.
     layout: Cell<u32>,
+    /// The layout it was told of last, and whether somebody set out to tell it at all.
+    told_layout: Cell<u32>,
+    telling: Cell<bool>,
+    /// Requests and alarms since the object was loaded.
+    requests: Cell<u64>,
+    /// Flushes that wait to share a row.
+    group: Group<core::result::Result<(FlushReply, bool), Failure>>,
     /// When the alarm that is set goes off, platform time; 0 for none.
     alarm_at_ms: Cell<u64>,
     /// After a failed fold: the alarm does not go off before this, platform time.
@@ -84,6 +92,10 @@ impl DurableObject for Shard {
             asked_ms: Cell::new(0),
             syncing: Cell::new(0),
             layout: Cell::new(0),
+            told_layout: Cell::new(0),
+            telling: Cell::new(false),
+            requests: Cell::new(0),
+            group: Group::default(),
             alarm_at_ms: Cell::new(0),
             alarm_not_before_ms: Cell::new(0),
         };
@@ -91,6 +103,7 @@ impl DurableObject for Shard {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        self.inner.requests.set(self.inner.requests.get() + 1);
         let path = request.path();
         let body = request.bytes().await?;
         self.inner.clone().answer(&path, &body).await
@@ -98,6 +111,7 @@ impl DurableObject for Shard {
 
     async fn alarm(&self) -> Result<Response> {
         let inner = &self.inner;
+        inner.requests.set(inner.requests.get() + 1);
         inner.alarm_at_ms.set(0);
         let now_ms = inner.now_ms(0);
         let done = inner.with_store(|store| store.alarm(now_ms));
@@ -149,22 +163,45 @@ impl Inner {
 
     async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
-        let now_ms = self.now_ms(flush.now_ms);
-        let (reply, imposed) = self.with_store(|store| {
-            let store::Outcome { imposed, proven, known, arrivals, rotating } = store.apply(&flush, now_ms)?;
-            let any = !imposed.is_empty();
-            let blocks = store.block_news(flush.blocks_version, imposed);
-            let installed_ms = store.installed_ms();
-            Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
-        })?;
         self.layout.set(flush.layout);
-        if imposed || (self.is_sync_due() && self.syncing.get() == 0) {
+        let (ticket, wait_ms) = self.group.join(flush, clock::real_now_ms());
+        if let Some(wait_ms) = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms > 0) {
+            // A timer cannot fail; should it, the row is merely written early.
+            let _ = wasm_bindgen_futures::JsFuture::from(super::glue::sleep(wait_ms)).await;
+        }
+        self.group.write(ticket, clock::real_now_ms(), |flushes| self.apply_all(flushes));
+        let gone = || Failure { status: 500, text: "the flush was not answered in time; send it again".to_owned() };
+        let (reply, imposed) = self.group.fetch(ticket).ok_or_else(gone)??;
+        let is_first = self.told_layout.get() == 0 && !self.telling.replace(true);
+        if imposed || is_first || (self.is_sync_due() && self.syncing.get() == 0) {
             self.sync_in_background();
         }
         if self.set_alarm().await.is_err() {
             worker::console_error!("alarm could not be set; the next flush tries again");
         }
         Ok(wire::encode(&reply))
+    }
+
+    /// Makes flushes durable together; answers each, and whether it brought about a block.
+    fn apply_all(&self, flushes: &[Flush]) -> Vec<core::result::Result<(FlushReply, bool), Failure>> {
+        let now_ms = flushes.iter().map(|flush| self.now_ms(flush.now_ms)).max().unwrap_or(0);
+        let applied = self.with_store(|store| {
+            let outcomes = store.apply_all(flushes, now_ms);
+            let reply = |(flush, outcome): (&Flush, core::result::Result<store::Outcome, StoreError>)| {
+                let store::Outcome { imposed, proven, known, arrivals, rotating } = outcome?;
+                let any = !imposed.is_empty();
+                let blocks = store.block_news(flush.blocks_version, imposed);
+                let installed_ms = store.installed_ms();
+                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
+            };
+            Ok(flushes.iter().zip(outcomes).map(reply).collect::<Vec<_>>())
+        });
+        match applied {
+            Ok(replies) => replies,
+            Err(Failure { status, text }) => {
+                flushes.iter().map(|_| Err(Failure { status, text: text.clone() })).collect()
+            }
+        }
     }
 
     async fn ask(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
@@ -195,7 +232,7 @@ impl Inner {
                 Question::Events(query) => serde_json::to_vec(&store.events(query)?),
                 Question::Stats(query) => serde_json::to_vec(&store.stats(query)?),
                 Question::Known(ids) => serde_json::to_vec(&store.known_of(ids)?),
-                Question::Health => serde_json::to_vec(&store.health()),
+                Question::Health => serde_json::to_vec(&Health { requests: self.requests.get(), ..store.health() }),
             };
             Ok(json)
         })?;
@@ -256,7 +293,11 @@ impl Inner {
             match news {
                 Ok(news) => {
                     self.synced_ms.set(clock::real_now_ms());
-                    self.layout.set(0);
+                    self.told_layout.set(layout.unwrap_or(self.told_layout.get()));
+                    // What came in meanwhile, under a layout this message did not name, is still to be told.
+                    if layout == Some(self.layout.get()) {
+                        self.layout.set(0);
+                    }
                     if let Err(Failure { text, .. }) = self.with_store(|store| store.synced(news, &rows)) {
                         worker::console_error!("shard could not note the fleet's answer: {text}");
                     }

@@ -11,7 +11,7 @@ use super::chunk::{Chunk, Draft, Place, supersede};
 use super::hot::Tracked;
 use super::partition::{PARTITIONS, partition};
 use super::sql::Sql;
-use super::{Cycle, Folded, Store, StoreError, journal};
+use super::{Cycle, Folded, Store, StoreError};
 use crate::session::{Event, Kind, SessionId, Symbol};
 
 /// The journal is folded by the alarm when its oldest row is this old, ms …
@@ -85,6 +85,10 @@ impl<S: Sql> Store<S> {
     pub(super) fn fold_slice(&mut self, now_ms: u64) -> Result<(), StoreError> {
         let Some(end) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
         self.since_slice = 0;
+        if self.cycle.is_none() {
+            // What comes from here on outlives this fold.
+            self.journal.begin(&self.sql, end + 1)?;
+        }
         let cycle = self.cycle.get_or_insert_with(|| Cycle {
             folded: Folded { upto: end, pending: self.pending.clone(), known: self.known.clone() },
             next: 0,
@@ -121,7 +125,7 @@ impl<S: Sql> Store<S> {
         let upto = cycle.folded.upto;
         self.remember("applied", &self.applied)?;
         self.remember("folded", &cycle.folded)?;
-        journal::clear(&self.sql, upto, upto + 1 == self.next_seq)?;
+        self.journal.drop_folded(&self.sql, upto)?;
         self.hot.drop_batches(upto);
         // What is left came after the fold began.
         self.journal_since_ms = self.hot.batches.front().map(|_| now_ms);

@@ -1,9 +1,13 @@
 //! The journal: what was acknowledged and is not folded yet, one row for each group of flushes.
+//!
+//! It lies in two tables, or one more after a crash: a fold begins a new one, and when it ends the old one is dropped whole. Dropping a
+//! table costs nothing by the row, deleting its rows costs as much as writing them did (`docs/costs.md`). A table is
+//! named by the first position in it.
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::sql::{Sql, Value, blob, integer};
+use super::sql::{Sql, SqlError, Value, blob, integer, text};
 
 /// First byte of a row.
 const VERSION: u8 = 1;
@@ -16,62 +20,74 @@ pub struct Entry {
     pub isolate: u64,
     pub sequence: u64,
     /// An encoded [`crate::session::Batch`].
-    #[serde(with = "bytes")]
+    #[serde(with = "crate::wire::plain_bytes")]
     pub batch: Vec<u8>,
 }
 
-/// Writes a group as one row; its entries take the positions from `seq` on.
-pub fn write(sql: &dyn Sql, seq: u64, entries: &[Entry]) -> Result<(), StoreError> {
-    let body = postcard::to_extend(entries, vec![VERSION]).map_err(|_| StoreError::Corrupt("journal row"))?;
-    sql.query("INSERT INTO journal (seq, body) VALUES (?, ?)", &[seq.into(), Value::Blob(body)])?;
-    Ok(())
+/// The tables there are, by the first position in each, oldest first.
+#[derive(Debug, Default)]
+pub struct Journal {
+    tables: Vec<u64>,
 }
 
-/// The positions of the rows, in order.
-pub fn rows(sql: &dyn Sql) -> Result<Vec<u64>, StoreError> {
-    let rows = sql.query("SELECT seq FROM journal ORDER BY seq", &[])?;
-    Ok(rows.iter().map(|row| integer(row, 0).unsigned_abs()).collect())
-}
-
-/// Reads a row; `None` where it is damaged.
-pub fn read(sql: &dyn Sql, seq: u64) -> Result<Option<Vec<Entry>>, StoreError> {
-    let mut rows = sql.query("SELECT body FROM journal WHERE seq = ?", &[seq.into()])?;
-    let body = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
-    Ok(body.strip_prefix(&[VERSION]).and_then(|body| postcard::from_bytes(body).ok()))
-}
-
-/// Removes what is folded: everything, unless rows beyond `upto` are there.
-pub fn clear(sql: &dyn Sql, upto: u64, is_all: bool) -> Result<(), StoreError> {
-    // A table that is emptied as a whole costs nothing by the row.
-    match is_all {
-        true => sql.query("DELETE FROM journal", &[])?,
-        false => sql.query("DELETE FROM journal WHERE seq <= ?", &[upto.into()])?,
-    };
-    Ok(())
-}
-
-/// Bytes as bytes: serde's own way goes element by element.
-mod bytes {
-    use serde::de::{Error, Visitor};
-    use serde::{Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+impl Journal {
+    /// Finds the tables there are, and drops those that are folded up to `folded`.
+    pub fn open(sql: &dyn Sql, folded: u64) -> Result<Self, StoreError> {
+        let names = sql.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'journal_%'", &[])?;
+        let first = |row: &_| text(row, 0).and_then(|name| name.strip_prefix("journal_")?.parse().ok());
+        let mut tables: Vec<u64> = names.iter().filter_map(first).collect();
+        tables.sort_unstable();
+        let mut journal = Self { tables };
+        journal.drop_folded(sql, folded)?;
+        Ok(journal)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
+    /// Begins a table with the position `first`.
+    pub fn begin(&mut self, sql: &dyn Sql, first: u64) -> Result<(), StoreError> {
+        if self.tables.last() != Some(&first) {
+            sql.query(&format!("CREATE TABLE journal_{first} (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)"), &[])?;
+            self.tables.push(first);
         }
-        deserializer.deserialize_bytes(Bytes)
+        Ok(())
+    }
+
+    /// Writes a group as one row; its entries take the positions from `seq` on.
+    pub fn write(&mut self, sql: &dyn Sql, seq: u64, entries: &[Entry]) -> Result<(), StoreError> {
+        if self.tables.is_empty() {
+            self.begin(sql, seq)?;
+        }
+        let table = self.tables.last().copied().unwrap_or(seq);
+        let body = postcard::to_extend(entries, vec![VERSION]).map_err(|_| StoreError::Corrupt("journal row"))?;
+        let statement = format!("INSERT INTO journal_{table} (seq, body) VALUES (?, ?)");
+        sql.query(&statement, &[seq.into(), Value::Blob(body)])?;
+        Ok(())
+    }
+
+    /// The rows by table and position, in order.
+    pub fn rows(&self, sql: &dyn Sql) -> Result<Vec<(u64, u64)>, StoreError> {
+        let mut all = Vec::new();
+        for table in &self.tables {
+            let rows = sql.query(&format!("SELECT seq FROM journal_{table} ORDER BY seq"), &[])?;
+            all.extend(rows.iter().map(|row| (*table, integer(row, 0).unsigned_abs())));
+        }
+        Ok(all)
+    }
+
+    /// Reads a row; `None` where it is damaged.
+    pub fn read(sql: &dyn Sql, table: u64, seq: u64) -> Result<Option<Vec<Entry>>, StoreError> {
+        let mut rows = sql.query(&format!("SELECT body FROM journal_{table} WHERE seq = ?"), &[seq.into()])?;
+        let body = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
+        Ok(body.strip_prefix(&[VERSION]).and_then(|body| postcard::from_bytes(body).ok()))
+    }
+
+    /// Drops the tables whose rows are all folded: those that another one follows from `folded + 1` on at the latest.
+    pub fn drop_folded(&mut self, sql: &dyn Sql, folded: u64) -> Result<(), SqlError> {
+        while let [oldest, next, ..] = self.tables.as_slice()
+            && *next <= folded + 1
+        {
+            sql.query(&format!("DROP TABLE journal_{oldest}"), &[])?;
+            self.tables.remove(0);
+        }
+        Ok(())
     }
 }

@@ -45,6 +45,7 @@ use crate::wire::{Ask, Flush, IsolateCounts};
 use applied::Applied;
 use chunk::{Chunk, Part, Place};
 use hot::{Hot, HotBatch, Tracked};
+use journal::Journal;
 use newcomers::Newcomers;
 use partition::Marks;
 use pending::Pending;
@@ -131,6 +132,7 @@ pub struct Store<S> {
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
     outbox: BTreeMap<u64, Block>,
+    journal: Journal,
     next_seq: u64,
     next_chunk: u64,
     marks: Marks,
@@ -149,7 +151,7 @@ impl<S: Sql> Store<S> {
         let Folded { upto: folded, pending, known } = named(&sql, "folded")?.unwrap_or_default();
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
-        sql.query("DELETE FROM journal WHERE seq <= ?", &[folded.into()])?;
+        let journal = Journal::open(&sql, folded)?;
         let (chunks, corrupt_rows) = chunk::directory(&sql)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
@@ -161,6 +163,7 @@ impl<S: Sql> Store<S> {
             marks,
             cycle: None,
             since_slice: 0,
+            journal,
             next_seq: folded + 1,
             outbox: read_outbox(&sql)?,
             sql,
@@ -179,10 +182,14 @@ impl<S: Sql> Store<S> {
     }
 
     fn replay(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        for row in journal::rows(&self.sql)? {
+        for (table, row) in self.journal.rows(&self.sql)? {
+            if row < self.next_seq {
+                // Folded, in a table of which not all is.
+                continue;
+            }
             self.journal_since_ms.get_or_insert(now_ms);
-            self.next_seq = self.next_seq.max(row);
-            let Some(entries) = journal::read(&self.sql, row)? else {
+            self.next_seq = row;
+            let Some(entries) = Journal::read(&self.sql, table, row)? else {
                 self.counts.corrupt_rows += 1;
                 self.next_seq += 1;
                 continue;
@@ -271,7 +278,7 @@ impl<S: Sql> Store<S> {
             batch: flush.batch.clone(),
         });
         let fresh: Vec<_> = fresh.collect();
-        if fresh.is_empty() { Ok(()) } else { journal::write(&self.sql, self.next_seq, &fresh) }
+        if fresh.is_empty() { Ok(()) } else { self.journal.write(&self.sql, self.next_seq, &fresh) }
     }
 
     /// Takes in a flush that is journaled.

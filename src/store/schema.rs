@@ -17,13 +17,11 @@ const MIGRATIONS: [&[&str]; 3] = [
     ],
     // Before the first release: what was stored by then has no users, links and proofs, and is not converted.
     &["DELETE FROM journal", "DELETE FROM chunks", "DELETE FROM state", "DELETE FROM outbox"],
-    // Likewise: journal rows hold groups of flushes, and chunks are columns.
+    // Likewise: the journal has tables of its own (`journal.rs`), and chunks are columns.
     &[
         "DROP TABLE journal",
         "DROP TABLE chunks",
         "DELETE FROM state",
-        // One row per group of flushes, by the position of the first.
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         // Immutable: events of many sessions with the sessions' state after them, in the order questions need them.
         // `journal_to` says which journal rows it replaces.
         "CREATE TABLE chunks (id INTEGER PRIMARY KEY, journal_to INTEGER NOT NULL, head BLOB NOT NULL, \

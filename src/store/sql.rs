@@ -65,6 +65,14 @@ pub fn integer(row: &Row, index: usize) -> i64 {
     }
 }
 
+/// The value at `index` as text, if it is one.
+pub fn text(row: &Row, index: usize) -> Option<&str> {
+    match row.get(index) {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// Takes the value at `index` as bytes; empty where it is none.
 pub fn blob(row: &mut Row, index: usize) -> Vec<u8> {
     match row.get_mut(index) {

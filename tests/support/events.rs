@@ -58,5 +58,16 @@ pub fn flush(isolate: u64, sequence: u64, events: &[Event<'_>]) -> Flush {
     let now_ms = events.iter().map(|e| e.time_ms).max().unwrap_or(START_MS);
     let counts = IsolateCounts::default();
     let (questions, wants_known, batch) = (Vec::new(), false, builder.take().encode());
-    Flush { isolate, sequence, now_ms, blocks_version: 0, counts, questions, wants_known, layout: 1, batch }
+    Flush {
+        isolate,
+        sequence,
+        now_ms,
+        blocks_version: 0,
+        counts,
+        questions,
+        wants_known,
+        urgent: false,
+        layout: 1,
+        batch,
+    }
 }

@@ -90,6 +90,16 @@ impl Sqlite {
         self.connection.query_row(statement, [], |row| row.get(0)).expect("a number")
     }
 
+    /// Rows in all tables of the journal.
+    pub fn journal_rows(&self) -> i64 {
+        let mut names = self
+            .connection
+            .prepare("SELECT name FROM sqlite_master WHERE name LIKE 'journal_%'")
+            .expect("a valid statement");
+        let names = names.query_map([], |row| row.get::<_, String>(0)).expect("names");
+        names.map(|name| self.number(&format!("SELECT COUNT(*) FROM {}", name.expect("a name")))).sum()
+    }
+
     /// Runs statements as they are, past the port.
     pub fn run(&self, statements: &str) {
         self.connection.execute_batch(statements).expect("valid statements");

@@ -10,7 +10,7 @@ mod stats;
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{self, Chunk, Part};
-use super::sql::Sql;
+use super::sql::{Sql, Usage};
 use super::{Counts, Store, StoreError};
 use crate::query::SessionAnswer;
 use crate::session::{Dictionary, Event, Session, SessionId};
@@ -31,6 +31,10 @@ pub struct Health {
     pub chunk_bytes_limit: u64,
     pub blocks: u64,
     pub outbox: u64,
+    /// Rows read and written since the object was loaded, as the platform bills them.
+    pub usage: Usage,
+    /// Requests to the object since then, alarms included: the platform bills those too.
+    pub requests: u64,
 }
 
 impl<S: Sql> Store<S> {
@@ -105,6 +109,9 @@ impl<S: Sql> Store<S> {
             chunk_bytes_limit: self.settings.max_bytes,
             blocks: self.blocks.set().len() as u64,
             outbox: self.outbox.len() as u64,
+            usage: self.sql.usage(),
+            // Whoever is asked counts them.
+            requests: 0,
         }
     }
 }

@@ -131,6 +131,7 @@ impl Traffic {
         let (questions, wants_known, batch) = (Vec::new(), false, builder.take().encode());
         Some(Flush {
             layout: 1,
+            urgent: false,
             isolate,
             sequence,
             now_ms: self.now_ms(),

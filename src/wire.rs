@@ -1,8 +1,8 @@
 //! What the Worker and its Durable Objects say to each other, and what the objects are called.
 //!
-//! Messages on the path of traffic are postcard; questions an analyst asks are JSON. Both ends are built from one
-//! source, but an object and an isolate may be one release apart during a deploy: the first byte of a traffic message
-//! is its version, and a reader that does not know it refuses the message, which the sender then keeps and repeats.
+//! Messages and questions are postcard. Both ends are built from one source, but an object and an isolate may be one
+//! release apart during a deploy: the first byte of a message is its version, and a reader that does not know it refuses
+//! the message, which the sender of a flush then keeps and repeats.
 
 use core::net::IpAddr;
 

@@ -14,7 +14,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::known::KnownEndpoints;
 use super::{Action, Detector, Event, Finding, Response};
 use crate::session::{Evidence, Severity};
 
@@ -56,9 +55,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Takes in one event.
-    pub fn observe(&mut self, settings: &Settings, known: &KnownEndpoints, event: &Event<'_>) -> Option<Finding> {
-        let weight = weight(event, known.has(event));
+    /// Takes in one event, whose endpoint is known to exist or not.
+    pub fn observe(&mut self, settings: &Settings, is_known: bool, event: &Event<'_>) -> Option<Finding> {
+        let weight = weight(event, is_known);
         if weight == 0.0 || !self.is_new(event) {
             return None;
         }

@@ -28,8 +28,8 @@ struct Access {
 }
 
 impl KnownEndpoints {
-    /// Takes in what `event` shows.
-    pub fn learn(&mut self, event: &Event<'_>) {
+    /// Takes in what `event` shows of its endpoint.
+    pub fn learn(&mut self, event: &Event<'_>, endpoint: &str) {
         // What we answered in the origin's place says nothing about it.
         if event.action >= Action::Throttle {
             return;
@@ -42,11 +42,10 @@ impl KnownEndpoints {
         if !answered && !refused {
             return;
         }
-        let endpoint = event.endpoint_key();
         let room = self.endpoints.len() < MAX_ENDPOINTS;
-        let access = match self.endpoints.get_mut(&endpoint) {
+        let access = match self.endpoints.get_mut(endpoint) {
             Some(access) => access,
-            None if answered && room => self.endpoints.entry(endpoint).or_default(),
+            None if answered && room => self.endpoints.entry(endpoint.to_owned()).or_default(),
             None => return,
         };
         access.open |= anonymous && (200..300).contains(&event.status);
@@ -55,19 +54,16 @@ impl KnownEndpoints {
         }
     }
 
-    /// Whether the event's endpoint is known to exist.
-    pub fn has(&self, event: &Event<'_>) -> bool {
-        self.endpoints.contains_key(&event.endpoint_key())
+    /// Whether the endpoint is known to exist.
+    pub fn has(&self, endpoint: &str) -> bool {
+        self.endpoints.contains_key(endpoint)
     }
 
     /// Whether the event got an answer that the anonymous are refused: somebody vouches for its key.
-    pub fn admits(&self, event: &Event<'_>) -> bool {
+    pub fn admits(&self, event: &Event<'_>, endpoint: &str) -> bool {
         (200..300).contains(&event.status)
             && !crate::identity::is_address_bound(event.key_source)
-            && self
-                .endpoints
-                .get(&event.endpoint_key())
-                .is_some_and(|access| !access.open && access.refused >= GUARDED_AFTER)
+            && self.endpoints.get(endpoint).is_some_and(|access| !access.open && access.refused >= GUARDED_AFTER)
     }
 
     /// How many endpoints are known.

@@ -48,12 +48,12 @@ pub struct Response {
     pub for_ms: u64,
 }
 
-/// Shows `event` to every detector that is on; answers what they found.
-pub fn observe(memory: &mut Memory, settings: &Settings, known: &KnownEndpoints, event: &Event<'_>) -> Vec<Finding> {
+/// Shows `event`, whose endpoint is known to exist or not, to every detector that is on; answers what they found.
+pub fn observe(memory: &mut Memory, settings: &Settings, is_known: bool, event: &Event<'_>) -> Vec<Finding> {
     // A request that was stopped here never reached the origin: its status says nothing about the client.
     let stopped = event.action >= Action::Throttle;
     let browsing = settings.forced_browsing.as_ref().filter(|_| !stopped);
-    let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, known, event));
+    let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, is_known, event));
     let rotation = settings.session_rotation.as_ref();
     let rotation = rotation.and_then(|tuned| memory.session_rotation.observe(tuned, event));
     browsing.into_iter().chain(rotation).collect()

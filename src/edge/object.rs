@@ -72,9 +72,9 @@ pub async fn ask_shard<A>(env: &Env, place: Place, question: &Asked<'_>, timeout
 where
     A: serde::de::DeserializeOwned,
 {
-    let body = serde_json::to_vec(question).map_err(|e| CallError::new(e.to_string()))?;
+    let body = wire::encode(question);
     let answer = call(env, "SHARD", &place.name(), operation::QUERY, &body, timeout_ms).await?;
-    serde_json::from_slice(&answer).map_err(|e| CallError::new(e.to_string()))
+    wire::decode(&answer).ok_or_else(|| CallError::new("the shard's answer cannot be read"))
 }
 
 /// A question with the time it is asked at.

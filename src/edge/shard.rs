@@ -221,22 +221,20 @@ impl Inner {
             now_ms: u64,
             question: Question,
         }
-        let asked: Asked = serde_json::from_slice(body).map_err(|_| unreadable())?;
+        let asked: Asked = wire::decode(body).ok_or_else(unreadable)?;
         let now_ms = self.now_ms(asked.now_ms);
         self.freshen().await;
-        let encoded = self.with_store(|store| {
-            let json = match &asked.question {
-                Question::Sessions(query) => serde_json::to_vec(&store.sessions(query, now_ms)?),
-                Question::Parts(query) => serde_json::to_vec(&parts(store, query, now_ms)?),
-                Question::Session(id) => serde_json::to_vec(&store.session(*id, now_ms)?),
-                Question::Events(query) => serde_json::to_vec(&store.events(query)?),
-                Question::Stats(query) => serde_json::to_vec(&store.stats(query)?),
-                Question::Known(ids) => serde_json::to_vec(&store.known_of(ids)?),
-                Question::Health => serde_json::to_vec(&Health { requests: self.requests.get(), ..store.health() }),
-            };
-            Ok(json)
-        })?;
-        encoded.map_err(|error| Failure { status: 500, text: error.to_string() })
+        self.with_store(|store| {
+            Ok(match &asked.question {
+                Question::Sessions(query) => wire::encode(&store.sessions(query, now_ms)?),
+                Question::Parts(query) => wire::encode(&parts(store, query, now_ms)?),
+                Question::Session(id) => wire::encode(&store.session(*id, now_ms)?),
+                Question::Events(query) => wire::encode(&store.events(query)?),
+                Question::Stats(query) => wire::encode(&store.stats(query)?),
+                Question::Known(ids) => wire::encode(&store.known_of(ids)?),
+                Question::Health => wire::encode(&Health { requests: self.requests.get(), ..store.health() }),
+            })
+        })
     }
 
     /// A change of the block set, told first-hand so that inline decisions know at once.

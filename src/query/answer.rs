@@ -30,7 +30,7 @@ pub struct SessionAnswer {
     pub flows: Vec<FlowCount>,
     pub statuses: BTreeMap<String, u64>,
     pub methods: BTreeMap<String, u64>,
-    pub params: BTreeMap<String, serde_json::Value>,
+    pub params: BTreeMap<String, ParamAnswer>,
     /// Findings by detector.
     pub findings: BTreeMap<String, u64>,
     pub predecessors: Vec<LinkAnswer>,
@@ -72,6 +72,17 @@ pub struct FlowCount {
     pub flow: String,
     pub requests: u64,
     pub percent: f64,
+}
+
+/// What a session sent of one business parameter. Nothing is recorded yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParamAnswer {
+    pub count: u64,
+    pub sum: Option<f64>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub last: Option<String>,
+    pub distinct: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +131,7 @@ pub struct EventAnswer {
     pub roles: Vec<String>,
     /// Names of what the origin reported in `Session-Event`.
     pub feedback: Vec<String>,
-    pub params: BTreeMap<String, serde_json::Value>,
+    pub params: BTreeMap<String, String>,
     pub flow: Option<String>,
     pub action: Action,
     /// `null`: no documents to compare with yet.

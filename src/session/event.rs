@@ -67,6 +67,13 @@ impl<'a> Event<'a> {
         key
     }
 
+    /// Writes [`Event::endpoint_key`] in place of what `into` held.
+    pub fn write_endpoint_key(&self, into: &mut String) {
+        into.clear();
+        [self.method, " ", self.host, self.template].into_iter().for_each(|part| into.push_str(part));
+        cut(into, 256);
+    }
+
     /// The user, where it is more than an attempt; else empty.
     pub fn confirmed_user(&self) -> &'a str {
         if self.marks.has(Marks::USER_ATTEMPTED) { "" } else { self.user }

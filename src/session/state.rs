@@ -164,14 +164,14 @@ impl Session {
         }
     }
 
-    /// Takes in an event; events of one session may arrive in any order.
-    pub fn observe(&mut self, event: &Event<'_>, dictionary: &mut Dictionary) {
+    /// Takes in an event, whose endpoint key is `endpoint`; events of one session may arrive in any order.
+    pub fn observe(&mut self, event: &Event<'_>, endpoint: &str, dictionary: &mut Dictionary) {
         self.first_seen_ms = self.first_seen_ms.min(event.time_ms);
         self.last_seen_ms = self.last_seen_ms.max(event.time_ms);
         self.requests += 1;
         self.refused += u64::from(event.refused());
         let mut count = |kind, value: Value<'_>| self.counts.add(kind, value.number(dictionary), 1);
-        count(Kind::Endpoint, Value::Text(&event.endpoint_key()));
+        count(Kind::Endpoint, Value::Text(endpoint));
         count(Kind::Method, Value::Text(event.method));
         count(Kind::Status, Value::Status(event.status));
         count(Kind::Agent, Value::Text(event.user_agent));

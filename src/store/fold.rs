@@ -7,7 +7,7 @@
 use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::chunk::{Chunk, Draft, Place, supersede};
+use super::chunk::{Chunk, Draft, Place, Superseded, supersede};
 use super::hot::Tracked;
 use super::partition::{PARTITIONS, partition};
 use super::sql::Sql;
@@ -46,15 +46,25 @@ const BETWEEN_SLICES_MS: u64 = 20;
 const CHUNK_EVENT_BYTES: usize = 896 * 1024;
 const CHUNK_SESSION_BYTES: usize = 640 * 1024;
 /// What an event without its path takes in a chunk at the most, bytes.
-const EVENT_BYTES: usize = 64;
+const EVENT_BYTES: usize = 56;
+/// Texts up to this long are in it, bytes.
+const SHORT_TEXT: usize = 8;
+
+/// Kinds of value that are texts of any length.
+const TEXTS: [Kind; 5] = [Kind::Endpoint, Kind::Agent, Kind::User, Kind::Role, Kind::Attempted];
+
+/// The chunks a slice wrote, what they supersede, and where its sessions lie now.
+type Written = (Vec<Chunk>, Superseded, HashMap<SessionId, Place>);
 
 /// What one chunk of a fold will hold.
 #[derive(Default)]
 struct Share<'a> {
     sessions: Vec<(&'a Tracked, Option<Place>)>,
     events: Vec<(u64, Event<'a>)>,
-    texts: BTreeSet<&'a str>,
-    values: BTreeSet<(Kind, u32)>,
+    /// Texts that count already, by where they lie in memory: each batch has a text once.
+    texts: BTreeSet<usize>,
+    /// Texts of the dictionary that count already, by number.
+    met: Vec<bool>,
     event_bytes: usize,
     session_bytes: usize,
 }
@@ -112,7 +122,7 @@ impl<S: Sql> Store<S> {
         }
         self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
         match self.cycle.take() {
-            Some(cycle) if last == PARTITIONS => self.end_cycle(cycle, now_ms),
+            Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle.folded, now_ms),
             cycle => {
                 self.cycle = cycle.map(|cycle| Cycle { next: last, ..cycle });
                 Ok(())
@@ -121,10 +131,10 @@ impl<S: Sql> Store<S> {
     }
 
     /// All parts are folded beyond where the fold began: what was journaled by then can go.
-    fn end_cycle(&mut self, cycle: Cycle, now_ms: u64) -> Result<(), StoreError> {
-        let upto = cycle.folded.upto;
+    fn end_cycle(&mut self, folded: &Folded, now_ms: u64) -> Result<(), StoreError> {
+        let upto = folded.upto;
         self.remember("applied", &self.applied)?;
-        self.remember("folded", &cycle.folded)?;
+        self.remember("folded", folded)?;
         self.journal.drop_folded(&self.sql, upto)?;
         self.hot.drop_batches(upto);
         // What is left came after the fold began.
@@ -135,12 +145,7 @@ impl<S: Sql> Store<S> {
         Ok(())
     }
 
-    #[expect(clippy::type_complexity, reason = "three results of one pass, taken apart at once")]
-    fn write_chunks(
-        &self,
-        upto: u64,
-        parts: &Range<usize>,
-    ) -> Result<(Vec<Chunk>, Vec<(u64, Vec<u32>)>, HashMap<SessionId, Place>), StoreError> {
+    fn write_chunks(&self, upto: u64, parts: &Range<usize>) -> Result<Written, StoreError> {
         let (mut written, mut superseded, mut places) = (Vec::new(), Vec::new(), HashMap::new());
         let mut finish = |share: Share<'_>| -> Result<Option<Place>, StoreError> {
             let id = self.next_chunk + written.len() as u64;
@@ -163,7 +168,7 @@ impl<S: Sql> Store<S> {
             if share.session_bytes >= CHUNK_SESSION_BYTES || share.event_bytes >= CHUNK_EVENT_BYTES {
                 finish(core::mem::take(&mut share))?;
             }
-            share.session_bytes += self.new_bytes(tracked, &mut share.values);
+            share.session_bytes += self.new_bytes(tracked, &mut share.met);
             share.sessions.push((tracked, tracked.place));
             let mut events: Vec<(u64, Event<'_>)> = self.hot.events_of(tracked).collect();
             events.sort_by_key(|(_, event)| event.id);
@@ -183,13 +188,16 @@ impl<S: Sql> Store<S> {
         Ok((written, superseded, places))
     }
 
-    /// What a session adds to a chunk at the most: itself, and the values no session there has met.
-    fn new_bytes(&self, tracked: &Tracked, met: &mut BTreeSet<(Kind, u32)>) -> usize {
+    /// What a session adds to a chunk at the most: itself, and the texts no session there has met.
+    fn new_bytes(&self, tracked: &Tracked, met: &mut Vec<bool>) -> usize {
+        met.resize(self.hot.dictionary.len(), false);
         let mut bytes = tracked.session.bytes() + super::chunk::memory_bytes(&tracked.memory);
-        for kind in Kind::ALL {
+        for kind in TEXTS {
             for (number, _) in tracked.session.counts.of(kind) {
-                if met.insert((kind, number)) {
-                    bytes += self.hot.dictionary.text(Symbol(number)).len();
+                if let Some(met) = met.get_mut(number as usize).filter(|met| !**met) {
+                    *met = true;
+                    // A text may be met as several kinds of value.
+                    bytes += self.hot.dictionary.text(Symbol(number)).len() * 2;
                 }
             }
         }
@@ -218,8 +226,10 @@ impl<S: Sql> Store<S> {
 impl<'a> Share<'a> {
     /// What an event adds at the most: itself, and the texts no event there has.
     fn bytes_of(&mut self, event: &Event<'a>) -> usize {
+        // What is short is in [`EVENT_BYTES`].
         let texts = [event.host, event.template, event.user_agent, event.ja4, event.user, event.roles, event.feedback];
-        let new = texts.into_iter().filter(|text| self.texts.insert(text)).map(str::len).sum::<usize>();
+        let long = texts.into_iter().filter(|text| text.len() > SHORT_TEXT);
+        let new: usize = long.filter(|text| self.texts.insert(text.as_ptr() as usize)).map(str::len).sum();
         // A path that is its own template stands there once.
         let path = if event.path == event.template { 0 } else { event.path.len() };
         EVENT_BYTES + path + new

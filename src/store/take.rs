@@ -44,8 +44,10 @@ impl<S: Sql> Store<S> {
     /// Takes a journaled batch into memory; answers the blocks that follow, which are not imposed yet.
     pub(super) fn take(&mut self, seq: u64, batch: &Batch) -> Vec<Block> {
         let (mut imposed, mut newcomers) = (Vec::new(), Vec::new());
+        let mut endpoint = String::new();
         for (index, event) in (0u32..).zip(batch.events()) {
-            newcomers.extend(self.take_event(seq, index, &event, &mut imposed));
+            event.write_endpoint_key(&mut endpoint);
+            newcomers.extend(self.take_event((seq, index), &event, &endpoint, &mut imposed));
         }
         self.take_links(seq, batch);
         for Newcomer { session, client, time_ms } in newcomers {
@@ -57,11 +59,17 @@ impl<S: Sql> Store<S> {
         imposed
     }
 
-    fn take_event(&mut self, seq: u64, index: u32, event: &Event<'_>, imposed: &mut Vec<Block>) -> Option<Newcomer> {
-        if self.marks.is_folded(event.session, seq) {
+    fn take_event(
+        &mut self,
+        place: (u64, u32),
+        event: &Event<'_>,
+        endpoint: &str,
+        imposed: &mut Vec<Block>,
+    ) -> Option<Newcomer> {
+        if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
-            self.known.learn(event);
+            self.known.learn(event, endpoint);
             return None;
         }
         self.counts.events += 1;
@@ -84,13 +92,14 @@ impl<S: Sql> Store<S> {
         };
         let (tracked, dictionary) = self.hot.entry(event.session, new)?;
         tracked.dirty = true;
-        tracked.events.push((seq, index));
-        tracked.session.observe(event, dictionary);
-        self.known.learn(event);
-        if self.known.admits(event) {
+        tracked.events.push(place);
+        tracked.session.observe(event, endpoint, dictionary);
+        self.known.learn(event, endpoint);
+        if self.known.admits(event, endpoint) {
             tracked.session.admit(event.time_ms);
         }
-        for mut finding in detect::observe(&mut tracked.memory, &self.settings.detectors, &self.known, event) {
+        let is_known = event.refused() && self.known.has(endpoint);
+        for mut finding in detect::observe(&mut tracked.memory, &self.settings.detectors, is_known, event) {
             self.counts.findings += 1;
             let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
             finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };

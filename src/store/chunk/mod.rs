@@ -64,7 +64,7 @@ struct Head {
     bounds: [Bounds; SortBy::ALL.len()],
     filter: Vec<u8>,
     /// Places in older chunks whose sessions are newer here: chunk, and indices.
-    supersedes: Vec<(u64, Vec<u32>)>,
+    supersedes: Superseded,
 }
 
 /// Where a session's newest folded state lies.
@@ -73,6 +73,9 @@ pub struct Place {
     pub chunk: u64,
     pub index: u32,
 }
+
+/// Chunks, each with the indices of sessions that are newer elsewhere.
+pub type Superseded = Vec<(u64, Vec<u32>)>;
 
 /// What becomes a chunk.
 #[derive(Debug)]
@@ -87,11 +90,11 @@ pub struct Draft<'a> {
 
 impl Draft<'_> {
     /// Writes the row. Answers what is known of the chunk, and what it supersedes.
-    pub fn write(&self, sql: &dyn Sql, dictionary: &Dictionary) -> Result<(Chunk, Vec<(u64, Vec<u32>)>), StoreError> {
+    pub fn write(&self, sql: &dyn Sql, dictionary: &Dictionary) -> Result<(Chunk, Superseded), StoreError> {
         let sessions: Vec<&Session> = self.sessions.iter().map(|(session, ..)| *session).collect();
         let ids: Vec<SessionId> = sessions.iter().map(|s| s.id).collect();
         let summary = summary::encode(&sessions, dictionary);
-        let postings = postings::encode(sessions.iter().map(|s| &s.counts), dictionary);
+        let postings = postings::encode(&sessions.iter().map(|s| &s.counts).collect::<Vec<_>>(), dictionary);
         let details = details::encode(self.sessions.iter().map(|(session, memory, _)| (*session, *memory)), dictionary);
         let events = columns::encode(&ids, &self.events).map_err(|_| StoreError::Corrupt("order of a fold"))?;
         let times = || self.events.iter().map(|(_, e)| e.time_ms);
@@ -124,7 +127,7 @@ impl Draft<'_> {
         Ok((Chunk::new(self.id, self.journal_to, &head, filter), head.supersedes))
     }
 
-    fn supersedes(&self) -> Vec<(u64, Vec<u32>)> {
+    fn supersedes(&self) -> Superseded {
         let mut places: Vec<Place> = self.sessions.iter().filter_map(|(_, _, place)| *place).collect();
         places.sort_unstable_by_key(|place| (place.chunk, place.index));
         let chunks = places.chunk_by(|a, b| a.chunk == b.chunk);

@@ -10,12 +10,12 @@ use super::super::bytes::{Reader, Writer};
 use crate::session::{Address, Counts, Detector, Dictionary, Kind, Value};
 
 /// Encodes the counts of sessions; their indices are their places in `sessions`.
-pub fn encode<'s>(sessions: impl Iterator<Item = &'s Counts> + Clone, dictionary: &Dictionary) -> Vec<u8> {
+pub fn encode(sessions: &[&Counts], dictionary: &Dictionary) -> Vec<u8> {
     let mut writer = Writer::default();
     for kind in Kind::ALL {
         let mut values: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
         let mut rest = Vec::new();
-        for (index, counts) in (0u32..).zip(sessions.clone()) {
+        for (index, counts) in (0u32..).zip(sessions) {
             for (number, n) in counts.of(kind) {
                 values.entry(number).or_default().push((index, n));
             }
@@ -147,7 +147,7 @@ mod tests {
                 counts.add(Kind::Agent, dictionary.symbol("curl").0, 1);
             }
         }
-        let bytes = encode(sessions.iter(), &dictionary);
+        let bytes = encode(&sessions.iter().collect::<Vec<_>>(), &dictionary);
         let postings = Postings(&bytes);
         let found = |kind, value| {
             let posting = postings.of(kind).find(|p| p.value == value).expect("the value");

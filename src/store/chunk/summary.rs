@@ -223,12 +223,13 @@ impl<'a, T: Copy, R: Fn(&mut Reader<'a>) -> Option<T>> Sparse<'a, T, R> {
     }
 
     fn step(&mut self) {
-        let mut entry = || {
-            let index = self.next.checked_add(self.column.number()?)?;
-            self.next = index + 1;
-            Some((index, (self.read)(&mut self.column)?))
-        };
-        self.entry = entry();
+        self.entry = self.read_entry();
+    }
+
+    fn read_entry(&mut self) -> Option<(usize, T)> {
+        let index = self.next.checked_add(self.column.number()?)?;
+        self.next = index + 1;
+        Some((index, (self.read)(&mut self.column)?))
     }
 
     /// The entry at `index`, if there is one; those before it are passed over.

@@ -64,7 +64,7 @@ impl<T> Best<T> {
 }
 
 /// Chunks with the best value each can hold, best first, as far as a slice before has left them.
-pub fn ranked<'c>(mut chunks: Vec<(u64, &'c Chunk)>, order: Order, resume: Option<Resume>) -> Vec<(u64, &'c Chunk)> {
+pub fn ranked(mut chunks: Vec<(u64, &Chunk)>, order: Order, resume: Option<Resume>) -> Vec<(u64, &Chunk)> {
     let rank = |bound: u64, chunk: u64| match order {
         Order::Desc => (u64::MAX - bound, u64::MAX - chunk),
         Order::Asc => (bound, u64::MAX - chunk),

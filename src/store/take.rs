@@ -58,6 +58,7 @@ impl<S: Sql> Store<S> {
     }
 
     fn take_event(&mut self, seq: u64, index: u32, event: &Event<'_>, imposed: &mut Vec<Block>) -> Option<Newcomer> {
+        self.deltas.count(seq, event);
         if self.marks.is_folded(event.session, seq) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -90,7 +91,8 @@ impl<S: Sql> Store<S> {
         if self.known.admits(event) {
             tracked.session.admit(event.time_ms);
         }
-        for mut finding in detect::observe(&mut tracked.memory, &self.settings.detectors, &self.known, event) {
+        let found = detect::observe(&mut tracked.memory, &self.settings.detectors, &self.known, event);
+        for (n, mut finding) in found.into_iter().enumerate() {
             self.counts.findings += 1;
             let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
             finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
@@ -105,6 +107,10 @@ impl<S: Sql> Store<S> {
                 });
             }
             tracked.session.record(finding);
+            // As recorded: with the risk it added.
+            if let Some(finding) = tracked.session.findings.last() {
+                self.deltas.found(seq, event, finding, n == 0);
+            }
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
         for stranger in strangers {

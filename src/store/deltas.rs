@@ -312,7 +312,7 @@ impl<S: Sql> Store<S> {
         let mut written = Deltas { from: self.deltas.from, segments, ..Deltas::default() };
         written.weigh();
         self.remember("marks", &(&self.marks, &written))?;
-        self.deltas.held = None;
+        (self.deltas.held, self.deltas.kept) = (None, written.upto());
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl Intake {
 
 impl<S: Sql> Fleet<S> {
     /// Takes a delta in if it begins where the shard is; answers where the shard is now.
-    pub(super) fn take_in(&mut self, delta: Delta, now_ms: u64) -> Result<u64, StoreError> {
+    pub(super) fn take_in(&mut self, delta: &Delta, now_ms: u64) -> Result<u64, StoreError> {
         self.finish()?;
         let known = "SELECT installed_ms, position FROM shards WHERE name = ?";
         let rows = self.sql.query(known, &[Value::Text(delta.shard.clone())])?;
@@ -51,7 +51,7 @@ impl<S: Sql> Fleet<S> {
             self.health.deltas_gaps += u64::from(delta.from > position);
         }
         let position = delta.upto;
-        self.accept(&delta, now_ms)?;
+        self.accept(delta, now_ms)?;
         self.finish()?;
         self.tidy(now_ms)?;
         Ok(position)

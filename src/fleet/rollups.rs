@@ -204,7 +204,7 @@ impl<S: Sql> Fleet<S> {
         let dropped: u64 = named(&self.sql, DROPPED)?.unwrap_or(0);
         series.partial = query.from < dropped && query.to > 0;
         // Whole hours are read as such where buckets begin with hours; the rest minute by minute.
-        let hours = if query.bucket % HOUR == 0 {
+        let hours = if query.bucket.is_multiple_of(HOUR) {
             let end = (query.to / HOUR).min(self.rollups.hours);
             query.from.div_ceil(HOUR).min(end)..end
         } else {

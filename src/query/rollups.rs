@@ -143,15 +143,13 @@ pub fn parse_rollups(query: &str, now_ms: u64) -> Result<RollupQuery, ParameterE
         return Err(error(name, "is not known here"));
     }
     let (from, to) = (from_ms.unwrap_or(0) / MINUTE_MS, to_ms.map_or(u64::MAX, |to| to / MINUTE_MS + 1));
-    if bucket != 0 {
-        if from_ms.is_none() {
-            return Err(error("bucket", "needs `from`, so that the buckets can be counted"));
-        }
-        let end = to.min((now_ms / MINUTE_MS + 1).max(from));
-        if (end - from) / bucket > MAX_BUCKETS {
-            let reason = format!("gives more than {MAX_BUCKETS} buckets; make it wider or the range shorter");
-            return Err(error("bucket", &reason));
-        }
+    if bucket != 0 && from_ms.is_none() {
+        return Err(error("bucket", "needs `from`, so that the buckets can be counted"));
+    }
+    let end = to.min((now_ms / MINUTE_MS + 1).max(from));
+    if (end - from).checked_div(bucket).is_some_and(|buckets| buckets > MAX_BUCKETS) {
+        let reason = format!("gives more than {MAX_BUCKETS} buckets; make it wider or the range shorter");
+        return Err(error("bucket", &reason));
     }
     Ok(RollupQuery { from, to, bucket, group_by })
 }
@@ -165,7 +163,7 @@ mod tests {
         let now_ms = 1_700_000_000_000;
         let query = parse_rollups("from=-90s&to=2023-11-14T22:13:00Z&bucket=1h&group_by=country", now_ms).unwrap();
         let minute = now_ms / MINUTE_MS;
-        assert_eq!((query.from, query.to, query.bucket), (minute - 1, minute, 60));
+        assert_eq!((query.from, query.to, query.bucket), (minute - 2, minute + 1, 60));
         assert_eq!(query.group_by, RollupGroup::Country);
         let all = parse_rollups("", now_ms).unwrap();
         assert_eq!((all.from, all.to, all.bucket, all.group_by), (0, u64::MAX, 0, RollupGroup::None));

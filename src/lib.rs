@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod policy;
 pub mod query;
 pub mod recent;
+pub mod rollup;
 pub mod selector;
 pub mod session;
 pub mod store;

@@ -8,7 +8,9 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Arrival, Detector, Risk, SessionId, shard_of_prefix};
+use crate::query::{FindingQuery, Page, RollupQuery, Series};
+use crate::rollup::Delta;
+use crate::session::{Arrival, Detector, Finding, Risk, SessionId, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
@@ -196,6 +198,16 @@ pub struct Sync {
     pub imposed: Vec<Block>,
     /// The layout under which the shard took something in since it last reported; `None` where nothing came.
     pub layout: Option<u32>,
+    /// What happened after the position the shard believes the fleet to be at; `None` where it has nothing to tell now.
+    pub delta: Option<Delta>,
+}
+
+/// The fleet's answer to a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncReply {
+    pub blocks: BlockNews,
+    /// The journal position up to which the fleet has taken the shard in, where a delta was offered.
+    pub position: Option<u64>,
 }
 
 /// An order to the fleet from the admin API.
@@ -206,6 +218,9 @@ pub enum FleetOrder {
     List { now_ms: u64 },
     Audit { limit: u32 },
     Layouts { now_ms: u64 },
+    Findings(FindingQuery),
+    Rollups(RollupQuery),
+    Health,
 }
 
 /// What the fleet answers to an order.
@@ -216,6 +231,29 @@ pub enum FleetReply {
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
     Layouts(Layouts),
+    Findings(Page<Finding>),
+    Rollups(Series),
+    Health(FleetHealth),
+}
+
+/// What metrics show of the fleet; sums are since it was last loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FleetHealth {
+    pub deltas_applied: u64,
+    /// Times a delta could not be stored; it is offered again.
+    pub deltas_failed: u64,
+    /// Deltas that did not begin where the fleet was.
+    pub deltas_repeated: u64,
+    /// Deltas that began later than where the fleet was: what lies between is lost.
+    pub deltas_gaps: u64,
+    /// Requests counted without their endpoint, for lack of room.
+    pub requests_unnamed: u64,
+    pub findings_kept: u64,
+    /// Findings dropped by the fleet or, while it was away, by shards, for lack of room.
+    pub findings_dropped: u64,
+    pub minutes_kept: u64,
+    /// Minutes dropped before their time for lack of room.
+    pub minutes_dropped: u64,
 }
 
 /// The layouts that may hold something still.

@@ -54,7 +54,7 @@ fn audit(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<AuditEntry> {
 }
 
 fn ask_news(fleet: &mut Fleet<Sqlite>, blocks_version: u64) -> throughline::verdict::BlockNews {
-    fleet.sync(Sync { now_ms: START_MS, blocks_version, imposed: vec![], layout: None }).unwrap()
+    fleet.sync(Sync { now_ms: START_MS, blocks_version, imposed: vec![], layout: None, delta: None }).unwrap().blocks
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn blocks_and_their_numbering_survive_eviction() {
 fn a_shard_that_reports_twice_is_heard_once_and_cannot_shorten_what_an_analyst_decided() {
     let mut fleet = open(&Sqlite::new());
     let detected = Block { by: "detector".to_owned(), ..block(1, START_MS + 1_000) };
-    let report = Sync { now_ms: START_MS, blocks_version: 0, imposed: vec![detected], layout: None };
-    let first = fleet.sync(report.clone()).unwrap().version;
-    assert_eq!(fleet.sync(report.clone()).unwrap().version, first);
+    let report = Sync { now_ms: START_MS, blocks_version: 0, imposed: vec![detected], layout: None, delta: None };
+    let first = fleet.sync(report.clone()).unwrap().blocks.version;
+    assert_eq!(fleet.sync(report.clone()).unwrap().blocks.version, first);
     assert_eq!(audit(&mut fleet, 10).len(), 1);
 
     impose(&mut fleet, block(1, START_MS + HOUR_MS));
@@ -118,7 +118,7 @@ fn the_audit_log_keeps_its_limit_newest_first() {
 }
 
 fn used(fleet: &mut Fleet<Sqlite>, shards: u32, now_ms: u64) {
-    fleet.sync(Sync { now_ms, blocks_version: 0, imposed: vec![], layout: Some(shards) }).unwrap();
+    fleet.sync(Sync { now_ms, blocks_version: 0, imposed: vec![], layout: Some(shards), delta: None }).unwrap();
 }
 
 fn layouts(fleet: &mut Fleet<Sqlite>, now_ms: u64) -> Layouts {

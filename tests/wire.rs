@@ -8,12 +8,13 @@
 mod support;
 
 use support::events::{START_MS, event, flush, miss, session};
+use throughline::rollup::{Cell, Delta, Group, Lost, Rollup};
 use throughline::session::{
-    Arrival, BATCH_VERSION, Batch, BatchBuilder, DecodeError, Detector, Event, Issue, Link, Marks, Reason, Risk,
-    SessionId,
+    Arrival, BATCH_VERSION, Batch, BatchBuilder, DecodeError, Detector, Event, Evidence, Finding, Issue, Link, Marks,
+    Reason, Risk, SessionId, Severity,
 };
 use throughline::verdict::{Action, Block, BlockChange, BlockChanges, BlockNews, Subject, Verdict};
-use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Place, Sync};
+use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Place, Sync, SyncReply};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -63,6 +64,35 @@ fn block() -> Block {
         until_ms: START_MS + 1_000,
         reason: "r".to_owned(),
         by: "admin".to_owned(),
+    }
+}
+
+fn delta() -> Delta {
+    let mut rollup = Rollup::default();
+    let cell = Cell { requests: 2, attacks: 1, duration_ms: 300, response_bytes: 4_000 };
+    rollup.add("GET shop.test/", Group { country: *b"DE", class: 2 }, &cell);
+    let finding = Finding {
+        request: event(1, 0, 7).id,
+        session: session(1),
+        time_ms: START_MS,
+        detector: Detector::ForcedBrowsing,
+        severity: Severity::High,
+        confidence: 0.5,
+        risk_added: 50,
+        value: 10.0,
+        baseline: 10.0,
+        message: "m".to_owned(),
+        evidence: vec![Evidence::of(&event(1, 0, 7))],
+        action: Action::Tag,
+    };
+    Delta {
+        shard: "s".to_owned(),
+        installed_ms: START_MS,
+        from: 3,
+        upto: 300,
+        minutes: [(START_MS / 60_000, rollup)].into(),
+        findings: vec![finding],
+        lost: Lost { findings: 1, until_ms: 2 },
     }
 }
 
@@ -128,8 +158,11 @@ fn traffic_messages_keep_their_bytes() {
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
-    let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()], layout: Some(3) };
+    let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()], layout: Some(3), delta: Some(delta()) };
     assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
+    assert_eq!(wire::decode(&wire::encode(&sync)), Some(sync));
+    let reply = SyncReply { blocks: BlockNews { version: 3, changes: BlockChanges::Delta(vec![]) }, position: Some(9) };
+    assert_eq!(hex(&wire::encode(&reply)), "020300000109");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum Operation {
     Identify,
     Events,
     Stats,
+    Findings,
+    Rollups,
     Lookup,
     Blocks,
     Block,
@@ -43,7 +45,14 @@ impl Operation {
     pub fn takes_parameters(self) -> bool {
         matches!(
             self,
-            Self::Sessions | Self::SessionEvents(_) | Self::Events | Self::Stats | Self::Unblock | Self::Audit
+            Self::Sessions
+                | Self::SessionEvents(_)
+                | Self::Events
+                | Self::Stats
+                | Self::Findings
+                | Self::Rollups
+                | Self::Unblock
+                | Self::Audit
         )
     }
 
@@ -132,6 +141,8 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
             ["stats"] => get(Operation::Stats),
+            ["findings"] => get(Operation::Findings),
+            ["rollups"] => get(Operation::Rollups),
             ["identify"] => post(Operation::Identify),
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),

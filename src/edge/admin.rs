@@ -80,7 +80,7 @@ pub struct Api<'a> {
     request: &'a Request,
     pub policy: &'a Policy,
     pub env: &'a Env,
-    query: &'a str,
+    pub query: &'a str,
     pub now_ms: u64,
     /// When shards are asked no more for this answer, platform time.
     pub until_ms: u64,
@@ -119,6 +119,8 @@ impl Api<'_> {
             Operation::SessionEvents(id) => self.session_events(id).await,
             Operation::Events => self.events().await,
             Operation::Stats => self.stats().await,
+            Operation::Findings => self.findings().await,
+            Operation::Rollups => self.rollups().await,
             Operation::Lookup => self.lookup().await,
             Operation::SessionAction(id) => self.act(id, role).await,
             Operation::SessionStory(id) => self.story(id).await,
@@ -260,7 +262,7 @@ impl Api<'_> {
         match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
             FleetReply::Full => return Err(Refusal::Full),
             FleetReply::Done { .. } => {}
-            FleetReply::Blocks(_) | FleetReply::Audit(_) | FleetReply::Layouts(_) => return Err(Refusal::Unavailable),
+            _ => return Err(Refusal::Unavailable),
         }
         self.tell(BlockChange::Set(block.clone())).await;
         Ok(block)
@@ -303,7 +305,7 @@ impl Api<'_> {
         let spread = self.spread().await;
         let asked = self.ask::<crate::store::Health>(&spread, spread.all(), &Question::Health).await?;
         let local = isolate::with(|i| i.buffers.counts);
-        let text = metrics::text(&asked.answers, asked.missing, &local);
+        let text = metrics::text(&asked.answers, asked.missing, &local) + &self.fleet_metrics().await;
         Ok(respond(200, "text/plain; version=0.0.4; charset=utf-8", text.as_bytes(), &[]))
     }
 
@@ -344,7 +346,7 @@ impl Api<'_> {
     }
 }
 
-fn page<T: serde::Serialize>(
+pub fn page<T: serde::Serialize>(
     merged: Page<T>,
     missing: bool,
     hash: u32,

@@ -1,4 +1,5 @@
-//! The Fleet object, of which there is one: the block set with its numbering, the audit log, the layouts of shards.
+//! The Fleet object, of which there is one: the block set with its numbering, the audit log, the layouts of shards, and
+//! what shards tell of requests and findings.
 //!
 //! Why its sequences are atomic: an order is carried out from the first statement to the last without an await.
 
@@ -40,7 +41,9 @@ impl DurableObject for Fleet {
             Err(text) => return Response::error(text.clone(), 503),
         };
         let answered = match path.as_str() {
-            operation::SYNC => wire::decode::<Sync>(&body).map(|sync| core.sync(sync).map(|news| wire::encode(&news))),
+            operation::SYNC => {
+                wire::decode::<Sync>(&body).map(|sync| core.sync(sync).map(|reply| wire::encode(&reply)))
+            }
             operation::FLEET => {
                 wire::decode::<FleetOrder>(&body).map(|order| core.order(order).map(|reply| wire::encode(&reply)))
             }

@@ -9,6 +9,7 @@ mod buffer;
 mod clock;
 mod exchange;
 mod exchanges;
+mod feed;
 mod fleet;
 mod gateway;
 mod glue;

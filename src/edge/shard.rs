@@ -15,14 +15,16 @@ use super::sql::ObjectSql;
 use super::{clock, object};
 use crate::query::{Filter, Parts, Question, SessionQuery};
 use crate::store::{self, Health, Store, StoreError};
-use crate::verdict::{BlockChange, BlockNews};
-use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
+use crate::verdict::BlockChange;
+use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, SyncReply, operation};
 
 /// The shard asks the fleet for news when it has not for this long, ms …
 const SYNC_EVERY_MS: u64 = 1_500;
 /// … and has whoever wants a decision wait for it when the last news are older than this.
 const STALE_MS: u64 = 3_000;
 const SYNC_TIMEOUT_MS: u32 = 400;
+/// What a flush brought is told to the fleet after this long, ms, with what came meanwhile: each telling costs rows.
+const TELL_AFTER_MS: u32 = 3_000;
 /// A fold that failed is tried again after this long, ms.
 const FOLD_AGAIN_MS: u64 = 30_000;
 
@@ -48,11 +50,13 @@ struct Inner {
     layout: Cell<u32>,
     /// The layout it was told of last, and whether somebody set out to tell it at all.
     told_layout: Cell<u32>,
-    telling: Cell<bool>,
+    layout_asked: Cell<bool>,
     /// Requests and alarms since the object was loaded.
     requests: Cell<u64>,
     /// Flushes that wait to share a row.
     group: Group<core::result::Result<(FlushReply, bool), Failure>>,
+    /// Whether the fleet is about to be told what flushes brought.
+    telling: Cell<bool>,
     /// When the alarm that is set goes off, platform time; 0 for none.
     alarm_at_ms: Cell<u64>,
     /// After a failed fold: the alarm does not go off before this, platform time.
@@ -93,9 +97,10 @@ impl DurableObject for Shard {
             syncing: Cell::new(0),
             layout: Cell::new(0),
             told_layout: Cell::new(0),
-            telling: Cell::new(false),
+            layout_asked: Cell::new(false),
             requests: Cell::new(0),
             group: Group::default(),
+            telling: Cell::new(false),
             alarm_at_ms: Cell::new(0),
             alarm_not_before_ms: Cell::new(0),
         };
@@ -119,9 +124,10 @@ impl DurableObject for Shard {
             worker::console_error!("fold failed, tried again later: {text}");
             inner.alarm_not_before_ms.set(clock::real_now_ms() + FOLD_AGAIN_MS);
         }
-        if inner.layout.get() != 0 {
-            // The fleet was away when the last flush came; without this it might never hear of the layout.
-            inner.sync().await;
+        // The fleet was away when the last flush came, or the object went: without this it might never hear of it.
+        let untold = matches!(inner.with_store(|store| Ok(store.has_untold())), Ok(true));
+        if untold || inner.layout.get() != 0 {
+            inner.sync(true).await;
         }
         inner.set_alarm().await?;
         Response::ok("")
@@ -172,10 +178,11 @@ impl Inner {
         self.group.write(ticket, clock::real_now_ms(), |flushes| self.apply_all(flushes));
         let gone = || Failure { status: 500, text: "the flush was not answered in time; send it again".to_owned() };
         let (reply, imposed) = self.group.fetch(ticket).ok_or_else(gone)??;
-        let is_first = self.told_layout.get() == 0 && !self.telling.replace(true);
+        let is_first = self.told_layout.get() == 0 && !self.layout_asked.replace(true);
         if imposed || is_first || (self.is_sync_due() && self.syncing.get() == 0) {
             self.sync_in_background();
         }
+        self.tell_soon();
         if self.set_alarm().await.is_err() {
             worker::console_error!("alarm could not be set; the next flush tries again");
         }
@@ -262,7 +269,7 @@ impl Inner {
 
     fn sync_in_background(self: &Rc<Self>) {
         let this = self.clone();
-        self.state.wait_until(async move { this.sync().await });
+        self.state.wait_until(async move { this.sync(false).await });
     }
 
     /// Sees to it that what is answered is not too old; where the fleet stays silent, what is known has to do.
@@ -273,37 +280,69 @@ impl Inner {
             }
         } else if self.syncing.get() > 0 || self.is_sync_due() {
             // Everyone who comes meanwhile asks for itself: an answer from an old copy would let blocked clients pass.
-            self.sync().await;
+            self.sync(false).await;
         }
     }
 
-    /// Reports imposed blocks to the fleet and learns what changed; a failure is tried again by the next request.
-    async fn sync(&self) {
+    /// Has the fleet told what a flush brought, once for all flushes of a while. Should the object go before that, the
+    /// alarm that folds what they brought tells it.
+    fn tell_soon(self: &Rc<Self>) {
+        if self.telling.replace(true) {
+            return;
+        }
+        let this = self.clone();
+        self.state.wait_until(async move {
+            let _ = wasm_bindgen_futures::JsFuture::from(super::glue::sleep(TELL_AFTER_MS)).await;
+            this.telling.set(false);
+            this.sync(true).await;
+        });
+    }
+
+    /// Reports imposed blocks to the fleet and learns what changed, and tells what happened where told to; a failure is
+    /// tried again by the next request.
+    async fn sync(&self, tells: bool) {
         self.syncing.set(self.syncing.get() + 1);
         self.asked_ms.set(clock::real_now_ms());
-        let report = self.with_store(|store| Ok(store.report()));
-        if let Ok((blocks_version, outbox)) = report {
+        let name = self.state.id().to_string();
+        let report = self.with_store(|store| {
+            let (blocks_version, outbox) = store.report();
+            Ok((blocks_version, outbox, if tells { store.delta(&name) } else { None }))
+        });
+        if let Ok((blocks_version, outbox, delta)) = report {
             let (rows, imposed): (Vec<u64>, Vec<_>) = outbox.into_iter().unzip();
             let layout = Some(self.layout.get()).filter(|layout| *layout != 0);
-            let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed, layout };
-            let news: core::result::Result<BlockNews, _> =
+            let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed, layout, delta };
+            let reply: core::result::Result<SyncReply, _> =
                 object::tell_fleet(&self.env, operation::SYNC, &message, SYNC_TIMEOUT_MS).await;
-            match news {
-                Ok(news) => {
+            match reply {
+                Ok(SyncReply { blocks, position }) => {
                     self.synced_ms.set(clock::real_now_ms());
                     self.told_layout.set(layout.unwrap_or(self.told_layout.get()));
                     // What came in meanwhile, under a layout this message did not name, is still to be told.
                     if layout == Some(self.layout.get()) {
                         self.layout.set(0);
                     }
-                    if let Err(Failure { text, .. }) = self.with_store(|store| store.synced(news, &rows)) {
+                    if let Err(Failure { text, .. }) = self.with_store(|store| store.synced(blocks, &rows)) {
                         worker::console_error!("shard could not note the fleet's answer: {text}");
                     }
+                    self.told_upto(position);
                 }
                 Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.text),
             }
         }
         self.syncing.set(self.syncing.get().saturating_sub(1));
+    }
+
+    /// Takes in how far the fleet is.
+    fn told_upto(&self, position: Option<u64>) {
+        let Some(position) = position else { return };
+        match self.with_store(|store| store.told_upto(position)) {
+            Ok(true) => {}
+            Ok(false) => {
+                worker::console_error!("the fleet is ahead of this shard, whose storage must be an older copy")
+            }
+            Err(Failure { text, .. }) => worker::console_error!("shard could not note how far the fleet is: {text}"),
+        }
     }
 
     /// Sets the alarm if there is something to do before the one that is set.

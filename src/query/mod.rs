@@ -5,10 +5,12 @@
 mod answer;
 mod cursor;
 mod distinct;
+mod feed;
 mod filter;
 mod page;
 mod parse;
 mod parts;
+mod rollups;
 mod stats;
 mod time;
 
@@ -18,10 +20,12 @@ pub use answer::{
 };
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
+pub use feed::{FindingQuery, parse_findings};
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
 pub use parts::{Parts, list_once};
+pub use rollups::{RollupGroup, RollupQuery, RollupsAnswer, Series, parse_rollups};
 pub use stats::{StatsPart, StatsResume};
 pub use time::{parse_time, rfc3339};
 

@@ -35,17 +35,17 @@ const MAX_VALUE: usize = 2_048;
 /// … and of a cursor, which says how far each shard was.
 const MAX_CURSOR: usize = 16_384;
 /// Buckets of one statistic.
-const MAX_BUCKETS: u64 = 1_500;
+pub(super) const MAX_BUCKETS: u64 = 1_500;
 const MINUTE_MS: u64 = 60_000;
 
-type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<(String, String)>;
 
 /// A typed question about a list, with what its cursors carry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked<Q> {
     pub query: Q,
     /// Hash of the question, so that a cursor is good for its own only.
-    pub question: u32,
+    pub(super) question: u32,
     /// Moment the first page was asked for, epoch ms: what is relative in the question is relative to it.
     pub as_of_ms: u64,
     /// How far the journals were then; nothing on the first page.
@@ -141,14 +141,14 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
     Ok(StatsQuery { filter, bucket_ms, group_by, resume: None })
 }
 
-struct PageRequest {
-    order: Order,
-    limit: u32,
-    cursor: Option<Cursor>,
-    question: u32,
+pub(super) struct PageRequest {
+    pub(super) order: Order,
+    pub(super) limit: u32,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) question: u32,
 }
 
-fn take_page(pairs: &mut Pairs, list: &str, default_order: Order) -> Result<PageRequest, ParameterError> {
+pub(super) fn take_page(pairs: &mut Pairs, list: &str, default_order: Order) -> Result<PageRequest, ParameterError> {
     let limit = match take(pairs, "limit")? {
         None => DEFAULT_LIMIT,
         Some(text) => match text.parse() {
@@ -180,11 +180,11 @@ fn question_hash(list: &str, pairs: &Pairs) -> u32 {
         .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-fn error(name: &str, reason: &str) -> ParameterError {
+pub(super) fn error(name: &str, reason: &str) -> ParameterError {
     ParameterError { name: name.to_owned(), reason: reason.to_owned() }
 }
 
-fn pairs(query: &str) -> Result<Pairs, ParameterError> {
+pub(super) fn pairs(query: &str) -> Result<Pairs, ParameterError> {
     let pairs: Pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     if pairs.len() > MAX_TERMS {
         return Err(error("query", &format!("has more than {MAX_TERMS} parameters")));
@@ -197,7 +197,7 @@ fn pairs(query: &str) -> Result<Pairs, ParameterError> {
 }
 
 /// Removes a parameter that may stand once.
-fn take(pairs: &mut Pairs, name: &str) -> Result<Option<String>, ParameterError> {
+pub(super) fn take(pairs: &mut Pairs, name: &str) -> Result<Option<String>, ParameterError> {
     let mut values = pairs.extract_if(.., |(n, _)| n == name).map(|(_, value)| value);
     let first = values.next();
     if values.next().is_some() {
@@ -274,15 +274,15 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
     }
 }
 
-const TIME: &str = "is neither an RFC 3339 time like 2026-01-31T12:00:00Z nor a time back like -1h";
+pub(super) const TIME: &str = "is neither an RFC 3339 time like 2026-01-31T12:00:00Z nor a time back like -1h";
 
-fn add<T>(terms: &mut Terms<T>, excluded: bool, term: Option<T>, wrong: &str) -> Result<(), String> {
+pub(super) fn add<T>(terms: &mut Terms<T>, excluded: bool, term: Option<T>, wrong: &str) -> Result<(), String> {
     let term = term.ok_or_else(|| wrong.to_owned())?;
     if excluded { &mut terms.none } else { &mut terms.any }.push(term);
     Ok(())
 }
 
-fn once<T>(slot: &mut Option<T>, value: Option<T>, wrong: &str) -> Result<(), String> {
+pub(super) fn once<T>(slot: &mut Option<T>, value: Option<T>, wrong: &str) -> Result<(), String> {
     if slot.is_some() {
         return Err("is given more than once".to_owned());
     }

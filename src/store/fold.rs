@@ -112,7 +112,7 @@ impl<S: Sql> Store<S> {
         let mut marks = self.marks.clone();
         marks.fold(&parts, end, self.next_chunk + written.len() as u64 - 1);
         // The commit point: from here on the chunks count and what the journal says of these parts does not.
-        self.remember("marks", &marks)?;
+        self.commit_slice(&marks)?;
 
         self.marks = marks;
         self.next_chunk += written.len() as u64;
@@ -210,7 +210,9 @@ impl<S: Sql> Store<S> {
         let next_slice = now_ms + if self.cycle.is_some() { BETWEEN_SLICES_MS } else { 0 };
         let fold = self.fold_at_ms().map(|at| at.max(next_slice));
         let retention = self.chunks.first().map(|c| c.to_ms + self.settings.retention_ms + DAY_MS);
-        [fold, retention].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
+        // What the fleet could not be told while there was traffic is tried again.
+        let untold = self.has_untold().then(|| now_ms + FOLD_AFTER_MS);
+        [fold, retention, untold].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 
     /// What the alarm does: one slice of a fold, if one is due or under way, and retention. Safe to call at any time and

@@ -14,6 +14,7 @@ mod applied;
 mod bytes;
 mod chunk;
 pub mod columns;
+mod deltas;
 mod fold;
 mod hot;
 mod journal;
@@ -44,6 +45,7 @@ use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
 use crate::wire::{Ask, Flush, IsolateCounts};
 use applied::Applied;
 use chunk::{Chunk, Part, Place};
+use deltas::Deltas;
 use hot::{Hot, HotBatch, Tracked};
 use journal::Journal;
 use newcomers::Newcomers;
@@ -142,6 +144,7 @@ pub struct Store<S> {
     /// When the oldest journal row was written, epoch ms; `None` while there is none.
     journal_since_ms: Option<u64>,
     counts: Counts,
+    deltas: Deltas,
 }
 
 impl<S: Sql> Store<S> {
@@ -166,6 +169,7 @@ impl<S: Sql> Store<S> {
             journal,
             next_seq: folded + 1,
             outbox: read_outbox(&sql)?,
+            deltas: Deltas::read(&sql, folded),
             sql,
             settings,
             hot: Hot::default(),
@@ -306,6 +310,7 @@ impl<S: Sql> Store<S> {
         }
         let imposed = self.take(seq, &batch);
         self.since_slice += bytes;
+        self.deltas.seal(seq);
         self.hot.push(HotBatch { seq, batch, bytes });
         imposed
     }

@@ -66,6 +66,7 @@ impl<S: Sql> Store<S> {
         endpoint: &str,
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
+        self.deltas.count(place.0, event);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -99,7 +100,8 @@ impl<S: Sql> Store<S> {
             tracked.session.admit(event.time_ms);
         }
         let is_known = event.refused() && self.known.has(endpoint);
-        for mut finding in detect::observe(&mut tracked.memory, &self.settings.detectors, is_known, event) {
+        let found = detect::observe(&mut tracked.memory, &self.settings.detectors, is_known, event);
+        for (n, mut finding) in found.into_iter().enumerate() {
             self.counts.findings += 1;
             let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
             finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
@@ -114,6 +116,10 @@ impl<S: Sql> Store<S> {
                 });
             }
             tracked.session.record(finding);
+            // As recorded: with the risk it added.
+            if let Some(finding) = tracked.session.findings.last() {
+                self.deltas.found(place.0, event, finding, n == 0);
+            }
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
         for stranger in strangers {

@@ -1,17 +1,37 @@
-//! The fleet-wide view: the block set everybody copies, the audit log, and the layouts that sessions were spread over.
+//! The fleet-wide view: the block set everybody copies, the audit log, the layouts that sessions were spread over; and,
+//! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
+//! (`findings.rs`).
+
+mod deltas;
+mod findings;
+mod rollups;
 
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
-use crate::verdict::{Block, BlockChange, BlockLog, BlockNews, MAX_BLOCKS, Subject};
-use crate::wire::{AuditEntry, FleetOrder, FleetReply, Layout, Layouts, Sync};
+use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
+use crate::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync, SyncReply};
+use deltas::Intake;
+use findings::Feed;
+use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
     ],
     &["CREATE TABLE layouts (shards INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL)"],
+    &[
+        // How far each shard was taken in, and the delta that brought it there.
+        "CREATE TABLE shards (name TEXT PRIMARY KEY, installed_ms INTEGER NOT NULL, position INTEGER NOT NULL, \
+         number INTEGER NOT NULL, heard_ms INTEGER NOT NULL, delta BLOB NOT NULL) WITHOUT ROWID",
+        // Counts by minute since the epoch, and the same by hour since the epoch once the hour is over.
+        "CREATE TABLE minutes (start INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE hours (start INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        // The findings of one delta, by its number.
+        "CREATE TABLE findings (number INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, \
+         count INTEGER NOT NULL, body BLOB NOT NULL)",
+    ],
 ];
 
 /// Acts the audit log keeps; the oldest goes first.
@@ -31,6 +51,10 @@ pub struct Fleet<S> {
     layouts: Vec<Layout>,
     /// How long shards keep what they took in, ms.
     retention_ms: u64,
+    intake: Intake,
+    rollups: Rollups,
+    feed: Feed,
+    health: FleetHealth,
 }
 
 impl<S: Sql> Fleet<S> {
@@ -49,11 +73,22 @@ impl<S: Sql> Fleet<S> {
             let shards = u32::try_from(number(0)).map_err(|_| StoreError::Corrupt("layout"))?;
             layouts.push(Layout { shards, first_ms: number(1), last_ms: number(2) });
         }
-        Ok(Self { sql, blocks: BlockLog::new(version, blocks), layouts, retention_ms })
+        let mut fleet = Self {
+            intake: Intake::read(&sql)?,
+            rollups: Rollups::read(&sql)?,
+            feed: Feed::read(&sql)?,
+            sql,
+            blocks: BlockLog::new(version, blocks),
+            layouts,
+            retention_ms,
+            health: FleetHealth::default(),
+        };
+        fleet.health.deltas_failed += u64::from(fleet.finish().is_err());
+        Ok(fleet)
     }
 
-    /// Takes in what a shard imposed and answers what it does not know yet.
-    pub fn sync(&mut self, sync: Sync) -> Result<BlockNews, StoreError> {
+    /// Takes in what a shard imposed and what happened there, and answers what it does not know yet.
+    pub fn sync(&mut self, sync: Sync) -> Result<SyncReply, StoreError> {
         if let Some(shards) = sync.layout {
             self.note(shards, sync.now_ms)?;
         }
@@ -74,7 +109,10 @@ impl<S: Sql> Fleet<S> {
                 self.record(&entry)?;
             }
         }
-        Ok(self.blocks.news_since(sync.blocks_version))
+        // Blocks are everybody's, whatever becomes of the counting; what is not confirmed is offered again.
+        let taken = sync.delta.as_ref().map(|delta| self.take_in(delta, sync.now_ms)).transpose();
+        self.health.deltas_failed += u64::from(taken.is_err());
+        Ok(SyncReply { blocks: self.blocks.news_since(sync.blocks_version), position: taken.unwrap_or(None) })
     }
 
     /// Carries out an order of the admin API.
@@ -118,6 +156,9 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
+            FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
+            FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
+            FleetOrder::Health => FleetReply::Health(self.health()?),
         })
     }
 

@@ -6,7 +6,7 @@ use super::admin::{Answer, Api, page};
 use super::clock;
 use super::object;
 use super::problem::json;
-use super::shards::QUESTION_TIMEOUT_MS;
+use super::spread::QUESTION_TIMEOUT_MS;
 use crate::api::Refusal;
 use crate::query::{Asked, FindingAnswer, Positions, Series, parse_findings, parse_rollups};
 use crate::wire::{FleetHealth, FleetOrder, FleetReply};

@@ -339,7 +339,7 @@ impl Inner {
         match self.with_store(|store| store.told_upto(position)) {
             Ok(true) => {}
             Ok(false) => {
-                worker::console_error!("the fleet is ahead of this shard, whose storage must be an older copy")
+                worker::console_error!("the fleet is ahead of this shard, whose storage must be an older copy");
             }
             Err(Failure { text, .. }) => worker::console_error!("shard could not note how far the fleet is: {text}"),
         }

@@ -45,7 +45,7 @@ pub(super) type Pairs = Vec<(String, String)>;
 pub struct Asked<Q> {
     pub query: Q,
     /// Hash of the question, so that a cursor is good for its own only.
-    pub(super) question: u32,
+    pub question: u32,
     /// Moment the first page was asked for, epoch ms: what is relative in the question is relative to it.
     pub as_of_ms: u64,
     /// How far the journals were then; nothing on the first page.

@@ -1,5 +1,6 @@
 //! The fleet over a real SQLite: blocks are numbered, survive, and are bounded; every act is on record; layouts of shards
-//! are remembered for as long as they may hold something.
+//! are remembered for as long as they may hold something; reports of shards count once; counts and findings are kept
+//! within bounds.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
@@ -8,10 +9,14 @@ mod support;
 use support::events::{START_MS, session};
 use support::sqlite::Sqlite;
 use throughline::fleet::Fleet;
+use throughline::query::{FindingQuery, Page, RollupGroup, RollupQuery};
+use throughline::rollup::{Cell, Delta, Group};
+use throughline::session::{Detector, EventId, Finding, Severity};
 use throughline::verdict::{Action, Block, BlockChanges, BlockSet, MAX_BLOCKS, Subject};
-use throughline::wire::{AuditEntry, FleetOrder, FleetReply, Layout, Layouts, Sync};
+use throughline::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync};
 
 const HOUR_MS: u64 = 3_600_000;
+const START_MINUTE: u64 = START_MS / 60_000;
 const RETENTION_MS: u64 = 30 * 24 * HOUR_MS;
 
 fn open(sql: &Sqlite) -> Fleet<Sqlite> {
@@ -183,4 +188,167 @@ fn of_too_many_layouts_the_one_unheard_of_for_longest_goes_and_that_is_said() {
     let gone_ms = START_MS + 2 * HOUR_MS + RETENTION_MS + HOUR_MS;
     assert!(layouts(&mut fleet, gone_ms - 1).forgotten);
     assert!(!layouts(&mut fleet, gone_ms).forgotten, "it holds nothing any more");
+}
+
+/// A report of shard `name` about so many requests in this minute after the start, and findings at these times.
+fn delta(name: &str, from: u64, upto: u64, minutes: &[(u64, u64)], findings: &[u64]) -> Delta {
+    let mut delta = Delta { shard: name.to_owned(), installed_ms: START_MS, from, upto, ..Delta::default() };
+    for (minute, requests) in minutes {
+        let cell = Cell { requests: *requests, ..Cell::default() };
+        let rollup = delta.minutes.entry(START_MINUTE + minute).or_default();
+        rollup.add("GET shop.test/", Group { country: *b"DE", class: 2 }, &cell);
+    }
+    delta.findings = findings.iter().map(|time_ms| finding(*time_ms)).collect();
+    delta
+}
+
+fn finding(time_ms: u64) -> Finding {
+    Finding {
+        request: EventId::new(time_ms, session(1), 7),
+        session: session(time_ms % 3),
+        time_ms,
+        detector: Detector::ForcedBrowsing,
+        severity: Severity::High,
+        confidence: 0.9,
+        risk_added: 10,
+        value: 10.0,
+        baseline: 10.0,
+        message: String::new(),
+        evidence: vec![],
+        action: Action::Tag,
+    }
+}
+
+fn tell(fleet: &mut Fleet<Sqlite>, delta: Delta, now_ms: u64) -> Option<u64> {
+    let sync = Sync { now_ms, blocks_version: 0, imposed: vec![], layout: None, delta: Some(delta) };
+    fleet.sync(sync).unwrap().position
+}
+
+fn health(fleet: &mut Fleet<Sqlite>) -> FleetHealth {
+    let FleetReply::Health(health) = fleet.order(FleetOrder::Health).unwrap() else { panic!("a health is expected") };
+    health
+}
+
+/// (minute after the start, requests) of a series.
+fn series(fleet: &mut Fleet<Sqlite>, from: u64, to: u64, bucket: u64) -> Vec<(String, u64)> {
+    let (from, to) = (START_MINUTE + from, START_MINUTE + to);
+    let query = RollupQuery { from, to, bucket, group_by: RollupGroup::None };
+    let FleetReply::Rollups(series) = fleet.order(FleetOrder::Rollups(query)).unwrap() else {
+        panic!("a series is expected")
+    };
+    series.answer().items.into_iter().map(|item| (item.time.unwrap_or_default(), item.requests)).collect()
+}
+
+fn requests(fleet: &mut Fleet<Sqlite>, from: u64, to: u64, bucket: u64) -> Vec<u64> {
+    series(fleet, from, to, bucket).into_iter().map(|(_, requests)| requests).collect()
+}
+
+fn findings(fleet: &mut Fleet<Sqlite>, query: FindingQuery) -> (Vec<u64>, Page<Finding>) {
+    let FleetReply::Findings(page) = fleet.order(FleetOrder::Findings(query)).unwrap() else {
+        panic!("a page is expected")
+    };
+    (page.items.iter().map(|(.., finding)| finding.time_ms).collect(), page)
+}
+
+#[test]
+fn a_report_counts_where_the_fleet_is_and_nowhere_else() {
+    let mut fleet = open(&Sqlite::new());
+    assert_eq!(tell(&mut fleet, delta("a", 0, 5, &[(0, 3)], &[]), START_MS), Some(5));
+    assert_eq!(tell(&mut fleet, delta("a", 0, 5, &[(0, 3)], &[]), START_MS), Some(5), "repeated");
+    assert_eq!(tell(&mut fleet, delta("a", 0, 9, &[(0, 4)], &[]), START_MS), Some(5), "overlapping");
+    assert_eq!(tell(&mut fleet, delta("a", 5, 9, &[(0, 1), (1, 1)], &[]), START_MS), Some(9));
+    assert_eq!(tell(&mut fleet, delta("b", 0, 2, &[(1, 7)], &[]), START_MS), Some(2), "another shard");
+    assert_eq!(requests(&mut fleet, 0, 9, 1), [4, 8]);
+    // Only a fleet that lost something is behind.
+    assert_eq!(tell(&mut fleet, delta("b", 4, 6, &[(1, 1)], &[]), START_MS), Some(6));
+    let counts = health(&mut fleet);
+    assert_eq!((counts.deltas_applied, counts.deltas_repeated, counts.deltas_gaps), (4, 2, 1));
+    // A journal that began anew begins anew.
+    let anew = Delta { installed_ms: START_MS + 1, ..delta("a", 0, 3, &[(2, 9)], &[]) };
+    assert_eq!(tell(&mut fleet, anew, START_MS), Some(3));
+    assert_eq!((requests(&mut fleet, 0, 9, 0), health(&mut fleet).deltas_gaps), (vec![22], 1));
+}
+
+#[test]
+fn hours_say_what_their_minutes_say_also_when_something_comes_late() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    let first = 60 - START_MINUTE % 60;
+    for n in 0..300u64 {
+        let now_ms = START_MS + n * 60_000;
+        tell(&mut fleet, delta("a", n, n + 1, &[(n, n)], &[]), now_ms);
+        if n % 50 == 49 {
+            tell(&mut fleet, delta("late", n, n + 1, &[(n - 49, 1_000)], &[]), now_ms);
+        }
+        if n == 150 {
+            fleet = open(&sql);
+        }
+    }
+    assert!(sql.number("SELECT COUNT(*) FROM hours") >= 3);
+    for (from, to) in [(0, 300), (first, first + 120), (first - 1, first + 61), (first + 3, first + 50), (17, 231)] {
+        let by_minute = series(&mut fleet, from, to, 1);
+        let total: u64 = by_minute.iter().map(|(_, requests)| requests).sum();
+        assert_eq!(requests(&mut fleet, from, to, 0), [total], "{from} to {to}");
+        let mut hours: Vec<(String, u64)> = Vec::new();
+        for (minute, requests) in by_minute {
+            let hour = format!("{}:00:00.000Z", &minute[..13]);
+            match hours.last_mut().filter(|(last, _)| *last == hour) {
+                Some((_, sum)) => *sum += requests,
+                None => hours.push((hour, requests)),
+            }
+        }
+        assert_eq!(series(&mut fleet, from, to, 60), hours, "{from} to {to}");
+    }
+}
+
+#[test]
+fn what_is_too_old_goes() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    tell(&mut fleet, delta("old", 0, 1, &[(0, 1), (100, 1)], &[START_MS]), START_MS);
+    let later = START_MS + RETENTION_MS + HOUR_MS;
+    tell(&mut fleet, delta("new", 0, 1, &[(RETENTION_MS / 60_000, 1)], &[later]), later);
+    assert_eq!(requests(&mut fleet, 0, u64::MAX / 2, 0), [2]);
+    assert_eq!(findings(&mut fleet, FindingQuery { limit: 9, ..FindingQuery::default() }).0, [later]);
+    assert_eq!(sql.number("SELECT COUNT(*) FROM shards"), 1);
+    assert_eq!(health(&mut fleet).minutes_kept, 2);
+}
+
+#[test]
+fn the_feed_keeps_the_newest_findings_in_order_however_they_arrive_and_says_that_there_were_more() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    let count = 21_000u64;
+    for n in 0..count / 10 {
+        // Each report overlaps in time with those around it.
+        let times: Vec<u64> = (0..10).map(|i| START_MS + (n + i * 3) * 1_000 + i).collect();
+        tell(&mut fleet, delta("a", n, n + 1, &[], &times), START_MS);
+    }
+    let counts = health(&mut fleet);
+    assert_eq!(counts.findings_kept + counts.findings_dropped, count);
+    assert!((19_000..=20_000).contains(&counts.findings_kept), "{counts:?}");
+    fleet = open(&sql);
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let query = FindingQuery { limit: 500, after, ..FindingQuery::default() };
+        let (times, page) = findings(&mut fleet, query);
+        all.extend(times);
+        after = page.cut.or(page.items.last().map(|(value, id, _)| (*value, *id)));
+        assert_eq!(page.partial, !page.more, "the end of the list is not the end of it");
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(all.len() as u64, counts.findings_kept);
+    assert!(all.windows(2).all(|pair| pair[0] > pair[1]), "newest first");
+    // A filter that hardly anything fits looks through the feed in slices.
+    let query = |after| FindingQuery { limit: 2, after, to_ms: Some(all[all.len() - 3]), ..FindingQuery::default() };
+    let (mut found, mut after, mut orders) = (Vec::new(), None, 0);
+    while orders == 0 || after.is_some() {
+        let (times, page) = findings(&mut fleet, query(after));
+        found.extend(times);
+        after = page.more.then(|| page.cut.or(page.items.last().map(|(value, id, _)| (*value, *id)))).flatten();
+        orders += 1;
+    }
+    assert_eq!(found, all[all.len() - 3..]);
 }

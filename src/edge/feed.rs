@@ -25,14 +25,15 @@ impl Api<'_> {
     /// Long ranges are read in parts, so that the fleet never keeps others waiting for long.
     pub(super) async fn rollups(&self) -> Answer {
         let query = parse_rollups(self.query, self.now_ms)?;
-        let mut series = Series { resume: Some(query.from), ..Series::default() };
-        while let Some(from) = series.resume
+        let (mut series, mut rest) = (Series::default(), Some(query.from));
+        while let Some(from) = rest
             && clock::real_now_ms() < self.until_ms
         {
             let order = FleetOrder::Rollups(crate::query::RollupQuery { from, ..query.clone() });
             let FleetReply::Rollups(next) = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? else {
                 return Err(Refusal::Unavailable);
             };
+            rest = next.resume;
             series.extend(next);
         }
         Ok(json(200, &series.answer()))

@@ -126,10 +126,11 @@ impl Rollups {
     }
 }
 
-/// An hour goes with its last minute.
+/// Whole hours go, so that an hour and its minutes always say the same.
 fn drop_before(sql: &dyn Sql, minute: u64) -> Result<(), StoreError> {
-    sql.query("DELETE FROM hours WHERE start < ?", &[(minute / HOUR).into()])?;
-    sql.query("DELETE FROM minutes WHERE start < ?", &[minute.into()])?;
+    let hour = minute / HOUR;
+    sql.query("DELETE FROM hours WHERE start < ?", &[hour.into()])?;
+    sql.query("DELETE FROM minutes WHERE start < ?", &[(hour * HOUR).into()])?;
     Ok(())
 }
 

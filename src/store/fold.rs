@@ -210,8 +210,8 @@ impl<S: Sql> Store<S> {
         let next_slice = now_ms + if self.cycle.is_some() { BETWEEN_SLICES_MS } else { 0 };
         let fold = self.fold_at_ms().map(|at| at.max(next_slice));
         let retention = self.chunks.first().map(|c| c.to_ms + self.settings.retention_ms + DAY_MS);
-        // What the fleet could not be told while there was traffic is tried again.
-        let untold = self.has_untold().then(|| now_ms + FOLD_AFTER_MS);
+        // What the fleet could not be told while there was traffic is tried again, by the fold's alarm where there is one.
+        let untold = (fold.is_none() && self.has_untold()).then(|| now_ms + FOLD_AFTER_MS);
         [fold, retention, untold].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 

@@ -118,7 +118,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   }
 
   test('gives the shape of every answer', async () => {
-    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats']) await call(operationId, 200);
+    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats', 'getRollups', 'listFindings']) await call(operationId, 200);
     await call('getHealth', 200, { token: 'none' });
     await call('getStats', 200, { query: '?group_by=country&bucket=1m&from=-1h' });
     const { items: sessions } = await call('listSessions', 200);

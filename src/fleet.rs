@@ -118,6 +118,10 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
+            FleetOrder::Note(entry) => {
+                self.record(&entry)?;
+                FleetReply::Done { existed: false }
+            }
         })
     }
 

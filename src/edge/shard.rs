@@ -13,9 +13,9 @@ use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
 use crate::query::{Filter, Parts, Question, SessionQuery};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, EraseSizes, Store, StoreError};
 use crate::verdict::{BlockChange, BlockNews};
-use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, operation};
+use crate::wire::{self, Ask, AskReply, Erase, Flush, FlushReply, Sync, operation};
 
 /// The shard asks the fleet for news when it has not for this long, ms …
 const SYNC_EVERY_MS: u64 = 1_500;
@@ -134,6 +134,7 @@ impl Inner {
             operation::ASK => self.ask(body).await,
             operation::QUERY => self.query(body).await,
             operation::BLOCK => self.told(body),
+            operation::ERASE => self.erase(body),
             _ => Err(Failure { status: 404, text: "no such operation".to_owned() }),
         };
         match answered {
@@ -209,6 +210,12 @@ impl Inner {
             store.told(change);
             Ok(wire::encode(&()))
         })
+    }
+
+    /// One slice of an erasure.
+    fn erase(&self, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        let Erase { forms } = wire::decode(body).ok_or_else(unreadable)?;
+        self.with_store(|store| Ok(wire::encode(&store.erase_user(&forms, EraseSizes::default())?)))
     }
 
     fn with_store<T>(

@@ -27,6 +27,13 @@ pub fn write(sql: &dyn Sql, seq: u64, entries: &[Entry]) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Writes other entries in a row that is there.
+pub fn rewrite(sql: &dyn Sql, seq: u64, entries: &[Entry]) -> Result<(), StoreError> {
+    let body = postcard::to_extend(entries, vec![VERSION]).map_err(|_| StoreError::Corrupt("journal row"))?;
+    sql.query("UPDATE journal SET body = ? WHERE seq = ?", &[Value::Blob(body), seq.into()])?;
+    Ok(())
+}
+
 /// The positions of the rows, in order.
 pub fn rows(sql: &dyn Sql) -> Result<Vec<u64>, StoreError> {
     let rows = sql.query("SELECT seq FROM journal ORDER BY seq", &[])?;

@@ -68,6 +68,7 @@ pub mod operation {
     pub const ASK: &str = "/ask";
     pub const QUERY: &str = "/query";
     pub const BLOCK: &str = "/block";
+    pub const ERASE: &str = "/erase";
     pub const SYNC: &str = "/sync";
     pub const FLEET: &str = "/fleet";
 }
@@ -189,6 +190,13 @@ pub struct AskReply {
     pub known: Option<KnownSession>,
 }
 
+/// Erase a user: to be sent again until the shard's answer, a [`crate::store::Erased`], says that it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erase {
+    /// Every text that names the user.
+    pub forms: Vec<String>,
+}
+
 /// A shard reports to the fleet and learns what the others did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sync {
@@ -213,14 +221,30 @@ pub struct SyncReply {
 /// An order to the fleet from the admin API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FleetOrder {
-    Impose { block: Block, actor: String },
-    Lift { subject: Subject, actor: String, reason: String, now_ms: u64 },
-    List { now_ms: u64 },
-    Audit { limit: u32 },
-    Layouts { now_ms: u64 },
+    Impose {
+        block: Block,
+        actor: String,
+    },
+    Lift {
+        subject: Subject,
+        actor: String,
+        reason: String,
+        now_ms: u64,
+    },
+    List {
+        now_ms: u64,
+    },
+    Audit {
+        limit: u32,
+    },
+    Layouts {
+        now_ms: u64,
+    },
     Findings(FindingQuery),
     Rollups(RollupQuery),
     Health,
+    /// Remember an act that is not the fleet's own.
+    Note(AuditEntry),
 }
 
 /// What the fleet answers to an order.
@@ -271,7 +295,7 @@ pub struct AuditEntry {
     pub time_ms: u64,
     /// `admin` or `viewer`.
     pub actor: String,
-    /// `block`, `lift`, …
+    /// `block`, `allow`, `erase`, …
     pub act: String,
     pub subject: String,
     pub detail: String,

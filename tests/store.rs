@@ -190,7 +190,7 @@ fn an_idle_store_sets_no_alarm() {
     let mut store = open(&sql);
     assert_eq!(store.alarm_after(START_MS), None);
     store.apply(&flush(1, 1, &[event(1, 0, 1)]), START_MS).unwrap();
-    assert_eq!(store.alarm_after(START_MS), Some(300_000));
+    assert_eq!(store.alarm_after(START_MS), Some(1_800_000));
     assert_eq!(store.alarm_after(START_MS + HOUR_MS), Some(0));
 }
 

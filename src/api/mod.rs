@@ -3,6 +3,7 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod erasure;
 pub mod identify;
 pub mod order;
 pub mod story;
@@ -38,6 +39,8 @@ pub enum Operation {
     Block,
     Unblock,
     Audit,
+    /// The user is the last segment of the path; see [`erasure::user_of`].
+    EraseUser,
 }
 
 impl Operation {
@@ -58,7 +61,7 @@ impl Operation {
 
     /// Whether a viewer may not call it.
     pub fn changes_something(self) -> bool {
-        matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock)
+        matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock | Self::EraseUser)
     }
 }
 
@@ -146,6 +149,8 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["identify"] => post(Operation::Identify),
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),
+            ["subjects", "user", _] if method == "DELETE" => Ok(Operation::EraseUser),
+            ["subjects", "user", _] => Err(Refusal::Method("DELETE")),
             ["blocks"] => match method {
                 "GET" | "HEAD" => Ok(Operation::Blocks),
                 "POST" => Ok(Operation::Block),
@@ -357,11 +362,16 @@ mod tests {
         assert_eq!(resolve("GET", "/healthz"), Ok(Operation::Health));
         assert_eq!(resolve("HEAD", "/api/v1/sessions"), Ok(Operation::Sessions));
         assert_eq!(resolve("DELETE", "/api/v1/blocks"), Ok(Operation::Unblock));
+        assert_eq!(resolve("DELETE", "/api/v1/subjects/user/ann%2Fb"), Ok(Operation::EraseUser));
         assert!(matches!(resolve("GET", &format!("/api/v1/sessions/{id}/events")), Ok(Operation::SessionEvents(_))));
         for (method, path, status) in [
             ("POST", "/api/v1/sessions", 405),
             ("GET", "/api/v1/lookup", 405),
             ("PATCH", "/api/v1/blocks", 405),
+            ("POST", "/api/v1/subjects/user/ann", 405),
+            ("DELETE", "/api/v1/subjects/ip/192.0.2.1", 404),
+            ("DELETE", "/api/v1/subjects/user", 404),
+            ("DELETE", "/api/v1/subjects/user/ann/b", 404),
             ("GET", "", 404),
             ("GET", "/", 404),
             ("GET", "/api/v1/sessions/", 404),

@@ -14,9 +14,9 @@ use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
 use crate::query::{Filter, Parts, Question, SessionQuery};
-use crate::store::{self, Health, Store, StoreError};
+use crate::store::{self, EraseSizes, Health, Store, StoreError};
 use crate::verdict::BlockChange;
-use crate::wire::{self, Ask, AskReply, Flush, FlushReply, Sync, SyncReply, operation};
+use crate::wire::{self, Ask, AskReply, Erase, Flush, FlushReply, Sync, SyncReply, operation};
 
 /// The shard asks the fleet for news when it has not for this long, ms …
 const SYNC_EVERY_MS: u64 = 1_500;
@@ -154,6 +154,7 @@ impl Inner {
             operation::ASK => self.ask(body).await,
             operation::QUERY => self.query(body).await,
             operation::BLOCK => self.told(body),
+            operation::ERASE => self.erase(body),
             _ => Err(Failure { status: 404, text: "no such operation".to_owned() }),
         };
         match answered {
@@ -251,6 +252,12 @@ impl Inner {
             store.told(change);
             Ok(wire::encode(&()))
         })
+    }
+
+    /// One slice of an erasure.
+    fn erase(&self, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
+        let Erase { forms } = wire::decode(body).ok_or_else(unreadable)?;
+        self.with_store(|store| Ok(wire::encode(&store.erase_user(&forms, EraseSizes::default())?)))
     }
 
     fn with_store<T>(

@@ -159,6 +159,10 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
             FleetOrder::Health => FleetReply::Health(self.health()?),
+            FleetOrder::Note(entry) => {
+                self.record(&entry)?;
+                FleetReply::Done { existed: false }
+            }
         })
     }
 

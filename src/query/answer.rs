@@ -242,6 +242,8 @@ impl SessionAnswer {
             Value::Detector(detector) => Some((detector.name().to_owned(), n)),
             _ => None,
         });
+        // A span without a user is one whose user was erased.
+        let users = session.users.iter().map(|span| dictionary.text(span.user));
         Self {
             id: session.id.to_string(),
             state: session.state(blocked, now_ms),
@@ -253,7 +255,7 @@ impl SessionAnswer {
             attacks: session.attacks,
             key: KeyAnswer { source: dictionary.text(session.key_source).to_owned(), verified: session.verified },
             proof: session.proof.name().to_owned(),
-            users: session.users.iter().map(|span| dictionary.text(span.user).to_owned()).collect(),
+            users: users.filter(|user| !user.is_empty()).map(str::to_owned).collect(),
             roles: names(Kind::Role),
             ips,
             user_agents: names(Kind::Agent),

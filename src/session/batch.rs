@@ -4,7 +4,7 @@
 //! what belongs to it likewise. The encoding is postcard behind a version byte; golden tests pin it.
 
 use core::net::IpAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,14 @@ struct Row {
     marks: Marks,
 }
 
+impl Row {
+    /// Every text it refers to.
+    fn texts(&self) -> [u32; 11] {
+        let Self { method, host, path, template, country, colo, user_agent, ja4, user, roles, feedback, .. } = *self;
+        [method, host, path, template, country, colo, user_agent, ja4, user, roles, feedback]
+    }
+}
+
 /// Why bytes are not a batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -104,11 +112,7 @@ impl Batch {
         let sessions = self.sessions.len() as u64;
         let text = |i: u32| u64::from(i) < texts;
         self.sessions.iter().all(|s| text(s.key_source))
-            && self.rows.iter().all(|r| {
-                let shared = [r.method, r.host, r.path, r.template, r.country, r.colo, r.user_agent, r.ja4];
-                let indices = shared.into_iter().chain([r.user, r.roles, r.feedback]);
-                u64::from(r.session) < sessions && { indices }.all(text)
-            })
+            && self.rows.iter().all(|r| u64::from(r.session) < sessions && r.texts().into_iter().all(text))
     }
 
     /// How many events there are.
@@ -144,6 +148,32 @@ impl Batch {
     /// All events in the order of recording.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
         self.rows.iter().filter_map(|row| self.view(row))
+    }
+
+    /// Takes a user out of every event that names it and notes there that it was erased; answers the places of those
+    /// events. Nothing else changes: not the order of the events, nor their ids, nor what goes with them.
+    pub fn erase_user(&mut self, is_user: impl Fn(&str) -> bool) -> Vec<usize> {
+        let named: Vec<bool> = self.texts.iter().map(|text| is_user(text)).collect();
+        let is_named = |index: u32| named.get(index as usize) == Some(&true);
+        let places: Vec<usize> =
+            self.rows.iter().enumerate().filter(|(_, row)| is_named(row.user)).map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return places;
+        }
+        let nobody = self.texts.iter().position(|text| text.is_empty()).unwrap_or(self.texts.len());
+        if nobody == self.texts.len() {
+            self.texts.push(Box::default());
+        }
+        for row in self.rows.iter_mut().filter(|row| is_named(row.user)) {
+            row.user = nobody as u32;
+            row.marks.set(Marks::USER_ERASED);
+        }
+        // A text that also says something else, a role for example, stays for that.
+        let of_rows = self.rows.iter().flat_map(Row::texts);
+        let kept: BTreeSet<u32> = of_rows.chain(self.sessions.iter().map(|session| session.key_source)).collect();
+        let gone = (0u32..).zip(&mut self.texts).filter(|(index, _)| is_named(*index) && !kept.contains(index));
+        gone.for_each(|(_, text)| *text = Box::default());
+        places
     }
 
     fn view(&self, row: &Row) -> Option<Event<'_>> {

@@ -158,6 +158,13 @@ impl Counts {
         self.0.retain(|(term, _)| *term != Term::new(kind, number));
     }
 
+    /// Forgets the values of a kind that `goes` says; answers whether there were any.
+    pub fn remove_where(&mut self, kind: Kind, goes: impl Fn(u32) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(term, _)| !term.is(kind) || term.number() == REST || !goes(term.number()));
+        self.0.len() < before
+    }
+
     /// The same counts with the numbers of another dictionary.
     pub fn renumbered(&self, from: &Dictionary, to: &mut Dictionary) -> Self {
         let renumber = |(term, n): &(Term, u32)| {

@@ -144,8 +144,10 @@ impl Marks {
     pub const FEEDBACK_MALFORMED: Self = Self(1 << 12);
     /// The keys of a token's issuer were not to be had; the token counted as unverified.
     pub const KEYS_MISSING: Self = Self(1 << 13);
+    /// Who made the request, or tried to be somebody with it, was erased.
+    pub const USER_ERASED: Self = Self(1 << 14);
 
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::CUT, "cut"),
         (Self::ORIGIN_FAILED, "origin_failed"),
         (Self::UNDECIDED, "undecided"),
@@ -160,6 +162,7 @@ impl Marks {
         (Self::ENDED, "ended"),
         (Self::FEEDBACK_MALFORMED, "feedback_malformed"),
         (Self::KEYS_MISSING, "keys_missing"),
+        (Self::USER_ERASED, "user_erased"),
     ];
 
     /// Adds every mark of `other`.

@@ -106,9 +106,49 @@ impl Finding {
         format!("{}-{}", self.request, self.detector.name())
     }
 
+    /// Takes words out of the message; answers whether one was in it. The evidence stays: it shows what was asked for,
+    /// and paths are not rewritten anywhere.
+    pub fn erase(&mut self, words: &[String]) -> bool {
+        let mut erased = false;
+        for word in words.iter().filter(|word| !word.is_empty()) {
+            if let Some(without) = without(&self.message, word) {
+                self.message = without;
+                erased = true;
+            }
+        }
+        erased
+    }
+
     /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
         let evidence = self.evidence.iter().map(|e| size_of::<Evidence>() + e.what.len()).sum::<usize>();
         size_of::<Self>() + self.message.len() + evidence
+    }
+}
+
+/// The text with `…` for each place where `word` stands by itself; `None` where it does not.
+fn without(text: &str, word: &str) -> Option<String> {
+    let is_open = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let (mut rest, mut kept, mut found) = (text, String::new(), false);
+    while let Some((before, behind)) = rest.split_once(word) {
+        let alone = is_open(before.chars().next_back().or(kept.chars().next_back())) && is_open(behind.chars().next());
+        kept.push_str(before);
+        kept.push_str(if alone { "…" } else { word });
+        (rest, found) = (behind, found | alone);
+    }
+    kept.push_str(rest);
+    found.then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_taken_out_where_it_stands_by_itself() {
+        assert_eq!(without("logins of ann, bob", "ann").as_deref(), Some("logins of …, bob"));
+        assert_eq!(without("annex ann", "ann").as_deref(), Some("annex …"));
+        assert_eq!(without("h:3d97:af6f and annann", "h:3d97:af6f").as_deref(), Some("… and annann"));
+        assert_eq!(without("joann annex annann", "ann"), None);
     }
 }

@@ -54,7 +54,7 @@ pub struct Session {
 /// A user of a session, from when on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSpan {
-    /// Plain, or a pseudonym.
+    /// Plain, or a pseudonym; empty where the user was erased: what was done meanwhile is not another's.
     pub user: Symbol,
     pub since_ms: u64,
     pub last_ms: u64,
@@ -182,7 +182,9 @@ impl Session {
             count(Kind::Attempted, Value::Text(event.attempted_user()));
         }
         event.roles().for_each(|role| count(Kind::Role, Value::Text(role)));
-        self.marks.set(event.marks);
+        let mut marks = event.marks;
+        marks.clear(Marks::USER_ERASED);
+        self.marks.set(marks);
         if event.verified {
             self.proof = Proof::Verified;
         }
@@ -190,7 +192,11 @@ impl Session {
             self.ended_ms = self.ended_ms.max(Some(event.time_ms));
         }
         if !event.confirmed_user().is_empty() {
-            self.name_user(dictionary.symbol(event.confirmed_user()), event.time_ms);
+            let user = dictionary.symbol(event.confirmed_user());
+            self.counts.add(Kind::User, user.0, 1);
+            self.name_user(user, event.time_ms);
+        } else if event.marks.has(Marks::USER_ERASED) && !event.marks.has(Marks::USER_ATTEMPTED) {
+            self.name_user(Symbol::EMPTY, event.time_ms);
         }
         if event.principal != 0 {
             self.principal = event.principal;
@@ -199,7 +205,6 @@ impl Session {
 
     /// Events may arrive late and out of order: a span grows at both ends, and spans stay sorted by their start.
     fn name_user(&mut self, user: Symbol, time_ms: u64) {
-        self.counts.add(Kind::User, user.0, 1);
         if let Some(span) = self.users.iter_mut().find(|span| span.user == user) {
             span.since_ms = span.since_ms.min(time_ms);
             span.last_ms = span.last_ms.max(time_ms);
@@ -226,6 +231,30 @@ impl Session {
         let current = spans().filter(|span| span.last_ms > time_ms).max_by_key(|span| span.since_ms).or(current)?;
         let ended = self.ended_ms.is_some_and(|ended| ended < time_ms && current.last_ms <= ended);
         (!ended).then_some(current.user)
+    }
+
+    /// Forgets a user, but not that there was one; answers whether there was. `is_user` knows the user's texts by their
+    /// numbers, `forms` are these texts.
+    pub fn erase_user(&mut self, is_user: impl Fn(Symbol) -> bool, forms: &[String]) -> bool {
+        let mut erased = false;
+        for kind in [Kind::User, Kind::Attempted] {
+            erased |= self.counts.remove_where(kind, |number| is_user(Symbol(number)));
+        }
+        for span in self.users.iter_mut().filter(|span| is_user(span.user)) {
+            span.user = Symbol::EMPTY;
+            erased = true;
+        }
+        // As when the journal is read again: nobody is one span, from first to last.
+        let mut nobody = self.users.extract_if(.., |span| span.user == Symbol::EMPTY);
+        if let Some(mut whole) = nobody.next() {
+            for span in nobody {
+                whole.since_ms = whole.since_ms.min(span.since_ms);
+                whole.last_ms = whole.last_ms.max(span.last_ms);
+            }
+            self.users.push(whole);
+            self.users.sort_by_key(|span| span.since_ms);
+        }
+        self.findings.iter_mut().fold(erased, |erased, finding| finding.erase(forms) | erased)
     }
 
     /// Takes in where the session went on to; false where both are known to belong to different identities.

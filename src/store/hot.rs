@@ -223,6 +223,35 @@ impl Hot {
         self.renumber();
     }
 
+    /// Takes a user out of everything in memory. Sessions in which nothing happened since the last fold are forgotten:
+    /// their chunks, erased before, say what they are. Answers how many sessions named the user, and the places of the
+    /// events that did, as (journal position, index in the batch).
+    pub fn erase_user(&mut self, forms: &[String]) -> (u64, Vec<(u64, u32)>) {
+        let is_user = |text: &str| forms.iter().any(|form| form == text);
+        let (mut sessions, mut events) = (0, Vec::new());
+        for hot in &mut self.batches {
+            let places = hot.batch.erase_user(is_user);
+            if places.is_empty() {
+                continue;
+            }
+            events.extend(places.into_iter().map(|place| (hot.seq, place as u32)));
+            let bytes = hot.batch.encode().len();
+            self.journal_bytes = (self.journal_bytes + bytes).saturating_sub(hot.bytes);
+            hot.bytes = bytes;
+        }
+        let dictionary = &self.dictionary;
+        self.sessions.retain(|_, slot| match slot {
+            Slot::Live(tracked) if tracked.dirty => {
+                let erased = tracked.session.erase_user(|user| is_user(dictionary.text(user)), forms);
+                sessions += u64::from(erased);
+                true
+            }
+            Slot::Live(_) | Slot::Packed(..) => false,
+        });
+        self.renumber();
+        (sessions, events)
+    }
+
     /// Starts the dictionary over with what is in use.
     fn renumber(&mut self) {
         let old = core::mem::take(&mut self.dictionary);

@@ -63,6 +63,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes other entries in a row that is there.
+    pub fn rewrite(sql: &dyn Sql, table: u64, seq: u64, entries: &[Entry]) -> Result<(), StoreError> {
+        let body = postcard::to_extend(entries, vec![VERSION]).map_err(|_| StoreError::Corrupt("journal row"))?;
+        let statement = format!("UPDATE journal_{table} SET body = ? WHERE seq = ?");
+        sql.query(&statement, &[Value::Blob(body), seq.into()])?;
+        Ok(())
+    }
+
     /// The rows by table and position, in order.
     pub fn rows(&self, sql: &dyn Sql) -> Result<Vec<(u64, u64)>, StoreError> {
         let mut all = Vec::new();

@@ -16,6 +16,7 @@ mod bytes;
 mod chunk;
 pub mod columns;
 mod deltas;
+mod erase;
 mod fold;
 mod hot;
 mod journal;
@@ -29,6 +30,7 @@ pub mod sql;
 mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
+pub use erase::{EraseSizes, Erased};
 pub use fold::FoldSizes;
 pub use newcomers::Allowance;
 pub use read::Health;
@@ -140,6 +142,8 @@ pub struct Store<S> {
     next_chunk: u64,
     marks: Marks,
     cycle: Option<Cycle>,
+    /// Longest ago begun first.
+    erasures: Vec<erase::UnderWay>,
     /// Bytes journaled since the last slice of a fold.
     since_slice: usize,
     /// When the oldest journal row was written, epoch ms; `None` while there is none.
@@ -166,6 +170,7 @@ impl<S: Sql> Store<S> {
             next_chunk: marks.last_chunk + 1,
             marks,
             cycle: None,
+            erasures: Vec::new(),
             since_slice: 0,
             journal,
             next_seq: folded + 1,

@@ -92,12 +92,20 @@ impl Sqlite {
 
     /// Rows in all tables of the journal.
     pub fn journal_rows(&self) -> i64 {
-        let mut names = self
-            .connection
-            .prepare("SELECT name FROM sqlite_master WHERE name LIKE 'journal_%'")
-            .expect("a valid statement");
-        let names = names.query_map([], |row| row.get::<_, String>(0)).expect("names");
-        names.map(|name| self.number(&format!("SELECT COUNT(*) FROM {}", name.expect("a name")))).sum()
+        self.journals().iter().map(|name| self.number(&format!("SELECT COUNT(*) FROM {name}"))).sum()
+    }
+
+    /// The table of the journal that rows are written to.
+    pub fn newest_journal(&self) -> String {
+        self.journals().pop().expect("a journal")
+    }
+
+    fn journals(&self) -> Vec<String> {
+        let names =
+            "SELECT name FROM sqlite_master WHERE name LIKE 'journal_%' ORDER BY CAST(SUBSTR(name, 9) AS INTEGER)";
+        let mut statement = self.connection.prepare(names).expect("a valid statement");
+        let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("names");
+        names.map(|name| name.expect("a name")).collect()
     }
 
     /// Runs statements as they are, past the port.

@@ -3,14 +3,16 @@
 //! A row has five parts, in the order in which questions need them: the **head** (read for every chunk when the store
 //! opens), the **summary** (numbers of the sessions), the **postings** (which session met what), the **details** of the
 //! few sessions that have some, and the **events**. The newest chunk that names a session holds its whole state; older
-//! ones are superseded in that place, which the newer one says, so that no row is ever written twice.
+//! ones are superseded in that place, which the newer one says, so that no row is ever written twice but to erase a user.
 
 mod details;
+mod erase;
 mod filter;
 mod postings;
 mod summary;
 
 pub use details::all as details_of;
+pub use erase::erase_user;
 pub use filter::KeyFilter;
 pub use postings::Postings;
 pub use summary::{Outline, Summary};

@@ -13,7 +13,7 @@ use super::chunk::{self, Chunk, Part};
 use super::sql::{Sql, Usage};
 use super::{Counts, Store, StoreError};
 use crate::query::SessionAnswer;
-use crate::session::{Dictionary, Event, Session, SessionId};
+use crate::session::{Dictionary, Event, Marks, Session, SessionId};
 use crate::verdict::Subject;
 
 /// The shard's condition in numbers.
@@ -116,9 +116,9 @@ impl<S: Sql> Store<S> {
     }
 }
 
-/// The event with its user: its own, or the one its session had at the time.
+/// The event with its user: its own, or the one its session had at the time; nobody where its own was erased.
 fn with_user<'a>(event: Event<'a>, user_at: impl FnOnce(u64) -> Option<&'a str>) -> Event<'a> {
-    if !event.user.is_empty() {
+    if !event.user.is_empty() || event.marks.has(Marks::USER_ERASED) {
         return event;
     }
     Event { user: user_at(event.time_ms).unwrap_or(""), ..event }

@@ -202,7 +202,7 @@ impl World {
         let mut findings = BTreeSet::new();
         for event in events {
             let endpoint = format!("{} {}", event.method, event.endpoint.split_once(' ').unwrap().1);
-            let minute = format!("{}:00.000Z", &event.time[..16]);
+            let minute = format!("{}:00.000Z", event.time.rsplit_once(':').unwrap().0);
             let cell = expected.entry((minute, endpoint)).or_default();
             cell.0 += 1;
             cell.1 += u64::from(!event.findings.is_empty());

@@ -291,7 +291,7 @@ fn hours_say_what_their_minutes_say_also_when_something_comes_late() {
         assert_eq!(requests(&mut fleet, from, to, 0), [total], "{from} to {to}");
         let mut hours: Vec<(String, u64)> = Vec::new();
         for (minute, requests) in by_minute {
-            let hour = format!("{}:00:00.000Z", &minute[..13]);
+            let hour = format!("{}:00:00.000Z", minute.split(':').next().unwrap());
             match hours.last_mut().filter(|(last, _)| *last == hour) {
                 Some((_, sum)) => *sum += requests,
                 None => hours.push((hour, requests)),

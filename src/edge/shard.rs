@@ -125,9 +125,8 @@ impl DurableObject for Shard {
             inner.alarm_not_before_ms.set(clock::real_now_ms() + FOLD_AGAIN_MS);
         }
         // The fleet was away when the last flush came, or the object went: without this it might never hear of it.
-        let untold = matches!(inner.with_store(|store| Ok(store.has_untold())), Ok(true));
-        if untold || inner.layout.get() != 0 {
-            inner.sync(true).await;
+        if inner.has_untold() || inner.layout.get() != 0 {
+            inner.tell().await;
         }
         inner.set_alarm().await?;
         Response::ok("")
@@ -276,7 +275,9 @@ impl Inner {
 
     fn sync_in_background(self: &Rc<Self>) {
         let this = self.clone();
-        self.state.wait_until(async move { this.sync(false).await });
+        self.state.wait_until(async move {
+            this.sync(false).await;
+        });
     }
 
     /// Sees to it that what is answered is not too old; where the fleet stays silent, what is known has to do.
@@ -301,13 +302,30 @@ impl Inner {
         self.state.wait_until(async move {
             let _ = wasm_bindgen_futures::JsFuture::from(super::glue::sleep(TELL_AFTER_MS)).await;
             this.telling.set(false);
-            this.sync(true).await;
+            this.tell().await;
         });
     }
 
+    /// Tells the fleet what happened: again where it was not at the position it was believed to be at, and soon what did
+    /// not fit or came meanwhile. A fleet that does not answer waits for the next flush or the alarm.
+    async fn tell(self: &Rc<Self>) {
+        let mut told = self.sync(true).await;
+        if told.is_some_and(|(offered, position)| position != offered) {
+            told = self.sync(true).await;
+        }
+        if told.is_some() && self.has_untold() {
+            self.tell_soon();
+        }
+    }
+
+    fn has_untold(&self) -> bool {
+        matches!(self.with_store(|store| Ok(store.has_untold())), Ok(true))
+    }
+
     /// Reports imposed blocks to the fleet and learns what changed, and tells what happened where told to; a failure is
-    /// tried again by the next request.
-    async fn sync(&self, tells: bool) {
+    /// tried again by the next request. Answers the position offered and the one the fleet is at, where it said one.
+    async fn sync(&self, tells: bool) -> Option<(u64, u64)> {
+        let mut told = None;
         self.syncing.set(self.syncing.get() + 1);
         self.asked_ms.set(clock::real_now_ms());
         let name = self.state.id().to_string();
@@ -317,6 +335,7 @@ impl Inner {
         });
         if let Ok((blocks_version, outbox, delta)) = report {
             let (rows, imposed): (Vec<u64>, Vec<_>) = outbox.into_iter().unzip();
+            let offered = delta.as_ref().map(|delta| delta.upto);
             let layout = Some(self.layout.get()).filter(|layout| *layout != 0);
             let message = Sync { now_ms: self.now_ms(0), blocks_version, imposed, layout, delta };
             let reply: core::result::Result<SyncReply, _> =
@@ -333,11 +352,13 @@ impl Inner {
                         worker::console_error!("shard could not note the fleet's answer: {text}");
                     }
                     self.told_upto(position);
+                    told = offered.zip(position);
                 }
                 Err(error) => worker::console_error!("fleet did not answer the shard: {}", error.text),
             }
         }
         self.syncing.set(self.syncing.get().saturating_sub(1));
+        told
     }
 
     /// Takes in how far the fleet is.

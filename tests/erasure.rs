@@ -1,6 +1,12 @@
 //! Erasing a user over a real SQLite: no byte that is stored names it afterwards, everything else is what it was.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod support;
 
@@ -377,7 +383,7 @@ fn more_erasures_at_once_than_are_remembered_all_come_to_their_end() {
     for _ in 0..200 {
         left.retain(|name| !store.erase_user(core::slice::from_ref(*name), small).unwrap().done);
     }
-    assert_eq!(left, [&String::new(); 0]);
+    assert!(left.is_empty(), "{left:?}");
     assert_gone(&sql, "form by form");
     assert!(store.erase_user(&[], small).unwrap().done && store.erase_user(&[String::new()], small).unwrap().done);
 }

@@ -120,10 +120,10 @@ impl World {
             self.clock += 1;
             let n = self.clock;
             // Half a minute apart, so that a flush falls into several minutes; some are late.
-            let at_ms = n * 31_000 - if n % 7 == 0 { 100_000.min(n * 31_000) } else { 0 };
+            let at_ms = n * 31_000 - if n.is_multiple_of(7) { 100_000.min(n * 31_000) } else { 0 };
             let common = Event { duration_ms: (n % 90) as u32, ..event(*session, at_ms, n) };
             let countries = ["DE", "FR", ""];
-            events.push(if n % 3 == 0 {
+            events.push(if n.is_multiple_of(3) {
                 Event { template: PATHS[n as usize % 4], country: countries[n as usize % 3], ..common }
             } else {
                 Event { path, template: "/miss/{integer}", status: 404, response_bytes: None, ..common }

@@ -7,6 +7,7 @@ mod support;
 use support::events::{START_MS, event, flush, session};
 use support::shard::{all_events, open, settings};
 use support::sqlite::Sqlite;
+use throughline::query::{EventQuery, Filter, Order, parse_sessions, parse_stats};
 use throughline::store::{Settings, Store};
 
 const ROUNDS: u64 = 5;
@@ -79,4 +80,24 @@ fn a_session_that_is_out_of_memory_goes_on_as_the_session_it_was() {
     store.fold(START_MS).unwrap();
     let listed = support::shard::list(&open(&sql), "min_requests=2");
     assert_eq!(listed, [session(7).to_string()]);
+}
+
+#[test]
+fn a_damaged_chunk_costs_what_it_held_and_answers_say_so() {
+    let sql = Sqlite::new();
+    drop(filled(&sql));
+    for damage in ["events = x'01ff'", "postings = x'ff', summary = x'01ff'"] {
+        sql.run(&format!("UPDATE chunks SET {damage} WHERE id = 2"));
+        let store = open(&sql);
+        let events = EventQuery::first(Filter::default(), Order::Asc, 500);
+        let found = store.events(&events).unwrap();
+        assert_eq!((found.items.len(), found.partial), (40, true), "{damage}");
+        let counted = store.stats(&parse_stats("", START_MS).unwrap()).unwrap();
+        assert_eq!((counted.answer().total.requests, counted.cut), (40, true), "{damage}");
+    }
+    let mut store = open(&sql);
+    store.apply(&flush(7, 1, &[event(12, 60_000, 1_000)]), START_MS).unwrap();
+    let query = parse_sessions("limit=500", START_MS).unwrap().query;
+    let page = store.sessions(&query, START_MS).unwrap();
+    assert_eq!((page.items.len(), page.partial), (41, true), "the session goes on, from nothing");
 }

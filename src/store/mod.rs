@@ -72,6 +72,14 @@ pub enum StoreError {
     Events(#[from] columns::Damaged),
 }
 
+impl StoreError {
+    /// Whether something that was stored cannot be read, which costs what it held and nothing else; storage that fails is
+    /// another matter.
+    fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt(_) | Self::Events(_))
+    }
+}
+
 /// How the store behaves, from the policy.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -241,17 +249,11 @@ impl<S: Sql> Store<S> {
             if !missing.iter().any(|id| chunk.may_hold(*id)) {
                 continue;
             }
-            let bytes = chunk::read(&self.sql, chunk.id, Part::Summary)?;
-            let summary = chunk::open_summary(&bytes)?;
-            let wanted: Vec<usize> = missing.iter().filter_map(|id| summary.index_of(*id)).collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let found = chunk::sessions(&self.sql, chunk.id, &summary, &wanted, &mut self.hot.dictionary)?;
-            for ((session, memory), index) in found.into_iter().zip(wanted) {
-                missing.retain(|id| *id != session.id);
-                let place = Place { chunk: chunk.id, index: u32::try_from(index).unwrap_or(u32::MAX) };
-                self.hot.insert(Tracked::new(session, memory, Some(place)));
+            match load_from(&self.sql, chunk.id, &missing, &mut self.hot) {
+                Ok(()) => missing.retain(|id| !self.hot.has(*id)),
+                // What it held is lost; the sessions go on from what an older chunk says.
+                Err(error) if error.is_damage() => self.counts.corrupt_rows += 1,
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -325,6 +327,22 @@ impl<S: Sql> Store<S> {
     fn remember<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
         remember(&self.sql, name, value)
     }
+}
+
+/// Brings those of the sessions back that a chunk holds.
+fn load_from(sql: &dyn Sql, id: u64, missing: &[SessionId], hot: &mut Hot) -> Result<(), StoreError> {
+    let bytes = chunk::read(sql, id, Part::Summary)?;
+    let summary = chunk::open_summary(&bytes)?;
+    let wanted: Vec<usize> = missing.iter().filter_map(|id| summary.index_of(*id)).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let found = chunk::sessions(sql, id, &summary, &wanted, &mut hot.dictionary)?;
+    for ((session, memory), index) in found.into_iter().zip(wanted) {
+        let place = Place { chunk: id, index: u32::try_from(index).unwrap_or(u32::MAX) };
+        hot.insert(Tracked::new(session, memory, Some(place)));
+    }
+    Ok(())
 }
 
 /// Writes a small value by name.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::best::{Best, Wanted, ranked};
 use super::chunk_events::ChunkEvents;
-use super::{Chunk, Event, Sql, Store, StoreError, with_user};
+use super::{Chunk, Event, Sql, Store, StoreError, or_partial, with_user};
 use crate::query::{EventAnswer, EventQuery, Order, Page, Resume};
 use crate::session::{EventId, Finding};
 use crate::store::hot::Tracked;
@@ -29,7 +29,7 @@ impl<S: Sql> Store<S> {
     pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
         let after = query.after.map(|id| (EventId(id).time_ms(), id));
         let wanted = Wanted { order: query.order, limit: query.limit, after, floor: query.floor };
-        let mut best = Best::new(wanted);
+        let (mut best, mut partial) = (Best::new(wanted), false);
         for (seq, index, event) in self.unfolded() {
             self.with_session(event, |event, findings| {
                 let detected = |detector| findings.iter().any(|f| f.request == event.id && f.detector == detector);
@@ -46,7 +46,7 @@ impl<S: Sql> Store<S> {
         // What was folded since the first slice was hot then, and is looked at by every slice.
         let (old, new): (Vec<_>, Vec<_>) = chunks.partition(|(_, chunk)| chunk.id <= newest);
         for (_, chunk) in new {
-            self.offer_events(chunk, query, &mut best)?;
+            or_partial(self.offer_events(chunk, query, &mut best), &mut partial)?;
         }
         let (mut resume, mut opened) = (None, 0);
         for (looked, (bound, chunk)) in ranked(old, query.order, query.resume).into_iter().enumerate() {
@@ -57,11 +57,11 @@ impl<S: Sql> Store<S> {
                 resume = Some(Resume { bound, chunk: chunk.id, newest });
                 break;
             }
-            opened += usize::from(self.offer_events(chunk, query, &mut best)?);
+            opened += usize::from(or_partial(self.offer_events(chunk, query, &mut best), &mut partial)?);
         }
         let page = best.into_page();
         let items = self.event_answers(page.items, query)?;
-        Ok(Page { items, more: page.more, cut: None, partial: false, position: self.next_seq - 1, resume })
+        Ok(Page { items, more: page.more, cut: None, partial, position: self.next_seq - 1, resume })
     }
 
     /// Offers the events of a chunk that fit; answers whether there could be any.

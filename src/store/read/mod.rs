@@ -116,6 +116,17 @@ impl<S: Sql> Store<S> {
     }
 }
 
+/// Takes an answer from a chunk; one that cannot be read is missing from the whole, which then is partial.
+fn or_partial<T: Default>(read: Result<T, StoreError>, partial: &mut bool) -> Result<T, StoreError> {
+    match read {
+        Err(error) if error.is_damage() => {
+            *partial = true;
+            Ok(T::default())
+        }
+        read => read,
+    }
+}
+
 /// The event with its user: its own, or the one its session had at the time; nobody where its own was erased.
 fn with_user<'a>(event: Event<'a>, user_at: impl FnOnce(u64) -> Option<&'a str>) -> Event<'a> {
     if !event.user.is_empty() || event.marks.has(Marks::USER_ERASED) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::as_of::AsOf;
 use super::best::{Best, Wanted, ranked};
-use super::{Chunk, Dictionary, Part, Session, SessionAnswer, SessionId, Sql, Store, StoreError, chunk};
+use super::{Chunk, Dictionary, Part, Session, SessionAnswer, SessionId, Sql, Store, StoreError, chunk, or_partial};
 use crate::query::{Order, Page, Resume, SessionQuery};
 use crate::session::{Kind, Risk};
 use crate::store::chunk::{Outline, Postings, Summary};
@@ -31,14 +31,14 @@ impl<S: Sql> Store<S> {
         let as_of = self.since(position)?;
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
         let wanted = Wanted { order: query.order, limit: query.limit, after: query.after, floor: query.floor };
-        let mut best = Best::new(wanted);
+        let (mut best, mut partial) = (Best::new(wanted), false);
         for tracked in self.hot.dirty() {
             self.offer_hot(tracked, &as_of, now_ms, query, &mut best)?;
         }
         // What was folded since the position, or since the first slice, is looked at whatever its values promise.
         let is_new = |chunk: &Chunk| chunk.journal_to > position || chunk.id > newest;
         for chunk in self.chunks.iter().filter(|chunk| is_new(chunk)) {
-            self.offer_chunk(chunk, &as_of, now_ms, query, &mut best)?;
+            or_partial(self.offer_chunk(chunk, &as_of, now_ms, query, &mut best), &mut partial)?;
         }
         let old = self.chunks.iter().filter(|chunk| !is_new(chunk) && self.is_worth_reading(chunk, query));
         let old = old.map(|chunk| (best_value(chunk, query), chunk)).collect();
@@ -51,11 +51,11 @@ impl<S: Sql> Store<S> {
                 resume = Some(Resume { bound, chunk: chunk.id, newest });
                 break;
             }
-            self.offer_chunk(chunk, &as_of, now_ms, query, &mut best)?;
+            or_partial(self.offer_chunk(chunk, &as_of, now_ms, query, &mut best), &mut partial)?;
         }
         let page = best.into_page();
-        let items = self.answers(page.items, now_ms)?;
-        Ok(Page { items, more: page.more, cut: None, partial: false, position, resume })
+        let items = self.answers(page.items, now_ms, &mut partial)?;
+        Ok(Page { items, more: page.more, cut: None, partial, position, resume })
     }
 
     /// Whether a chunk can hold a session that fits.
@@ -183,6 +183,7 @@ impl<S: Sql> Store<S> {
         &self,
         found: Vec<(u64, u128, Source)>,
         now_ms: u64,
+        partial: &mut bool,
     ) -> Result<Vec<(u64, u128, SessionAnswer)>, StoreError> {
         let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (_, _, source) in &found {
@@ -196,7 +197,8 @@ impl<S: Sql> Store<S> {
             let bytes = chunk::read(&self.sql, id, Part::Summary)?;
             let summary = chunk::open_summary(&bytes)?;
             let mut dictionary = Dictionary::default();
-            for (session, _) in chunk::sessions(&self.sql, id, &summary, &indices, &mut dictionary)? {
+            let read = chunk::sessions(&self.sql, id, &summary, &indices, &mut dictionary);
+            for (session, _) in or_partial(read, partial)? {
                 let answer = SessionAnswer::new(&session, &dictionary, self.is_blocked(session.id, now_ms), now_ms);
                 answers.insert(session.id, answer);
             }

@@ -1,7 +1,7 @@
 //! Counts over all events that fit, in slices.
 
 use super::chunk_events::ChunkEvents;
-use super::{Sql, Store, StoreError};
+use super::{Sql, Store, StoreError, or_partial};
 use crate::query::{EventQuery, Order, StatsPart, StatsQuery, StatsResume};
 
 /// Chunks whose events one slice counts: some tens of milliseconds of work.
@@ -32,11 +32,13 @@ impl<S: Sql> Store<S> {
                 part.resume = Some(StatsResume { chunk: chunk.id, newest });
                 break;
             }
-            if let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? {
+            let counted = ChunkEvents::open(&self.sql, chunk, &query.filter).and_then(|events| {
+                let Some(events) = events else { return Ok(()) };
                 events.each(&query.filter, |_, event, findings| {
                     part.count(query, event, findings.iter().any(|f| f.request == event.id));
-                })?;
-            }
+                })
+            });
+            or_partial(counted, &mut part.cut)?;
         }
         Ok(part)
     }

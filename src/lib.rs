@@ -10,6 +10,7 @@ pub mod context;
 pub mod detect;
 pub mod fleet;
 pub mod identity;
+pub mod inspect;
 pub mod inventory;
 pub mod policy;
 pub mod query;

@@ -170,7 +170,7 @@ fn nothing_that_is_stored_names_an_erased_user_and_everything_else_is_as_it_was(
     let mut store = filled(&sql);
     let newest = sql.newest_journal();
     for form in ANN {
-        assert_eq!(tables_with(&sql, form), ["chunks", newest.as_str()], "{form} is spread over the shard");
+        assert_eq!(tables_with(&sql, form), ["chunks", newest.as_str(), "subjects"], "{form} is spread over the shard");
     }
     let before = told(&store);
     let attributed = before.events.iter().filter(|e| e.user.as_deref() == Some(ANN[0])).count();

@@ -15,7 +15,8 @@ use support::shard::HOUR_MS;
 use support::sqlite::Sqlite;
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order};
-use throughline::store::{Allowance, FoldSizes, Settings, Store};
+use throughline::store::{Allowance, FoldSizes, Settings, Store, WantedSubject};
+use throughline::subject::{Kind, SubjectHash};
 use throughline::wire::Flush;
 
 const SCHEDULES: u32 = 2_000;
@@ -136,6 +137,9 @@ impl World {
             let answered = self.store.session(session(n), START_MS).unwrap().map(|s| s.requests);
             assert_eq!(answered, self.requests.get(&n).copied(), "session {n}");
         }
+        let address = WantedSubject { kind: Kind::Ip, names: &["203.0.113.7".to_owned()] };
+        let seen = self.store.subject(address).unwrap().0.map_or(0, |subject| subject.requests);
+        assert_eq!(seen, self.events.len() as u64, "the one address of all");
     }
 
     fn take(&mut self, step: &Step) {
@@ -172,6 +176,8 @@ fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
         // Every fold in sixteen slices, each of which a crash may follow.
         fold: if sliced { FoldSizes { one_slice_bytes: 0, ..FoldSizes::default() } } else { FoldSizes::default() },
         newcomers: Allowance::default(),
+        subjects: SubjectHash::new([7; 16]),
+        former_subjects: None,
     };
     Store::open(sql.clone(), settings, START_MS).expect("the store opens")
 }

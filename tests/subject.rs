@@ -28,7 +28,8 @@ fn hash() -> SubjectHash {
 }
 
 fn sighting<'a>(event: &Event<'a>, kind: Kind) -> Option<Sighting<'a>> {
-    subjects_of(event, Some(7), &hash()).map(|(_, seen)| seen).find(|seen| seen.of.kind() == kind)
+    let event = Event { token: 7, ..*event };
+    subjects_of(&event, &hash()).map(|(_, seen)| seen).find(|seen| seen.of.kind() == kind)
 }
 
 /// The subject of this kind after these events, all of them its own.
@@ -48,16 +49,25 @@ fn key(kind: Kind, value: &str) -> Option<SubjectKey> {
 fn attempt<'a>(user: &'a str, ip: &str, at_ms: u64) -> Event<'a> {
     let ip = ip.parse().ok();
     let marks = Marks::USER_ATTEMPTED;
-    Event { method: "POST", path: "/api/login", status: 401, user, ip, marks, ..event(1, at_ms, at_ms) }
+    Event {
+        method: "POST",
+        path: "/api/login",
+        template: "/api/login",
+        status: 401,
+        user,
+        ip,
+        marks,
+        ..event(1, at_ms, at_ms)
+    }
 }
 
 #[test]
 fn an_event_is_a_sighting_of_its_user_address_token_and_device() {
-    let event = Event { user: "alice", user_agent: "curl/8.4.0", ..event(1, 0, 1) };
-    let values: Vec<String> = subjects_of(&event, Some(0xab), &hash()).map(|(_, seen)| seen.of.to_string()).collect();
+    let event = Event { user: "alice", token: 0xab, user_agent: "curl/8.4.0", ..event(1, 0, 1) };
+    let values: Vec<String> = subjects_of(&event, &hash()).map(|(_, seen)| seen.of.to_string()).collect();
     let device = "t13d1516h2_8daaf6152771_02713d6af862;curl 8;203.0.113.0/24";
     assert_eq!(values, ["alice", "203.0.113.7", "00000000000000ab", device]);
-    for (key, seen) in subjects_of(&event, Some(0xab), &hash()) {
+    for (key, seen) in subjects_of(&event, &hash()) {
         assert_eq!(key, seen.of.key(&hash()));
         assert_eq!(key.kind, seen.of.kind());
         assert_eq!(Kind::parse(key.kind.name()), Some(key.kind));
@@ -67,12 +77,11 @@ fn an_event_is_a_sighting_of_its_user_address_token_and_device() {
 
 #[test]
 fn what_an_event_does_not_tell_is_no_subject() {
-    let kinds =
-        |event: &Event<'_>, token| subjects_of(event, token, &hash()).map(|(key, _)| key.kind).collect::<Vec<_>>();
+    let kinds = |event: &Event<'_>| subjects_of(event, &hash()).map(|(key, _)| key.kind).collect::<Vec<_>>();
     let ordinary = event(1, 0, 1);
-    assert_eq!(kinds(&ordinary, None), [Kind::Ip, Kind::Device]);
-    assert_eq!(kinds(&Event { ja4: "", ..ordinary }, Some(0)), [Kind::Ip]);
-    assert_eq!(kinds(&Event { ip: None, ..ordinary }, Some(9)), [Kind::Token]);
+    assert_eq!(kinds(&ordinary), [Kind::Ip, Kind::Device]);
+    assert_eq!(kinds(&Event { ja4: "", token: 0, ..ordinary }), [Kind::Ip]);
+    assert_eq!(kinds(&Event { ip: None, token: 9, ..ordinary }), [Kind::Token]);
 }
 
 #[test]
@@ -189,18 +198,21 @@ fn an_address_knows_its_sessions_users_and_what_was_refused() {
 
 #[test]
 fn logins_are_what_the_origin_reports_or_its_answer_says() {
-    let login = Event { method: "POST", path: "/api/login", user: "alice", ..event(1, 0, 1) };
+    let login = Event { method: "POST", path: "/api/login", template: "/api/login", user: "alice", ..event(1, 0, 1) };
     let tried = Marks::USER_ATTEMPTED;
     for (event, expected) in [
         (login, Login::Succeeded),
         (Event { method: "GET", ..login }, Login::None),
-        (Event { path: "/api/orders", ..login }, Login::None),
-        (Event { path: "/api/orders", feedback: "order,login-success", ..login }, Login::Succeeded),
+        (Event { path: "/api/orders", template: "/api/orders", ..login }, Login::None),
+        (
+            Event { path: "/api/orders", template: "/api/orders", feedback: "order,login-success", ..login },
+            Login::Succeeded,
+        ),
         (Event { feedback: "login-success,mfa-failure", ..login }, Login::Failed),
         (Event { feedback: "password-reset", marks: tried, ..login }, Login::None),
         (Event { status: 401, user: "", ..login }, Login::Failed),
-        (Event { status: 401, user: "", path: "/api/orders", ..login }, Login::None),
-        (Event { path: "/enter", marks: tried, ..login }, Login::Failed),
+        (Event { status: 401, user: "", path: "/api/orders", template: "/api/orders", ..login }, Login::None),
+        (Event { path: "/enter", template: "/enter", marks: tried, ..login }, Login::Failed),
         (Event { status: 503, marks: tried, ..login }, Login::None),
         (Event { status: 403, action: Action::Block, marks: tried, ..login }, Login::None),
     ] {

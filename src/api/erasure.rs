@@ -1,23 +1,8 @@
-//! Erasing a user: whom the path names, and what is answered.
+//! Erasing a user: what is answered.
 
 use serde::Serialize;
 
-use super::{Refusal, bad};
 use crate::store::Erased;
-
-/// Longest name of a user, bytes; longer ones are never stored.
-const MAX_USER: usize = 256;
-
-/// The raw name of the user that a path below the admin prefix ends in.
-pub fn user_of(path: &str) -> Result<String, Refusal> {
-    let segment = path.rsplit('/').next().unwrap_or("");
-    let name = percent_encoding::percent_decode_str(segment).decode_utf8();
-    let name = name.map_err(|_| bad("value", "is no UTF-8 when percent-decoded"))?;
-    match name.len() {
-        1..=MAX_USER => Ok(name.into_owned()),
-        _ => Err(bad("value", "has from 1 to 256 bytes when percent-decoded")),
-    }
-}
 
 /// What an erasure did, as the API shows it.
 #[derive(Debug, Serialize)]
@@ -54,18 +39,6 @@ impl ErasureAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_user_of_a_path_is_percent_decoded_and_has_a_length() {
-        let user = |segment: &str| user_of(&format!("/api/v1/subjects/user/{segment}"));
-        assert_eq!(user("ann"), Ok("ann".to_owned()));
-        assert_eq!(user("h:3d97:af6f"), Ok("h:3d97:af6f".to_owned()));
-        assert_eq!(user("%C3%A4nn%2Fb+c%20d"), Ok("änn/b+c d".to_owned()));
-        assert!(user(&"a".repeat(MAX_USER)).is_ok());
-        for wrong in ["", "%ff", &"a".repeat(MAX_USER + 1)] {
-            assert_eq!(user(wrong).map_err(|r| r.parameter()), Err(Some("value".to_owned())), "{wrong}");
-        }
-    }
 
     #[test]
     fn an_erasure_is_complete_when_every_shard_is_through_and_everything_could_be_read() {

@@ -7,6 +7,7 @@ pub mod erasure;
 pub mod identify;
 pub mod order;
 pub mod story;
+pub mod subject;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::policy::{Mode, Policy};
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
+use crate::subject::Kind;
 use crate::verdict::{Action, Block, Subject};
 use crate::wire::AuditEntry;
 
@@ -39,7 +41,9 @@ pub enum Operation {
     Block,
     Unblock,
     Audit,
-    /// The user is the last segment of the path; see [`erasure::user_of`].
+    /// The value is the last segment of the path; see [`subject::value_of`].
+    Subject(Kind),
+    /// The user is the last segment of the path, likewise.
     EraseUser,
 }
 
@@ -126,6 +130,7 @@ impl Refusal {
 /// The operation that a method and a path (below the admin prefix) name.
 pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
     const NOTHING: Refusal = Refusal::NotFound("There is nothing at this path; see openapi.json.");
+    const KINDS: Refusal = Refusal::NotFound("A subject is a session, user, ip, token or device.");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let id = |text: &str| SessionId::parse(text).ok_or(Refusal::NotFound("A session id has 32 hex digits."));
     let get =
@@ -150,7 +155,11 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),
             ["subjects", "user", _] if method == "DELETE" => Ok(Operation::EraseUser),
-            ["subjects", "user", _] => Err(Refusal::Method("DELETE")),
+            ["subjects", "user", _] => {
+                get(Operation::Subject(Kind::User)).map_err(|_| Refusal::Method("GET, HEAD, DELETE"))
+            }
+            ["subjects", "session", session] => get(Operation::Session(id(session)?)),
+            ["subjects", kind, _] => get(Operation::Subject(Kind::parse(kind).ok_or(KINDS)?)),
             ["blocks"] => match method {
                 "GET" | "HEAD" => Ok(Operation::Blocks),
                 "POST" => Ok(Operation::Block),
@@ -363,13 +372,16 @@ mod tests {
         assert_eq!(resolve("HEAD", "/api/v1/sessions"), Ok(Operation::Sessions));
         assert_eq!(resolve("DELETE", "/api/v1/blocks"), Ok(Operation::Unblock));
         assert_eq!(resolve("DELETE", "/api/v1/subjects/user/ann%2Fb"), Ok(Operation::EraseUser));
+        assert_eq!(resolve("GET", "/api/v1/subjects/ip/192.0.2.1"), Ok(Operation::Subject(Kind::Ip)));
+        assert!(matches!(resolve("GET", &format!("/api/v1/subjects/session/{id}")), Ok(Operation::Session(_))));
         assert!(matches!(resolve("GET", &format!("/api/v1/sessions/{id}/events")), Ok(Operation::SessionEvents(_))));
         for (method, path, status) in [
             ("POST", "/api/v1/sessions", 405),
             ("GET", "/api/v1/lookup", 405),
             ("PATCH", "/api/v1/blocks", 405),
             ("POST", "/api/v1/subjects/user/ann", 405),
-            ("DELETE", "/api/v1/subjects/ip/192.0.2.1", 404),
+            ("DELETE", "/api/v1/subjects/ip/192.0.2.1", 405),
+            ("GET", "/api/v1/subjects/planet/mars", 404),
             ("DELETE", "/api/v1/subjects/user", 404),
             ("DELETE", "/api/v1/subjects/user/ann/b", 404),
             ("GET", "", 404),

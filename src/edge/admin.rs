@@ -129,6 +129,7 @@ impl Api<'_> {
             Operation::Block => self.block(role).await,
             Operation::Unblock => self.unblock(role).await,
             Operation::Audit => self.audit().await,
+            Operation::Subject(kind) => self.subject(kind, path).await,
             Operation::EraseUser => self.erase_user(path, role).await,
         }
     }

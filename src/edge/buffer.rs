@@ -10,11 +10,13 @@ use std::collections::VecDeque;
 use worker::Env;
 
 use super::clock::real_now_ms;
+use super::due::Due;
 use super::{glue, isolate, object};
 use crate::backoff::{Backoff, Trouble};
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, BatchBuilder, Event, Issue, SessionId};
+use crate::session::{Arrival, BatchBuilder, Event, Issue, Kinds, SessionId};
 use crate::store::FLUSH_WINDOW;
+use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
 use crate::wire::{Flush, FlushReply, IsolateCounts, Place, operation};
 
@@ -126,39 +128,6 @@ impl Buffer {
     }
 }
 
-/// What recording an event calls for, the most urgent last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
-    Nothing,
-    /// Wait, then flush: this request owns the timer now.
-    Later,
-    Now,
-    /// Flush, and only then let the answer go: parallel attempts must find each other's outcome.
-    BeforeAnswer,
-}
-
-impl Due {
-    /// The number `entry.mjs` knows it by.
-    pub fn code(self) -> u32 {
-        match self {
-            Self::Nothing => 0,
-            Self::Later => 1,
-            Self::Now => 2,
-            Self::BeforeAnswer => 3,
-        }
-    }
-
-    /// What [`Due::code`] numbered.
-    pub fn from_code(code: u32) -> Self {
-        match code {
-            1 => Self::Later,
-            2 => Self::Now,
-            3 => Self::BeforeAnswer,
-            _ => Self::Nothing,
-        }
-    }
-}
-
 impl Buffers {
     /// Empty buffers of the isolate with this random number.
     pub fn new(isolate: u64) -> Self {
@@ -174,8 +143,9 @@ impl Buffers {
         }
     }
 
-    /// Takes an event in for the shard that owns its session.
-    pub fn record(&mut self, event: &Event<'_>, shards: u32, limits: &Limits, now_ms: u64) -> Due {
+    /// Takes an event in for the shard that owns its session, and for those that own other subjects of it.
+    pub fn record(&mut self, event: &Event<'_>, policy: &Policy, now_ms: u64) -> Due {
+        let (shards, limits) = (policy.shards, &policy.limits);
         let notable = event.refused() || event.action > Action::Allow;
         let room = limits.buffer_events + if notable { limits.buffer_events / NOTABLE_RESERVE } else { 0 };
         if self.held >= room {
@@ -194,7 +164,31 @@ impl Buffers {
         let full = buffer.is_full(limits);
         self.held += 1;
         self.notable += u32::from(notable);
+        if shards > 1 {
+            self.glimpse(event, shards, &policy.keys.ring().subjects().0);
+        }
         self.due(full, limits, now_ms)
+    }
+
+    /// Tells the shards that own the event's other subjects. What does not fit there is left out: the event itself is not.
+    fn glimpse(&mut self, event: &Event<'_>, shards: u32, hash: &SubjectHash) {
+        let (own, mut elsewhere) = (event.session.shard(shards), Vec::<(u32, Kinds)>::new());
+        for (key, _) in subjects_of(event, hash) {
+            let shard = key.shard(shards);
+            match elsewhere.iter_mut().find(|(there, _)| *there == shard) {
+                Some((_, kinds)) => kinds.0 |= key.kind.alone().0,
+                None if shard != own => elsewhere.push((shard, key.kind.alone())),
+                None => {}
+            }
+        }
+        for (shard, kinds) in elsewhere {
+            let Some(buffer) = self.buffer_at(shard, shards) else { continue };
+            if buffer.builder.bytes() < MAX_BUILDER_BYTES {
+                buffer.builder.glimpse(event, kinds);
+            } else {
+                self.counts.dropped += 1;
+            }
+        }
     }
 
     fn due(&mut self, full: bool, limits: &Limits, now: u64) -> Due {
@@ -238,11 +232,17 @@ impl Buffers {
     }
 
     fn buffer_of(&mut self, session: SessionId, shards: u32) -> Option<&mut Buffer> {
-        let index = session.shard(shards) as usize;
+        self.buffer_at(session.shard(shards), shards)
+    }
+
+    fn buffer_at(&mut self, index: u32, shards: u32) -> Option<&mut Buffer> {
+        let index = index as usize;
         if self.shards.len() <= index {
             self.shards.resize_with(index + 1, Buffer::default);
         }
-        self.shards.get_mut(index)
+        let buffer = self.shards.get_mut(index)?;
+        buffer.builder.set_layout(shards);
+        Some(buffer)
     }
 
     /// Seals what is collected and hands out every batch that is not under way, with its shard.

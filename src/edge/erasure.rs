@@ -7,9 +7,11 @@ use super::problem::json;
 use super::spread::QUESTION_TIMEOUT_MS;
 use crate::api::Refusal;
 use crate::api::access::Role;
-use crate::api::erasure::{ErasureAnswer, user_of};
+use crate::api::erasure::ErasureAnswer;
+use crate::api::subject::value_of;
 use crate::identity::UserPlan;
 use crate::store::Erased;
+use crate::subject::Kind;
 use crate::wire::{AuditEntry, Erase, FleetOrder, FleetReply, Place, operation};
 
 /// How long one request goes on erasing, ms: less than whoever waits for it usually has. Shards remember how far they are,
@@ -19,7 +21,7 @@ const ERASE_MS: u64 = 20_000;
 impl Api<'_> {
     /// Erases the user that the path ends in.
     pub async fn erase_user(&self, path: &str, role: Role) -> Answer {
-        let name = user_of(path)?;
+        let name = value_of(Kind::User, path)?;
         let ring = self.policy.keys.ring();
         let entry = AuditEntry {
             time_ms: self.now_ms,

@@ -54,18 +54,19 @@ pub struct Found {
     pub place: usize,
     pub verified: bool,
     pub principal: Principal,
+    pub token: u64,
 }
 
 impl Found {
     fn of(identified: &Identified<'_>) -> Self {
-        let Identified { session, former, source, place, verified, principal, .. } = *identified;
-        Self { session, former, source: source.to_owned(), place, verified, principal }
+        let Identified { session, former, source, place, verified, principal, token, .. } = *identified;
+        Self { session, former, source: source.to_owned(), place, verified, principal, token }
     }
 
     pub fn view(&self) -> Identified<'_> {
-        let Self { session, former, ref source, place, verified, principal } = *self;
+        let Self { session, former, ref source, place, verified, principal, token } = *self;
         let (marks, wants_keys) = (Marks::default(), None);
-        Identified { session, former, source, place, verified, principal, marks, wants_keys }
+        Identified { session, former, source, place, verified, principal, token, marks, wants_keys }
     }
 }
 

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, Response};
 
+use super::due::Due;
 use super::exchange::{self, Exchange};
 use super::isolate::{self, Isolate, Setup};
 use super::outcome::{self, Answered};
@@ -174,7 +175,7 @@ impl Gateway {
 
     /// What is due after [`Gateway::decide`] or [`Gateway::fail`] gave an answer of their own.
     pub fn due() -> u32 {
-        isolate::with(|isolate| core::mem::replace(&mut isolate.due, buffer::Due::Nothing)).code()
+        isolate::with(|isolate| core::mem::replace(&mut isolate.due, Due::Nothing)).code()
     }
 
     /// Takes in how the origin answered; `length` is negative where none was announced, `told` describes the response
@@ -221,7 +222,7 @@ impl Gateway {
     /// Does what [`Gateway::finish`] found due; true if everything that was to be sent is confirmed.
     pub async fn flush(env: Env, due: u32) -> bool {
         match policy() {
-            Ok(policy) => buffer::carry_out(buffer::Due::from_code(due), &env, &policy).await,
+            Ok(policy) => buffer::carry_out(Due::from_code(due), &env, &policy).await,
             Err(_) => true,
         }
     }
@@ -307,7 +308,7 @@ fn finish(
         let told = Told::read(told, &policy);
         let answered = Answered { status, response_bytes, told, request_body, response_body };
         let due = exchange.record(&answered, &policy, now as u64, isolate);
-        let pending = core::mem::replace(&mut isolate.due, buffer::Due::Nothing);
+        let pending = core::mem::replace(&mut isolate.due, Due::Nothing);
         isolate.buffers.more_urgent(due, pending).code()
     })
 }

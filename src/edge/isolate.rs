@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use worker::Env;
 
-use super::buffer::{Buffers, Due};
+use super::buffer::Buffers;
+use super::due::Due;
 use super::exchanges::Exchanges;
 use super::glue;
 use super::spread::Spread;

@@ -1,6 +1,6 @@
 //! The outcome of an exchange: who it turned out to be, which sessions it links, and its record.
 
-use super::buffer::Due;
+use super::due::Due;
 use super::exchange::{Exchange, Found, with_body};
 use super::isolate::Isolate;
 use super::request::{Described, Start, Told};
@@ -72,11 +72,12 @@ impl Exchange {
             user: &who.user,
             roles: &who.roles,
             principal: self.found.principal,
+            token: self.found.token,
             feedback: &names.join(","),
             action: self.action,
             marks: self.marks,
         };
-        let due = isolate.buffers.record(&event, policy.shards, &policy.limits, now_ms);
+        let due = isolate.buffers.record(&event, policy, now_ms);
         if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 
@@ -136,7 +137,8 @@ impl Exchange {
         {
             if isolate.standings.start(&described.client, self.time_ms, policy.allowances()) == Standing::Within {
                 let Issued { session, ref source, place, verified, principal, .. } = *first;
-                self.found = Found { session, former: None, source: source.clone(), place, verified, principal };
+                let token = self.found.token;
+                self.found = Found { session, former: None, source: source.clone(), place, verified, principal, token };
                 // What was said of the key it came with is not true of this one.
                 self.marks.clear(Marks::SESSION_ROTATION);
             } else {

@@ -1,4 +1,5 @@
-//! The part of the public API that is about who is calling: lookup, samples, stories, filters by user and request.
+//! The part of the public API that is about who is calling: lookup, samples, stories, subjects, filters by user and
+//! request.
 
 use super::admin::{Answer, Api};
 use super::isolate;
@@ -7,11 +8,14 @@ use super::spread::Spread;
 use crate::api::identify::{IdentifyOrder, MAX_SAMPLE_BYTES, identify};
 use crate::api::order::LookupOrder;
 use crate::api::story::Story;
+use crate::api::subject::{SubjectPage, names_of, value_of};
 use crate::api::{ListAnswer, LookupAnswer, Refusal};
 use crate::identity::UserPlan;
 use crate::identity::jwt::TokensAt;
 use crate::query::{EventAnswer, EventQuery, Filter, Order, Page, Question, Terms};
 use crate::session::SessionId;
+use crate::subject::{Identity, Kind, Subject, SubjectAnswer, SubjectKey};
+use crate::wire::Place;
 
 impl Api<'_> {
     pub async fn lookup(&self) -> Answer {
@@ -29,6 +33,36 @@ impl Api<'_> {
         let answer = |c: crate::identity::Candidate| LookupAnswer { session: c.session.to_string(), source: c.source };
         let items = candidates.into_iter().filter(|c| known.contains(&c.session)).map(answer).collect();
         Ok(json(200, &ListAnswer { items, next: None, partial }))
+    }
+
+    /// What the shards that own a subject know of it. Each of its names may lie in another shard.
+    pub async fn subject(&self, kind: Kind, path: &str) -> Answer {
+        let ring = self.policy.keys.ring();
+        let names = names_of(kind, &value_of(kind, path)?, ring)?;
+        let (hash, former) = ring.subjects();
+        let identities = names.iter().filter_map(|name| Identity::parse(kind, name));
+        let keys: Vec<SubjectKey> =
+            identities.flat_map(|one| core::iter::once(hash).chain(former).map(move |hash| one.key(&hash))).collect();
+        let spread = self.spread().await;
+        let owners = spread.places(|layout| keys.iter().map(move |key| Place { layout, index: key.shard(layout) }));
+        let asked = self.ask::<(Option<Subject>, bool)>(&spread, owners, &Question::Subject(kind, names)).await?;
+        let mut partial = asked.missing;
+        let known = asked.into_answers().filter_map(|(state, cut)| {
+            partial |= cut;
+            state
+        });
+        let whole = known.reduce(|mut whole, state| {
+            whole.merge(&state, &hash);
+            whole
+        });
+        match whole {
+            Some(state) => {
+                let subject = SubjectAnswer::new(&state, self.now_ms, &hash);
+                Ok(json(200, &SubjectPage { subject, partial }))
+            }
+            None if partial => Err(Refusal::Unavailable),
+            None => Err(Refusal::NotFound("Nothing is known of this subject.")),
+        }
     }
 
     /// Users are asked for by their raw names and stored in several forms.

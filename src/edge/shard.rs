@@ -67,7 +67,10 @@ impl DurableObject for Shard {
     fn new(state: State, env: Env) -> Self {
         let (settings, development_clock) = match isolate::load(&env) {
             Setup::Ready(policy) => {
+                let (subjects, former_subjects) = policy.keys.ring().subjects();
                 let settings = store::Settings {
+                    subjects,
+                    former_subjects,
                     detectors: policy.detectors.clone(),
                     enforce: policy.mode == crate::policy::Mode::Enforce,
                     retention_ms: policy.retention_ms,
@@ -238,6 +241,9 @@ impl Inner {
                 Question::Session(id) => wire::encode(&store.session(*id, now_ms)?),
                 Question::Events(query) => wire::encode(&store.events(query)?),
                 Question::Stats(query) => wire::encode(&store.stats(query)?),
+                Question::Subject(kind, names) => {
+                    wire::encode(&store.subject(store::WantedSubject { kind: *kind, names })?)
+                }
                 Question::Known(ids) => wire::encode(&store.known_of(ids)?),
                 Question::Health => wire::encode(&Health { requests: self.requests.get(), ..store.health() }),
             })

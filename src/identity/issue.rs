@@ -3,7 +3,7 @@
 use super::built_in::{COOKIES, is_address_bound, rank};
 use super::jwt::TokensAt;
 use super::keys::{BUILT_IN, is_on};
-use super::{Identified, KeyPlan, principal};
+use super::{Identified, KeyPlan, identity_claims, principal};
 use crate::context::Feedback;
 use crate::selector::{Request, Response, SetCookie, Trust};
 use crate::session::{Principal, Reason, SessionId};
@@ -98,7 +98,7 @@ impl KeyPlan {
         }
         // … or, as a rule, what the client sends back, to be read as the key reads it.
         let principal = match &ready.token {
-            Some(_) => tokens.read(text).map_or(0, |verified| principal(&self.ring, &verified.json)),
+            Some(_) => tokens.read(text).map_or(0, |verified| principal(&self.ring, &identity_claims(&verified.json))),
             None => 0,
         };
         let decoded = ready.key.from.decode_sent(text, tokens);

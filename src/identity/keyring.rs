@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::session::{Principal, SessionId};
+use crate::subject::SubjectHash;
 
 /// Shortest `SESSION_SECRET` accepted, bytes: 128 bits, if it is random.
 pub const MIN_SECRET_BYTES: usize = 16;
@@ -23,6 +24,7 @@ struct Keys {
     pseudonym: Hmac<Sha256>,
     /// Names the key in what is made with it: 16 bits, enough to tell the few secrets of a deployment apart.
     key_id: [u8; 2],
+    subjects: SubjectHash,
 }
 
 impl Keys {
@@ -33,6 +35,7 @@ impl Keys {
             session: derived(secret, b"throughline/session-id/v1"),
             pseudonym: derived(secret, b"throughline/pseudonym/v1"),
             key_id,
+            subjects: SubjectHash::derive(secret),
         }
     }
 
@@ -73,6 +76,11 @@ impl Keyring {
     pub fn pseudonyms(&self, kind: &str, value: &str) -> Vec<String> {
         let keys = core::iter::once(&self.current).chain(&self.former);
         keys.map(|keys| keys.pseudonym(kind, value)).collect()
+    }
+
+    /// What subjects are named by, and what they were named by under the secret before this one.
+    pub fn subjects(&self) -> (SubjectHash, Option<SubjectHash>) {
+        (self.current.subjects, self.former.as_ref().map(|former| former.subjects))
     }
 
     /// A verified identity as a number that is never 0.

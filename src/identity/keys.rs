@@ -63,6 +63,8 @@ pub struct Identified<'a> {
     pub verified: bool,
     /// Verified identity behind the request; 0 for none.
     pub principal: Principal,
+    /// Names the token behind the request: by its `jti` where it was verified, else by the whole of it; 0 for none.
+    pub token: u64,
     pub marks: Marks,
     /// The issuer that does not know the key of the request's token, where it may have to be fetched.
     pub wants_keys: Option<usize>,
@@ -210,13 +212,18 @@ impl KeyPlan {
         request: &Request<'_>,
         tokens: &mut TokensAt<'_>,
     ) -> Identified<'a> {
-        if self.issuers.is_empty() {
-            return found;
-        }
         let bearer = || request.headers.get("authorization").and_then(bearer_token);
         let Some(token) = key_token.or_else(bearer) else { return found };
-        match tokens.read(token) {
-            Ok(verified) => found.principal = principal(&self.ring, &verified.json),
+        let (names, _) = self.ring.subjects();
+        if self.issuers.is_empty() {
+            found.token = names.token(token);
+            return found;
+        }
+        let read = tokens.read(token);
+        let claims = read.as_ref().map(|verified| super::identity_claims(&verified.json)).unwrap_or_default();
+        found.token = names.token(if claims.jti.is_empty() { token } else { &claims.jti });
+        match read {
+            Ok(_) => found.principal = principal(&self.ring, &claims),
             Err(Refusal::UnknownKey { issuer, .. }) if tokens.is_fetched(issuer) => {
                 found.marks.set(Marks::KEYS_MISSING);
                 found.wants_keys = Some(issuer);
@@ -230,7 +237,7 @@ impl KeyPlan {
 
     /// Whether the token says that it is of a configured issuer.
     fn is_ours(&self, token: &str) -> bool {
-        let iss = unverified(token).map(|json| super::identity_claims(&json).0);
+        let iss = unverified(token).map(|json| super::identity_claims(&json).iss);
         iss.is_some_and(|iss| self.issuers.iter().any(|namespace| namespace.starts_with('?') || *namespace == iss))
     }
 
@@ -250,7 +257,7 @@ impl KeyPlan {
         let bearer = || request.headers.get("authorization").and_then(bearer_token).map(str::to_owned);
         let token = token.or_else(bearer)?;
         let verified = tokens.read(&token).ok()?;
-        Some(super::identity_claims(&verified.json).1).filter(|sub| !sub.is_empty())
+        Some(super::identity_claims(&verified.json).sub).filter(|sub| !sub.is_empty())
     }
 
     fn identify_built_in<'a>(&'a self, request: &Request<'_>) -> Identified<'a> {
@@ -293,6 +300,7 @@ impl KeyPlan {
             place: KEYLESS,
             verified: false,
             principal: 0,
+            token: 0,
             marks: Marks::default(),
             wants_keys: None,
         }

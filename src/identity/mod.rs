@@ -27,21 +27,32 @@ pub use users::{Exchange, Naming, Role, Storing, UserPlan, Who};
 
 use crate::session::Principal;
 
-/// `iss` and `sub` of a token's claims; empty where they are missing or no text.
-pub(crate) fn identity_claims(json: &str) -> (String, String) {
+/// The claims of a token that say whose it is and which; empty where they are missing or no text.
+#[derive(Default)]
+pub(crate) struct TokenClaims {
+    pub iss: String,
+    pub sub: String,
+    pub jti: String,
+}
+
+/// Reads them.
+pub(crate) fn identity_claims(json: &str) -> TokenClaims {
     #[derive(serde::Deserialize)]
     struct Wanted<'a> {
         #[serde(borrow, default)]
         iss: Option<std::borrow::Cow<'a, str>>,
         #[serde(borrow, default)]
         sub: Option<std::borrow::Cow<'a, str>>,
+        #[serde(borrow, default)]
+        jti: Option<std::borrow::Cow<'a, str>>,
     }
     let text = |text: Option<std::borrow::Cow<'_, str>>| text.map_or_else(String::new, std::borrow::Cow::into_owned);
-    serde_json::from_str::<Wanted<'_>>(json).map_or_else(|_| Default::default(), |w| (text(w.iss), text(w.sub)))
+    serde_json::from_str::<Wanted<'_>>(json)
+        .map(|wanted| TokenClaims { iss: text(wanted.iss), sub: text(wanted.sub), jti: text(wanted.jti) })
+        .unwrap_or_default()
 }
 
 /// The verified identity behind a token's claims; 0 where it names no subject.
-fn principal(ring: &Keyring, json: &str) -> Principal {
-    let (iss, sub) = identity_claims(json);
-    if sub.is_empty() { 0 } else { ring.principal(&iss, &sub) }
+fn principal(ring: &Keyring, claims: &TokenClaims) -> Principal {
+    if claims.sub.is_empty() { 0 } else { ring.principal(&claims.iss, &claims.sub) }
 }

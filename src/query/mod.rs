@@ -155,6 +155,8 @@ pub enum Question {
     Stats(StatsQuery),
     /// The sessions named in the filter: which of them fit, and all that is known of them. Answered with [`Parts`].
     Parts(SessionQuery),
+    /// All that is known of a subject, under each of its names. Answered with its state, and whether more may exist.
+    Subject(crate::subject::Kind, Vec<String>),
     /// Which of these sessions are known.
     Known(Vec<crate::session::SessionId>),
     Health,

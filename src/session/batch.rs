@@ -21,8 +21,12 @@ pub const VERSION: u8 = 2;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     texts: Vec<Box<str>>,
+    /// Shards of the layout this was made for; it decides which subjects of an event belong where its session does.
+    layout: u32,
     sessions: Vec<Session>,
     rows: Vec<Row>,
+    /// Events of sessions of other shards that are about subjects of this one, with those subjects.
+    glimpses: Vec<(Kinds, Row)>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -38,6 +42,7 @@ struct Session {
     key_source: u32,
     verified: bool,
     principal: Principal,
+    token: u64,
 }
 
 /// One event; every `u32` but `duration_ms` and `asn` is an index into a table.
@@ -77,6 +82,10 @@ impl Row {
     }
 }
 
+/// Kinds of subject, a bit each by their number ([`crate::subject::Kind`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kinds(pub u8);
+
 /// Why bytes are not a batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -112,7 +121,11 @@ impl Batch {
         let sessions = self.sessions.len() as u64;
         let text = |i: u32| u64::from(i) < texts;
         self.sessions.iter().all(|s| text(s.key_source))
-            && self.rows.iter().all(|r| u64::from(r.session) < sessions && r.texts().into_iter().all(text))
+            && self.all_rows().all(|r| u64::from(r.session) < sessions && r.texts().into_iter().all(text))
+    }
+
+    fn all_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(self.glimpses.iter().map(|(_, row)| row))
     }
 
     /// How many events there are.
@@ -122,7 +135,11 @@ impl Batch {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.issues.is_empty() && self.issued.is_empty() && self.arrivals.is_empty()
+        self.rows.is_empty()
+            && self.glimpses.is_empty()
+            && self.issues.is_empty()
+            && self.issued.is_empty()
+            && self.arrivals.is_empty()
     }
 
     /// Keys issued inside sessions, in the order of recording.
@@ -150,30 +167,42 @@ impl Batch {
         self.rows.iter().filter_map(|row| self.view(row))
     }
 
+    /// Shards of the layout this was made for.
+    pub fn layout(&self) -> u32 {
+        self.layout
+    }
+
+    /// Events of sessions of other shards, without their paths, with the kinds of those of their subjects that belong here.
+    pub fn glimpses(&self) -> impl Iterator<Item = (Kinds, Event<'_>)> {
+        self.glimpses.iter().filter_map(|(kinds, row)| Some((*kinds, self.view(row)?)))
+    }
+
     /// Takes a user out of every event that names it and notes there that it was erased; answers the places of those
-    /// events. Nothing else changes: not the order of the events, nor their ids, nor what goes with them.
-    pub fn erase_user(&mut self, is_user: impl Fn(&str) -> bool) -> Vec<usize> {
+    /// events, or `None` where nothing named it. Nothing else changes: not the order of the events, nor their ids, nor
+    /// what goes with them.
+    pub fn erase_user(&mut self, is_user: impl Fn(&str) -> bool) -> Option<Vec<usize>> {
         let named: Vec<bool> = self.texts.iter().map(|text| is_user(text)).collect();
         let is_named = |index: u32| named.get(index as usize) == Some(&true);
         let places: Vec<usize> =
             self.rows.iter().enumerate().filter(|(_, row)| is_named(row.user)).map(|(place, _)| place).collect();
-        if places.is_empty() {
-            return places;
+        if places.is_empty() && !self.glimpses.iter().any(|(_, row)| is_named(row.user)) {
+            return None;
         }
         let nobody = self.texts.iter().position(|text| text.is_empty()).unwrap_or(self.texts.len());
         if nobody == self.texts.len() {
             self.texts.push(Box::default());
         }
-        for row in self.rows.iter_mut().filter(|row| is_named(row.user)) {
+        let glimpses = self.glimpses.iter_mut().map(|(_, row)| row);
+        for row in self.rows.iter_mut().chain(glimpses).filter(|row| is_named(row.user)) {
             row.user = nobody as u32;
             row.marks.set(Marks::USER_ERASED);
         }
         // A text that also says something else, a role for example, stays for that.
-        let of_rows = self.rows.iter().flat_map(Row::texts);
+        let of_rows = self.all_rows().flat_map(Row::texts);
         let kept: BTreeSet<u32> = of_rows.chain(self.sessions.iter().map(|session| session.key_source)).collect();
         let gone = (0u32..).zip(&mut self.texts).filter(|(index, _)| is_named(*index) && !kept.contains(index));
         gone.for_each(|(_, text)| *text = Box::default());
-        places
+        Some(places)
     }
 
     fn view(&self, row: &Row) -> Option<Event<'_>> {
@@ -201,6 +230,7 @@ impl Batch {
             user: self.text(row.user)?,
             roles: self.text(row.roles)?,
             principal: session.principal,
+            token: session.token,
             feedback: self.text(row.feedback)?,
             action: row.action,
             marks: row.marks,
@@ -221,6 +251,7 @@ pub struct BatchBuilder {
     texts: BTreeMap<Box<str>, u32>,
     sessions: BTreeMap<Session, u32>,
     text_bytes: usize,
+    layout: u32,
 }
 
 /// What a row without its text costs in memory and, at the most, on the wire.
@@ -229,11 +260,23 @@ const ROW_BYTES: usize = size_of::<Row>();
 impl BatchBuilder {
     /// Appends one event. A batch holds at most `u32::MAX` texts; callers stop at a few megabytes.
     pub fn push(&mut self, event: &Event<'_>) {
+        let row = self.row(event);
+        self.batch.rows.push(row);
+    }
+
+    /// Appends what subjects of these kinds have to know of an event whose session belongs elsewhere.
+    pub fn glimpse(&mut self, event: &Event<'_>, kinds: Kinds) {
+        let row = self.row(&Event { path: "", roles: "", colo: "", ..*event });
+        self.batch.glimpses.push((kinds, row));
+    }
+
+    fn row(&mut self, event: &Event<'_>) -> Row {
         let head = Session {
             id: event.session,
             key_source: self.text(event.key_source),
             verified: event.verified,
             principal: event.principal,
+            token: event.token,
         };
         let located = event.id.session_prefix();
         let session = match self.sessions.get(&head) {
@@ -245,7 +288,7 @@ impl BatchBuilder {
                 index
             }
         };
-        let row = Row {
+        Row {
             time_ms: event.time_ms,
             unique: event.id.0 as u64 & ((1 << 40) - 1),
             locator: (located != event.session.prefix()).then_some(located),
@@ -269,8 +312,7 @@ impl BatchBuilder {
             ip: event.ip,
             action: event.action,
             marks: event.marks,
-        };
-        self.batch.rows.push(row);
+        }
     }
 
     /// Notes a key issued inside a session of this shard.
@@ -301,9 +343,14 @@ impl BatchBuilder {
         index
     }
 
-    /// How many events were pushed.
+    /// Says for how many shards batches are from now on.
+    pub fn set_layout(&mut self, layout: u32) {
+        self.layout = layout;
+    }
+
+    /// How many events were pushed, and glimpsed.
     pub fn len(&self) -> usize {
-        self.batch.len()
+        self.batch.rows.len() + self.batch.glimpses.len()
     }
 
     /// Whether there is nothing in it.
@@ -314,13 +361,14 @@ impl BatchBuilder {
     /// An upper estimate of the encoded size, in bytes.
     pub fn bytes(&self) -> usize {
         let batch = &self.batch;
-        let tables = batch.rows.len() * ROW_BYTES + batch.sessions.len() * size_of::<Session>();
+        let tables = self.len() * ROW_BYTES + batch.sessions.len() * size_of::<Session>();
         let links = batch.issues.len() * size_of::<Issue>() + batch.arrivals.len() * size_of::<Arrival>();
         self.text_bytes + tables + links + batch.issued.len() * size_of::<SessionId>()
     }
 
     /// The batch; the builder starts over.
     pub fn take(&mut self) -> Batch {
-        core::mem::take(self).batch
+        let taken = core::mem::replace(self, Self { layout: self.layout, ..Self::default() });
+        Batch { layout: self.layout, ..taken.batch }
     }
 }

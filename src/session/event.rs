@@ -47,6 +47,9 @@ pub struct Event<'a> {
     pub roles: &'a str,
     /// Verified identity behind the request; 0 for none.
     pub principal: Principal,
+    /// Keyed hash that names the token the request came with; 0 where it came with none, and in folded chunks, which do
+    /// not keep it.
+    pub token: u64,
     /// Names of what the origin reported in `Session-Event`, separated by commas.
     pub feedback: &'a str,
     /// What was done with the request.

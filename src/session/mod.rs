@@ -12,7 +12,7 @@ mod link;
 mod risk;
 mod state;
 
-pub use batch::{Batch, BatchBuilder, DecodeError, VERSION as BATCH_VERSION};
+pub use batch::{Batch, BatchBuilder, DecodeError, Kinds, VERSION as BATCH_VERSION};
 pub use counts::{Counts, Kind, Value};
 pub use dictionary::{Address, Dictionary, Symbol};
 pub use event::{Event, Marks, cut};

@@ -1,6 +1,6 @@
 //! Erasing a user: every text that names it leaves the shard, sessions and events stay.
 //!
-//! Chunks are gone through in the order of their ids, then the journal row by row, then memory, in slices between which
+//! Chunks are gone through in the order of their ids, then subjects, then the journal row by row, then memory, in slices between which
 //! traffic is served. What is folded between two slices becomes chunks with higher ids, which are still to come; memory
 //! is last, when there is nothing left that could bring the user back into it. Every step is one statement, so what a
 //! crash leaves is sound, and erasing again does what is left.
@@ -13,7 +13,7 @@ use super::{Store, StoreError, chunk};
 use crate::session::{Batch, SessionId};
 
 /// Erasures whose progress is remembered; of more, one begins anew when it is repeated.
-const MAX_UNDER_WAY: usize = 8;
+const MAX_UNDER_WAY: usize = 64;
 
 /// How much one slice does at the most; the chunk or row that goes over is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub(super) struct UnderWay {
     /// The first of the texts that name the user.
     name: String,
     next_chunk: u64,
+    next_subjects: u64,
     next_row: u64,
     /// What could not be read so far.
     unreadable: u64,
@@ -88,7 +89,7 @@ impl<S: Sql> Store<S> {
         let forms: Vec<String> = forms.iter().filter(|form| !form.is_empty()).cloned().collect();
         let Some(name) = forms.first() else { return Ok(Erased { done: true, ..Erased::default() }) };
         let at = self.erasures.iter().position(|under_way| under_way.name == *name);
-        let begun = UnderWay { name: name.clone(), next_chunk: 0, next_row: 0, unreadable: 0 };
+        let begun = UnderWay { name: name.clone(), next_chunk: 0, next_subjects: 0, next_row: 0, unreadable: 0 };
         let mut under_way = at.map_or(begun, |at| self.erasures.remove(at));
         let (mut erased, mut budget) = (Erased::default(), Budget(sizes));
         let outcome = self.erase_slice(&forms, &mut under_way, &mut erased, &mut budget);
@@ -115,6 +116,18 @@ impl<S: Sql> Store<S> {
                 return Ok(());
             }
             self.erase_chunk(at, forms, under_way, erased, budget)?;
+        }
+        while let Some(at) = self.subjects.iter().position(|row| row.id >= under_way.next_subjects) {
+            if budget.is_spent() {
+                return Ok(());
+            }
+            let (id, bytes) = self.subjects.get(at).map_or((0, 0), |row| (row.id, row.bytes));
+            match self.erase_from_subjects(at, forms) {
+                Ok(written) => budget.take(bytes, if written { bytes } else { 0 }),
+                Err(error) if error.is_damage() => under_way.unreadable += 1,
+                Err(error) => return Err(error),
+            }
+            under_way.next_subjects = id + 1;
         }
         for (table, row) in self.journal.rows(&self.sql)? {
             if row < under_way.next_row {
@@ -185,7 +198,7 @@ impl<S: Sql> Store<S> {
         for entry in &mut entries {
             match Batch::decode(&entry.batch) {
                 Ok(mut batch) => {
-                    if !batch.erase_user(is_user).is_empty() {
+                    if batch.erase_user(is_user).is_some() {
                         entry.batch = batch.encode();
                         written = true;
                     }

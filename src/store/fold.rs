@@ -109,14 +109,20 @@ impl<S: Sql> Store<S> {
         // A slice that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         let (written, superseded, places) = self.write_chunks(end, &parts)?;
+        let subjects_upto = self.subjects_upto(end, last);
+        self.sql.query("DELETE FROM subjects WHERE id > ?", &[self.marks.last_subjects.into()])?;
+        let subjects = self.write_subjects(subjects_upto, self.marks.last_subjects + 1)?;
         let mut marks = self.marks.clone();
         marks.fold(&parts, end, self.next_chunk + written.len() as u64 - 1);
+        marks.subjects = subjects_upto;
+        marks.last_subjects += subjects.len() as u64;
         // The commit point: from here on the chunks count and what the journal says of these parts does not.
         self.commit_slice(&marks)?;
 
         self.marks = marks;
         self.next_chunk += written.len() as u64;
         self.chunks.extend(written);
+        self.subjects.extend(subjects);
         for (chunk, indices) in superseded {
             supersede(&mut self.chunks, chunk, &indices);
         }
@@ -130,6 +136,17 @@ impl<S: Sql> Store<S> {
         }
     }
 
+    /// Up to where subjects are to be folded by the slice that ends with the part before `last`: the last slice gets to
+    /// the end of what the fold is about, those before it to a fair share of that.
+    fn subjects_upto(&self, end: u64, last: usize) -> u64 {
+        let upto = self.cycle.as_ref().map_or(end, |cycle| cycle.folded.upto);
+        let left =
+            self.hot.batches.iter().map(|hot| hot.seq).filter(|seq| (self.marks.subjects + 1..=upto).contains(seq));
+        let slices = PARTITIONS.saturating_sub(last) + 1;
+        let share = left.clone().count().div_ceil(slices);
+        if last == PARTITIONS { upto } else { left.take(share).last().unwrap_or(self.marks.subjects) }
+    }
+
     /// All parts are folded beyond where the fold began: what was journaled by then can go.
     fn end_cycle(&mut self, folded: &Folded, now_ms: u64) -> Result<(), StoreError> {
         let upto = folded.upto;
@@ -140,6 +157,7 @@ impl<S: Sql> Store<S> {
         // What is left came after the fold began.
         self.journal_since_ms = self.hot.batches.front().map(|_| now_ms);
         self.counts.folds += 1;
+        self.merge_subjects()?;
         self.expire(now_ms)?;
         self.hot.shrink(self.hot_budget());
         Ok(())

@@ -230,10 +230,7 @@ impl Hot {
         let is_user = |text: &str| forms.iter().any(|form| form == text);
         let (mut sessions, mut events) = (0, Vec::new());
         for hot in &mut self.batches {
-            let places = hot.batch.erase_user(is_user);
-            if places.is_empty() {
-                continue;
-            }
+            let Some(places) = hot.batch.erase_user(is_user) else { continue };
             events.extend(places.into_iter().map(|place| (hot.seq, place as u32)));
             let bytes = hot.batch.encode().len();
             self.journal_bytes = (self.journal_bytes + bytes).saturating_sub(hot.bytes);

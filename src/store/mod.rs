@@ -27,6 +27,7 @@ mod read;
 mod retention;
 mod schema;
 pub mod sql;
+mod subjects;
 mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
@@ -35,6 +36,7 @@ pub use fold::FoldSizes;
 pub use newcomers::Allowance;
 pub use read::Health;
 pub use schema::migrate;
+pub use subjects::Wanted as WantedSubject;
 pub use take::{Answer, Outcome};
 
 use std::collections::BTreeMap;
@@ -44,6 +46,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::{self, KnownEndpoints};
 use crate::session::{Batch, DecodeError, SessionId};
+use crate::subject::SubjectHash;
 use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
 use crate::wire::{Ask, IsolateCounts};
 use applied::Applied;
@@ -92,6 +95,9 @@ pub struct Settings {
     pub fold: FoldSizes,
     /// Unproven sessions a client may start here before every isolate is told.
     pub newcomers: Allowance,
+    /// What subjects are named and counted by, and what they were named by under the secret before.
+    pub subjects: SubjectHash,
+    pub former_subjects: Option<SubjectHash>,
 }
 
 /// Sums since the object was created or last evicted.
@@ -158,6 +164,8 @@ pub struct Store<S> {
     journal_since_ms: Option<u64>,
     counts: Counts,
     deltas: Deltas,
+    /// Oldest first.
+    subjects: Vec<subjects::Row>,
 }
 
 impl<S: Sql> Store<S> {
@@ -169,6 +177,7 @@ impl<S: Sql> Store<S> {
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
         let (chunks, corrupt_rows) = chunk::directory(&sql)?;
+        let (subjects, damaged) = subjects::Row::all(&sql, marks.last_subjects)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
@@ -190,7 +199,8 @@ impl<S: Sql> Store<S> {
             chunks,
             blocks: BlockLog::default(),
             journal_since_ms: None,
-            counts: Counts { corrupt_rows, ..Counts::default() },
+            counts: Counts { corrupt_rows: corrupt_rows + damaged, ..Counts::default() },
+            subjects,
         };
         for block in store.outbox.values() {
             store.blocks.foresee(BlockChange::Set(block.clone()));

@@ -20,6 +20,9 @@ pub struct Marks {
     upto: [u64; PARTITIONS],
     /// The newest chunk that counts.
     pub last_chunk: u64,
+    /// Journal position up to which subjects are in rows of their own, and the newest such row that counts.
+    pub subjects: u64,
+    pub last_subjects: u64,
 }
 
 impl Marks {

@@ -30,6 +30,7 @@ impl<S: Sql> Store<S> {
             self.chunks.drain(..old.max(large));
             self.counts.chunks_dropped_for_size += large.saturating_sub(old) as u64;
         }
+        self.expire_subjects(horizon)?;
         self.hot.expire(horizon);
         self.blocks.forget_ended(now_ms);
         Ok(())

@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 4] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -26,6 +26,13 @@ const MIGRATIONS: [&[&str]; 3] = [
         // `journal_to` says which journal rows it replaces.
         "CREATE TABLE chunks (id INTEGER PRIMARY KEY, journal_to INTEGER NOT NULL, head BLOB NOT NULL, \
          summary BLOB NOT NULL, postings BLOB NOT NULL, details BLOB NOT NULL, events BLOB NOT NULL)",
+    ],
+    // Still before the first release: batches and marks say more.
+    &[
+        "DELETE FROM chunks",
+        "DELETE FROM state",
+        // States of subjects, each for its own stretch of the journal.
+        "CREATE TABLE subjects (id INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL)",
     ],
 ];
 

@@ -186,6 +186,13 @@ impl<T: Value, const N: usize> Distinct<T, N> {
         self.newest().take_while(|entry| entry.last_s >= since_s).count()
     }
 
+    /// Forgets values; answers whether one was there. What a sketch counted stays counted: it names nobody.
+    pub fn forget(&mut self, is_one: impl Fn(&T) -> bool) -> bool {
+        let before = self.newest.len();
+        self.newest.retain(|entry| !is_one(&entry.value));
+        self.newest.len() < before
+    }
+
     /// Takes in every value of `other`.
     pub fn merge(&mut self, other: &Self, hash: &SubjectHash) {
         if let Some(theirs) = &other.sketch {
@@ -244,7 +251,7 @@ impl<T: Value, const N: usize> Distinct<T, N> {
     /// Whether it is a state that seeing leads to.
     pub(super) fn is_sound(&self) -> bool {
         let is_sorted = self.newest.is_sorted_by_key(|entry| entry.last_s);
-        self.newest.len() <= N && is_sorted && (self.sketch.is_none() || !self.newest.is_empty())
+        self.newest.len() <= N && is_sorted
     }
 
     /// Memory outside itself, bytes.

@@ -9,6 +9,9 @@ use core::net::IpAddr;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
+/// Purpose of a token's name, next to those of [`super::Kind`] and of the sets.
+const TOKEN: u64 = 22;
+
 /// The key, derived from `SESSION_SECRET` for this purpose alone.
 ///
 /// After the secret is replaced every subject has another key: what was known of it is found under the hash of the
@@ -32,6 +35,11 @@ impl SubjectHash {
     pub fn new(key: [u8; 16]) -> Self {
         let key = u128::from_le_bytes(key);
         Self { k0: key as u64, k1: (key >> 64) as u64 }
+    }
+
+    /// What names a token: by its verified `jti`, or by the whole of it. Never 0.
+    pub fn token(&self, text: &str) -> u64 {
+        self.start(TOKEN).text(text).half().max(1)
     }
 
     /// Starts a hash; `purpose` keeps equal values of different meaning apart.

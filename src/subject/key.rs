@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::Family;
 use super::hash::SubjectHash;
+use crate::session::Kinds;
 use crate::verdict;
 
 /// What a subject is. Stored by number: numbers are never reused or changed.
@@ -31,6 +32,16 @@ impl Kind {
             Self::Token => "token",
             Self::Device => "device",
         }
+    }
+
+    /// The kind in a set of kinds.
+    pub fn alone(self) -> Kinds {
+        Kinds(1 << self as u8)
+    }
+
+    /// Whether it is among these.
+    pub fn is_in(self, kinds: Kinds) -> bool {
+        kinds.0 & self.alone().0 != 0
     }
 
     /// The kind of this name.

@@ -55,6 +55,11 @@ impl<T: Value> Recent<T> {
         self.before.merge(&other.before, hash);
     }
 
+    /// Forgets values; answers whether one was there.
+    pub fn forget(&mut self, is_one: impl Fn(&T) -> bool) -> bool {
+        self.current.forget(&is_one) | self.before.forget(&is_one)
+    }
+
     fn advance(&mut self, hour: u32) {
         if hour <= self.hour {
             return;

@@ -102,18 +102,13 @@ impl Sighting<'_> {
 
 /// Every subject an event is a sighting of: at most a user, an address, a token and a device.
 ///
-/// `token` is a keyed hash of the token's `jti`, or of the whole token; none or 0 where there is no token. Who calls may
-/// put a user into the event that it does not name itself, but its session does.
-pub fn subjects_of<'a>(
-    event: &Event<'a>,
-    token: Option<u64>,
-    hash: &SubjectHash,
-) -> impl Iterator<Item = (SubjectKey, Sighting<'a>)> {
+/// Who calls may put a user into the event that it does not name itself, but its session does.
+pub fn subjects_of<'a>(event: &Event<'a>, hash: &SubjectHash) -> impl Iterator<Item = (SubjectKey, Sighting<'a>)> {
     let agent = Family::of(event.user_agent);
     let subjects = [
         (!event.user.is_empty()).then_some(Identity::User(event.user)),
         event.ip.map(Identity::ip),
-        token.filter(|token| *token != 0).map(Identity::Token),
+        (event.token != 0).then_some(Identity::Token(event.token)),
         Identity::device(event.ja4, agent, event.ip),
     ];
     let endpoint = hash.start(ENDPOINT).text(event.method).text(event.host).text(event.template).half();
@@ -141,7 +136,7 @@ pub fn subjects_of<'a>(
 /// in vain, or called where the path's words say that it is for logging in. What we stopped was no login.
 fn login(event: &Event<'_>) -> Login {
     let said = |names: [&str; 2]| event.feedback.split(',').any(|name| names.contains(&name));
-    let is_login = || event.method == "POST" && stage(event.method, event.path) == Some(Stage::Login);
+    let is_login = || event.method == "POST" && stage(event.method, event.template) == Some(Stage::Login);
     if event.action >= Action::Throttle || event.status >= 500 {
         Login::None
     } else if said(["login-failure", "mfa-failure"]) {

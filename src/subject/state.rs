@@ -217,6 +217,12 @@ impl Subject {
         }
     }
 
+    /// Takes a user out of the sets of a subject that is not this user itself; answers whether it was in one.
+    pub fn erase_user(&mut self, is_user: impl Fn(&str) -> bool) -> bool {
+        let tried = self.tried.as_mut().is_some_and(|tried| tried.forget(|name| is_user(name)));
+        self.users.forget(|name| is_user(name)) | tried
+    }
+
     /// Lets time pass up to `now_ms` without a sighting. No count changes by it; called before a state is put away, it
     /// makes what is stored smaller by what only the last minutes needed.
     pub fn settle(&mut self, now_ms: u64) {

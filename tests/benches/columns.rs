@@ -139,6 +139,7 @@ fn events() -> (Vec<SessionId>, Vec<(u64, Event<'static>)>) {
         user: "",
         roles: "",
         principal: 0,
+        token: 0,
         feedback: "",
         action: Action::Allow,
         marks: Marks::default(),

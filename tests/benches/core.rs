@@ -136,6 +136,8 @@ fn apply(criterion: &mut Criterion) {
         max_bytes: u64::MAX,
         fold: FoldSizes::default(),
         newcomers: Allowance::default(),
+        subjects: SubjectHash::new([7; 16]),
+        former_subjects: None,
     };
     let events: Vec<_> = (0..EVENTS).map(|i| event(i % 50, i, i)).collect();
     let mut group = criterion.benchmark_group("shard");
@@ -170,7 +172,7 @@ fn subject_observe(criterion: &mut Criterion) {
         })
         .collect();
     let keep = |subjects: &mut BTreeMap<SubjectKey, Subject>, event: &Event<'_>| {
-        for (key, seen) in subjects_of(event, Some(7), &hash) {
+        for (key, seen) in subjects_of(event, &hash) {
             subjects.entry(key).or_insert_with(|| Subject::new(&seen)).observe(&seen, &hash);
         }
     };
@@ -182,7 +184,7 @@ fn subject_observe(criterion: &mut Criterion) {
     });
     let event = events.first().expect("an event");
     criterion.bench_function("subject_keys", |b| {
-        b.iter(|| subjects_of(black_box(event), Some(7), &hash).fold(0, |sum, (key, _)| sum ^ key.prefix()));
+        b.iter(|| subjects_of(black_box(event), &hash).fold(0, |sum, (key, _)| sum ^ key.prefix()));
     });
     criterion.bench_function("subject_family", |b| b.iter(|| Family::of(black_box(CHROME)).major));
     let subject = subjects.values().next().expect("a subject");

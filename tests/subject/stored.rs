@@ -50,8 +50,8 @@ fn a_subject_keeps_its_bytes() {
 
 #[test]
 fn a_sighting_keeps_its_bytes() {
-    let event = Event { user: "alice", ..miss(1, 0, 1, "/gone") };
-    let sent: Vec<(SubjectKey, Sighting<'_>)> = subjects_of(&event, Some(7), &hash()).collect();
+    let event = Event { user: "alice", token: 7, ..miss(1, 0, 1, "/gone") };
+    let sent: Vec<(SubjectKey, Sighting<'_>)> = subjects_of(&event, &hash()).collect();
     let bytes = postcard::to_allocvec(&sent).unwrap();
     assert_eq!(postcard::from_bytes::<Vec<(SubjectKey, Sighting<'_>)>>(&bytes).unwrap(), sent);
     assert_eq!(hex(&bytes) + "\n", include_str!("../golden/subject_sightings.hex"));
@@ -91,7 +91,7 @@ fn bytes_changed_anywhere_never_decode_into_more_than_is_kept() {
             if let Ok(mut subject) = Subject::decode(&bytes) {
                 assert!(subject.sessions.newest().count() <= 16 && subject.ips.newest().count() <= 8);
                 let event = event(1, 0, 1);
-                subjects_of(&event, None, &hash()).for_each(|(_, seen)| subject.observe(&seen, &hash()));
+                subjects_of(&event, &hash()).for_each(|(_, seen)| subject.observe(&seen, &hash()));
                 let _ = subject.tried_at(u64::MAX, &hash()).count();
             }
         }

@@ -40,6 +40,7 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         user: "",
         roles: "",
         principal: 0,
+        token: 0,
         feedback: "",
         action: Action::Allow,
         marks: Marks::default(),

@@ -3,12 +3,18 @@
 use throughline::detect;
 use throughline::query::{EventQuery, Filter, Order, parse_sessions};
 use throughline::store::{Allowance, FoldSizes, Settings, Store};
+use throughline::subject::SubjectHash;
 
 use super::events::START_MS;
 use super::sqlite::Sqlite;
 
 pub const HOUR_MS: u64 = 3_600_000;
 pub const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// What names subjects.
+pub fn hash() -> SubjectHash {
+    SubjectHash::new([7; 16])
+}
 
 pub fn settings(enforce: bool) -> Settings {
     Settings {
@@ -18,6 +24,8 @@ pub fn settings(enforce: bool) -> Settings {
         max_bytes: u64::MAX,
         fold: FoldSizes::default(),
         newcomers: Allowance::default(),
+        subjects: hash(),
+        former_subjects: None,
     }
 }
 

@@ -38,12 +38,13 @@ describe('openapi.json', { skip: notOurs }, () => {
   });
   after(() => pair?.stop());
 
-  const filled = (operation, id = session) => operation.path.replace('{id}', id).slice(1);
+  const filled = (operation, { id = session, kind = 'user', value = 'ann' } = {}) =>
+    operation.path.replace('{id}', id).replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
 
   /** Calls an operation and checks the answer against the document; answers the parsed body. */
-  async function call(operationId, expected, { id, query = '', ...init } = {}) {
+  async function call(operationId, expected, { id, kind, value, query = '', ...init } = {}) {
     const operation = named[operationId];
-    const answer = await pair.admin(`${filled(operation, id)}${query}`, { method: operation.method, ...init });
+    const answer = await pair.admin(`${filled(operation, { id, kind, value })}${query}`, { method: operation.method, ...init });
     const text = await answer.text();
     assert.equal(answer.status, expected, text);
     const described = followed(document, operation.responses[expected] ?? assert.fail(`${operationId} does not describe ${expected}`));
@@ -79,7 +80,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   test('names exactly the methods that its paths take, and who needs a token', async () => {
     for (const path of Object.keys(document.paths)) {
       const there = operations.filter((operation) => operation.path === path);
-      const url = `${pair.worker.url}/_throughline/${filled(there[0], NOBODY)}`;
+      const url = `${pair.worker.url}/_throughline/${filled(there[0], { id: NOBODY })}`;
       for (const method of METHODS.map((each) => each.toUpperCase())) {
         const operation = there.find((each) => each.method === method);
         const { status } = await fetch(url, { method });
@@ -128,13 +129,16 @@ describe('openapi.json', { skip: notOurs }, () => {
       await call('getStory', 200, { id });
     }
     await call('listSessions', 200, { query: '?limit=1' });
+    const address = await call('getSubject', 200, { kind: 'ip', value: '203.0.113.10' });
+    assert.deepEqual(address.sessions.items.map(({ value }) => value), [session]);
+    await call('getSubject', 200, { kind: 'session', value: session });
     const { items: events } = await call('listEvents', 200, { query: '?limit=500' });
     assert.ok(events.some(({ findings }) => findings.length > 0) && events.some(({ marks }) => marks.includes('spoofed')));
     assert.ok(events.some(({ marks }) => marks.includes('origin_failed')));
     await call('listSessionEvents', 200, { query: '?limit=1' });
     assert.equal((await call('lookUpSession', 200, { body: '{"value":"ann"}' })).items.length, 1);
-    const address = JSON.stringify({ kind: 'ip', value: '2001:db8:9::1', action: 'throttle', for: '1m' });
-    await call('imposeBlock', 201, { body: address });
+    const blocked = JSON.stringify({ kind: 'ip', value: '2001:db8:9::1', action: 'throttle', for: '1m' });
+    await call('imposeBlock', 201, { body: blocked });
     await call('actOnSession', 200, { body: '{"action":"block","for":"1m","reason":"test"}' });
     assert.equal((await call('listBlocks', 200)).items.length, 2);
     await call('liftBlock', 204, { query: '?kind=ip&value=2001:db8:9::1/64' });
@@ -152,6 +156,8 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (const operationId of ['getSession', 'listSessionEvents', 'actOnSession']) {
       await call(operationId, 404, { id: NOBODY, body: operationId === 'actOnSession' ? '{"action":"block"}' : undefined });
     }
+    for (const kind of ['user', 'planet']) await call('getSubject', 404, { kind, value: 'nobody' });
+    await call('getSubject', 400, { kind: 'ip', value: 'mars' });
     await call('liftBlock', 404, { query: '?kind=ip&value=192.0.2.1' });
   });
 

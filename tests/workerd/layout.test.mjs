@@ -77,6 +77,11 @@ describe('SHARDS changes from 1 to 3, 2 and back to 1', { skip: notOurs }, () =>
         }
       });
 
+      await t.test('the one address of all is known from every shard of every layout', async () => {
+        const { requests, sessions, partial } = await ask(pair, 'subjects/ip/203.0.113.9');
+        assert.deepEqual([requests, sessions.count, sessions.exact, partial], [count, sessions.exact ? ids.size : sessions.count, sessions.exact, false]);
+      });
+
       await t.test('every session is listed once and whole, by every order and page by page', async () => {
         for (const sort of SORTS) {
           for (const each of ['asc', 'desc']) {

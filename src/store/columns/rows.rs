@@ -98,6 +98,7 @@ impl<'r> Rows<'r> {
             user: caller.user,
             roles: caller.roles,
             principal: caller.principal,
+            token: 0,
             feedback: note.feedback,
             action: note.action,
             marks: note.marks,

@@ -128,7 +128,7 @@ fn or_partial<T: Default>(read: Result<T, StoreError>, partial: &mut bool) -> Re
 }
 
 /// The event with its user: its own, or the one its session had at the time; nobody where its own was erased.
-fn with_user<'a>(event: Event<'a>, user_at: impl FnOnce(u64) -> Option<&'a str>) -> Event<'a> {
+pub(super) fn with_user<'a>(event: Event<'a>, user_at: impl FnOnce(u64) -> Option<&'a str>) -> Event<'a> {
     if !event.user.is_empty() || event.marks.has(Marks::USER_ERASED) {
         return event;
     }

@@ -1,0 +1,32 @@
+//! Taking a user out of the subjects: its own state goes, and its name leaves those of others.
+
+use super::States;
+use crate::store::sql::Sql;
+use crate::store::{Store, StoreError};
+use crate::subject::Kind;
+
+impl<S: Sql> Store<S> {
+    /// Takes the user out of the row at this place of the directory; answers whether it was in it.
+    pub(in crate::store) fn erase_from_subjects(&mut self, at: usize, forms: &[String]) -> Result<bool, StoreError> {
+        let Some(row) = self.subjects.get(at) else { return Ok(false) };
+        let states = row.states(&self.sql)?;
+        let is_user = |name: &str| forms.iter().any(|form| form == name);
+        let mut erased = false;
+        let mut kept = States::new();
+        for (key, mut state) in states {
+            if state.kind == Kind::User && is_user(&state.value) {
+                erased = true;
+                continue;
+            }
+            erased |= state.erase_user(is_user);
+            kept.insert(key, state);
+        }
+        if erased {
+            let row = row.update(&self.sql, row.since, &kept)?;
+            if let Some(slot) = self.subjects.get_mut(at) {
+                *slot = row;
+            }
+        }
+        Ok(erased)
+    }
+}

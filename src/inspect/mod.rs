@@ -5,7 +5,17 @@
 //! all text that is none. A class (`classes/`, one file each) knows the grammar of its attack and says how much of it is there.
 
 mod attack;
+mod classes;
+mod decode;
+mod examine;
+mod inspector;
 mod reading;
+mod redact;
+mod request;
+mod scan;
+mod walk;
 
 pub use attack::Attack;
+pub use inspector::{Cuts, Hit, Inspection, Inspector, Limits};
 pub use reading::{Class, Layers, Part, Place, Reading, Scan, Sign};
+pub use request::{Body, Request, RequestClass, Tell};

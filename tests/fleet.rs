@@ -214,6 +214,7 @@ fn finding(time_ms: u64) -> Finding {
         value: 10.0,
         baseline: 10.0,
         message: String::new(),
+        place: String::new(),
         evidence: vec![],
         action: Action::Tag,
     }

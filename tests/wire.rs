@@ -82,6 +82,7 @@ fn delta() -> Delta {
         value: 10.0,
         baseline: 10.0,
         message: "m".to_owned(),
+        place: String::new(),
         evidence: vec![Evidence::of(&event(1, 0, 7))],
         action: Action::Tag,
     };

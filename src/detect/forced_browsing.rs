@@ -117,6 +117,7 @@ impl Memory {
             // What leaked during the walk is no news to whoever reads it.
             value: (value * 10.0).round() / 10.0,
             baseline: f64::from(settings.limit),
+            place: String::new(),
             message: format!(
                 "asked for {:.0} distinct paths that do not exist or are not open to it, where {:.0} are suspicious",
                 self.level, settings.limit

@@ -4,6 +4,7 @@
 //! number in it. Detectors know nothing of storage or responses; what follows from a finding is decided in
 //! [`consequence`], from the policy.
 
+pub mod attacks;
 mod forced_browsing;
 mod known;
 mod session_rotation;
@@ -29,6 +30,7 @@ pub struct Memory {
 pub struct Settings {
     pub forced_browsing: Option<ForcedBrowsingSettings>,
     pub session_rotation: Option<SessionRotationSettings>,
+    pub attacks: attacks::Attacks,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
         Self {
             forced_browsing: Some(ForcedBrowsingSettings::default()),
             session_rotation: Some(SessionRotationSettings::default()),
+            attacks: attacks::Attacks::default(),
         }
     }
 }
@@ -59,13 +62,20 @@ pub fn observe(memory: &mut Memory, settings: &Settings, is_known: bool, event: 
     browsing.into_iter().chain(rotation).collect()
 }
 
-/// What follows from a finding of `detector` about `session` where verdicts are enforced.
+/// What follows from a finding about `session` where verdicts are enforced.
 ///
 /// A session known only by an address, or by an address and a browser build, may be many people. The address alone is
 /// never acted on automatically; with the agent it is, once most of what the session asks for is refused, which a
 /// person among colleagues never brings about.
-pub fn consequence(settings: &Settings, detector: Detector, session: &Session) -> Response {
-    let configured = match detector {
+pub fn consequence(settings: &Settings, finding: &Finding, session: &Session) -> Response {
+    let configured = match finding.detector {
+        Detector::Attack(attack) => {
+            let tuned = settings
+                .attacks
+                .get(attack)
+                .filter(|tuned| tuned.at == attacks::At::Session && finding.value >= finding.baseline);
+            tuned.map(|tuned| Response { action: tuned.action, for_ms: tuned.for_ms })
+        }
         Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
         Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
     };

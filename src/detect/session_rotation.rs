@@ -64,6 +64,7 @@ impl Memory {
             risk_added: 0,
             value: self.marked as f64,
             baseline: f64::from(settings.limit),
+            place: String::new(),
             message: format!(
                 "{} requests with session keys that nothing vouches for, from a client beyond its {} such keys",
                 self.marked, settings.limit

@@ -13,8 +13,9 @@ use super::clock::real_now_ms;
 use super::due::Due;
 use super::{glue, isolate, object};
 use crate::backoff::{Backoff, Trouble};
+use crate::detect::attacks::SURE;
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, BatchBuilder, Event, Issue, Kinds, SessionId};
+use crate::session::{Arrival, BatchBuilder, Carried, Event, Issue, Kinds, SessionId};
 use crate::store::FLUSH_WINDOW;
 use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
@@ -144,9 +145,10 @@ impl Buffers {
     }
 
     /// Takes an event in for the shard that owns its session, and for those that own other subjects of it.
-    pub fn record(&mut self, event: &Event<'_>, policy: &Policy, now_ms: u64) -> Due {
+    pub fn record(&mut self, event: &Event<'_>, carried: Vec<Carried>, policy: &Policy, now_ms: u64) -> Due {
         let (shards, limits) = (policy.shards, &policy.limits);
-        let notable = event.refused() || event.action > Action::Allow;
+        let severe = carried.iter().any(|carried| carried.confidence >= SURE);
+        let notable = event.refused() || event.action > Action::Allow || !carried.is_empty();
         let room = limits.buffer_events + if notable { limits.buffer_events / NOTABLE_RESERVE } else { 0 };
         if self.held >= room {
             self.counts.dropped += 1;
@@ -161,9 +163,10 @@ impl Buffers {
             return Due::Now;
         }
         buffer.builder.push(event);
+        carried.into_iter().for_each(|carried| buffer.builder.carry(carried));
         let full = buffer.is_full(limits);
         self.held += 1;
-        self.notable += u32::from(notable);
+        self.notable += if severe { NOTABLE_EVENTS } else { u32::from(notable) };
         if shards > 1 {
             self.glimpse(event, shards, &policy.keys.ring().subjects().0);
         }

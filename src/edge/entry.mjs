@@ -38,14 +38,19 @@ export default {
   },
 };
 
+function configured(env) {
+  const read = JSON.parse(Gateway.setup(env));
+  return { ...read, known: new Set([...read.names, ...UNINSPECTED]) };
+}
+
 async function exchange(request, env, context, state) {
-  setup ??= JSON.parse(Gateway.setup(env));
+  setup ??= configured(env);
   let text = describe(request);
   let code = Gateway.begin(text, Date.now());
   let first; // the start of the body, where the session key may stand in it
   for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
-      setup = JSON.parse(Gateway.setup(env));
+      setup = configured(env);
       text = describe(request);
     } else if (code === BODY) {
       first = await startOf(request, setup.body_ms);
@@ -234,16 +239,22 @@ function describe(request) {
   const preflight = method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
   text += (preflight ? "1" : "") + "\n";
   text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
-  text += (hasOurs(headers) ? "1" : "") + "\n";
+  let others = "";
+  let ours = "";
+  headers.forEach((value, name) => {
+    if (name.startsWith("session") && isOurs(name)) ours = "1";
+    else if (setup.inspects && !isKnown(name)) others += name + ": " + value + "\n";
+  });
+  text += ours + "\n";
   for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
-  return text;
+  return text + others;
 }
 
-// Whether a client sent what only this product may set, under whatever name that begins like it.
-function hasOurs(headers) {
-  for (const name of headers.keys()) if (name.startsWith("session") && isOurs(name)) return true;
-  return false;
+// Headers that are read by name, or that no program reads as text of a client's choice.
+function isKnown(name) {
+  return setup.known.has(name) || name.startsWith("cf-") || name.startsWith("x-dev-");
 }
+const UNINSPECTED = ["accept-encoding", "connection", "content-length", "host"];
 
 // The URL with its path as the origin will get it: a platform that hands paths over unresolved resolves them when the
 // request is sent, and what is judged must be what is sent.

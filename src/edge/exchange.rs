@@ -1,5 +1,6 @@
 //! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
+use super::inspection::{self, Looked};
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
 use super::request::{Described, Start};
@@ -43,6 +44,8 @@ pub struct Exchange {
     pub(super) recorded: bool,
     /// The outcome is flushed before the answer goes out.
     pub(super) synchronous: bool,
+    /// What the request carries, once it was looked at.
+    pub(super) looked: Option<Looked>,
 }
 
 /// [`Identified`], kept.
@@ -122,7 +125,11 @@ impl Exchange {
             action: Action::Allow,
             recorded,
             synchronous: route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce,
+            looked: None,
         };
+        if policy.mode == Mode::Enforce && recorded {
+            exchange.looked = Some(inspection::look(described, exchange.body.as_ref(), policy, isolate));
+        }
         // Without any key of its issuer a real token cannot be told from a made-up one; one key id more proves nothing.
         let in_the_dark = identified
             .wants_keys
@@ -208,7 +215,18 @@ impl Exchange {
             || described.preflight
             || (!self.synchronous
                 && !is_stale(isolate, self.started_ms)
+                && !self.is_attack()
                 && self.cached(described, isolate) == Verdict::ALLOW)
+    }
+
+    /// Whether the request carries what it is to be stopped for.
+    pub fn is_attack(&self) -> bool {
+        self.looked.as_ref().is_some_and(|looked| looked.stops)
+    }
+
+    /// The verdict about a request that carries an attack.
+    pub fn attack_verdict(&self) -> Verdict {
+        Verdict { action: Action::Block, until_ms: self.time_ms }
     }
 
     fn cached(&self, described: &Described<'_>, isolate: &Isolate) -> Verdict {
@@ -340,7 +358,9 @@ impl Exchange {
     /// Which bodies `entry.mjs` has to read of this exchange: the request's, the response's.
     pub fn needs_bodies(&self, described: &Described<'_>, policy: &Policy) -> (bool, bool) {
         let (method, path) = (described.method, described.path);
-        let request = self.recorded && self.body.is_none() && policy.needs_body(method, path);
+        let read =
+            policy.needs_body(method, path) || (self.looked.is_none() && inspection::wants_body(described, policy));
+        let request = self.recorded && self.body.is_none() && read;
         (request, self.recorded && policy.needs_response_body(method, path))
     }
 
@@ -356,8 +376,12 @@ struct Asked {
     proven: bool,
 }
 
-/// Whether the body has to be read to know the session: a key may stand in it, and none before that one is there.
+/// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session
+/// key while none before that one is there.
 pub fn wants_body(described: &Described<'_>, policy: &Policy, isolate: &mut Isolate) -> bool {
+    if inspection::wants_body_first(described, policy) {
+        return true;
+    }
     let Some(place) = policy.keys.first_in_body(described.method, described.path) else { return false };
     if described.preflight || policy.route(described.method, described.path).is_some_and(|route| !route.record) {
         return false;

@@ -56,6 +56,8 @@ struct EntrySetup<'a> {
     signs: bool,
     /// Whether the keys of any token issuer are fetched.
     learns: bool,
+    /// Whether all headers are looked at.
+    inspects: bool,
 }
 
 #[wasm_bindgen]
@@ -87,6 +89,7 @@ impl Gateway {
                 body_ms: policy.limits.body_ms,
                 signs: policy.signer.is_some(),
                 learns: policy.issuers.iter().any(|issuer| issuer.source.is_some()),
+                inspects: policy.detectors.attacks.any(),
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
                 names: Vec::new(),
@@ -98,6 +101,7 @@ impl Gateway {
                 body_ms: 0,
                 signs: false,
                 learns: false,
+                inspects: false,
             },
         };
         serde_json::to_string(&entry).unwrap_or_default()
@@ -155,7 +159,11 @@ impl Gateway {
         let mut exchange = isolate::with(new);
         exchange.settle(&described, &policy, &env).await;
         let clear = isolate::with(|isolate| exchange.is_clear(&described, &policy, isolate));
-        let verdict = if clear { Ok(Verdict::ALLOW) } else { exchange.decide(&described, &policy, &env).await };
+        let verdict = match clear {
+            true => Ok(Verdict::ALLOW),
+            false if exchange.is_attack() => Ok(exchange.attack_verdict()),
+            false => exchange.decide(&described, &policy, &env).await,
+        };
         let (status, response) = match verdict {
             Ok(verdict) if verdict.action >= Action::Throttle => {
                 isolate::with(|i| i.buffers.counts.stopped += 1);

@@ -14,6 +14,7 @@ use super::glue;
 use super::spread::Spread;
 use crate::identity::Standings;
 use crate::identity::jwt::Tokens;
+use crate::inspect::{self, Inspector};
 use crate::policy::{KeySource, OnError, Policy, Problem};
 use crate::recent::Recent;
 use crate::session::{EventId, SessionId};
@@ -44,6 +45,8 @@ pub struct Isolate {
     /// What recording called for where nobody was there to carry it out.
     pub due: Due,
     pub buffers: Buffers,
+    /// Looks for attacks, unless every class is off.
+    pub inspector: Option<Inspector>,
     pub exchanges: Exchanges,
     /// Token issuers with their keys, and the tokens seen.
     pub tokens: Tokens,
@@ -94,6 +97,9 @@ pub fn load(env: &Env) -> Setup {
         if let Setup::Ready(policy) = &setup {
             isolate.tokens = Tokens::new(policy.issuers.iter().map(|i| i.issuer.clone()).collect());
             isolate.key_sources = policy.issuers.iter().map(|i| i.source.clone()).collect();
+            let on = |attack| policy.detectors.attacks.get(attack).is_some();
+            let limits = inspect::Limits { body: policy.limits.body_bytes as usize, ..inspect::Limits::default() };
+            isolate.inspector = policy.detectors.attacks.any().then(|| Inspector::new(on, limits));
             for skipped in policy.issuers.iter().flat_map(|issuer| &issuer.skipped) {
                 worker::console_warn!("JWT: {skipped}");
             }
@@ -117,6 +123,7 @@ impl Isolate {
             blocks_heard_ms: 0,
             blocks_asked_ms: 0,
             due: Due::Nothing,
+            inspector: None,
             buffers: Buffers::new(ids.isolate),
             exchanges: Exchanges::new(ids.isolate),
             tokens: Tokens::default(),

@@ -16,6 +16,7 @@ mod fleet;
 mod gateway;
 mod glue;
 mod group;
+mod inspection;
 mod isolate;
 mod jwks;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use super::due::Due;
 use super::exchange::{Exchange, Found, with_body};
+use super::inspection;
 use super::isolate::Isolate;
 use super::request::{Described, Start, Told};
 use crate::context::{Feedback, parse_feedback};
@@ -42,6 +43,16 @@ impl Exchange {
         let described = Described::read(&text, policy);
         let client = described.client;
         let feedback = parse_feedback(answered.told.event);
+        let looked = match self.looked.take() {
+            Some(looked) => looked,
+            None => {
+                let body = self.body.as_ref().or(answered.request_body.as_ref());
+                inspection::look(&described, body, policy, isolate)
+            }
+        };
+        if looked.cut {
+            self.marks.set(Marks::INSPECTION_CUT);
+        }
         let who = self.identify_outcome(&described, answered, &feedback, policy, isolate);
         let path = templated(described.path, policy.limits.path_bytes as usize);
         let user_agent = cut(client.user_agent, USER_AGENT_BYTES);
@@ -77,7 +88,7 @@ impl Exchange {
             action: self.action,
             marks: self.marks,
         };
-        let due = isolate.buffers.record(&event, policy, now_ms);
+        let due = isolate.buffers.record(&event, looked.carried, policy, now_ms);
         if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 

@@ -44,6 +44,8 @@ pub struct Described<'a> {
     pub client: Client<'a>,
     /// Values of the headers that keys and users are read from.
     key_values: Vec<&'a str>,
+    /// All other headers that are inspected, each as `name: value`.
+    others: Vec<&'a str>,
     /// The client sent a header that only this product may set.
     pub spoofed: bool,
     /// A development header is there and must be removed.
@@ -83,6 +85,7 @@ impl<'a> Described<'a> {
             }
         }
         let key_values = policy.headers.iter().map(|_| next()).collect();
+        let others = fields.filter(|field| !field.is_empty()).collect();
         let (host, target) = split_url(url);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -94,6 +97,7 @@ impl<'a> Described<'a> {
             request_bytes: length.parse().ok(),
             client,
             key_values,
+            others,
             spoofed,
             played,
             time_ms,
@@ -114,6 +118,13 @@ impl<'a> Described<'a> {
             captures: &[],
             body: None,
         }
+    }
+
+    /// Headers that are inspected, lower-case names and values.
+    pub fn headers<'b>(&'b self, policy: &'b Policy) -> impl Iterator<Item = (&'b str, &'b str)> {
+        let named = policy.headers.iter().map(String::as_str).zip(self.key_values.iter().copied());
+        let others = self.others.iter().filter_map(|field| field.split_once(": "));
+        named.filter(|(_, value)| !value.is_empty()).chain(others)
     }
 
     /// Content type of the body, where the policy reads bodies.

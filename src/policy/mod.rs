@@ -17,6 +17,7 @@ use core::fmt;
 use crate::context::Signer;
 use crate::detect;
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
+use crate::inspect::Attack;
 use crate::inventory::Pattern;
 use crate::selector::Side;
 use crate::store::Allowance;
@@ -62,6 +63,15 @@ pub struct Route {
     pub record: bool,
 }
 
+/// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Exception {
+    pub pattern: Option<Pattern>,
+    /// Name of the parameter, header or cookie, or the pointer into the body.
+    pub parameter: Option<String>,
+    pub attack: Option<Attack>,
+}
+
 /// Bindings that only development accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Development {
@@ -90,6 +100,8 @@ pub struct Policy {
     pub signer: Option<Signer>,
     pub routes: Vec<Route>,
     pub detectors: detect::Settings,
+    /// Where attacks are not looked for.
+    pub exceptions: Vec<Exception>,
     pub limits: Limits,
     pub admin_host: Option<String>,
     pub development: Development,
@@ -109,11 +121,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Headers that say how a body is to be read.
+const INSPECTED: [&str; 2] = ["content-type", "content-encoding"];
+
 /// Shards a deployment may have: what a fan-out read can ask within the platform's limit on subrequests.
 pub const MAX_SHARDS: u32 = 256;
 const MAX_RETENTION_DAYS: u64 = 3_650;
 const MAX_SESSION_KEYS: usize = 32;
 const MAX_ROUTES: usize = 256;
+const MAX_EXCEPTIONS: usize = 256;
 /// Shortest token accepted for the admin API, bytes.
 pub const MIN_TOKEN_BYTES: usize = 16;
 const DAY_MS: u64 = 86_400_000;
@@ -142,6 +158,12 @@ impl Policy {
     /// Whether the body of a response of this endpoint issues a key or says who its user is.
     pub fn needs_response_body(&self, method: &str, path: &str) -> bool {
         self.keys.needs_response_body(method, path) || self.users.needs_body(Side::Response, method, path)
+    }
+
+    /// The exceptions that an endpoint has.
+    pub fn exceptions<'a>(&'a self, method: &'a str, path: &'a str) -> impl Iterator<Item = &'a Exception> {
+        let fits = move |pattern: &Pattern| pattern.matches(method, path);
+        self.exceptions.iter().filter(move |exception| exception.pattern.as_ref().is_none_or(fits))
     }
 
     /// The first route whose pattern fits.
@@ -204,7 +226,10 @@ impl Reader<'_> {
             origin: self.origin(),
             shards: self.number("SHARDS", 1, 1, u64::from(MAX_SHARDS)) as u32,
             retention_ms: self.number("RETENTION_DAYS", 30, 1, MAX_RETENTION_DAYS) * DAY_MS,
-            headers: union(keys.headers(), users.headers(Side::Request)),
+            headers: union(
+                keys.headers(),
+                [users.headers(Side::Request), INSPECTED.map(str::to_owned).to_vec()].concat(),
+            ),
             response_headers: union(keys.response_headers(), users.headers(Side::Response)),
             keys,
             users,
@@ -212,6 +237,7 @@ impl Reader<'_> {
             issuers,
             routes: self.routes(),
             detectors: self.detectors(),
+            exceptions: self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
             development: Development { client_headers: self.flag("DEV_CLIENT_HEADERS"), clock: self.flag("DEV_CLOCK") },

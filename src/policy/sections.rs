@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{OnError, Route, parse_duration_ms};
-use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings};
+use std::collections::BTreeMap;
+
+use super::{Exception, OnError, Route, parse_duration_ms};
+use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings, attacks};
 use crate::identity::SessionKey;
+use crate::inspect::Attack;
 use crate::inventory::Pattern;
 use crate::selector::Selector;
+use crate::session::Detector;
 use crate::verdict::Action;
 
 /// The field at fault and what is wrong with it.
@@ -128,11 +132,8 @@ impl RawRoute {
 
 /// `DETECTORS`: a table, or `"off"`, for each detector.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawDetectors {
-    forced_browsing: Option<RawDetector>,
-    session_rotation: Option<RawDetector>,
-}
+#[serde(transparent)]
+pub struct RawDetectors(BTreeMap<String, RawDetector>);
 
 #[derive(Debug)]
 enum RawDetector {
@@ -146,6 +147,7 @@ struct Tuned {
     limit: Option<f32>,
     window: Option<String>,
     action: Option<Action>,
+    min_confidence: Option<f32>,
     r#for: Option<String>,
     at: Option<Level>,
 }
@@ -153,6 +155,7 @@ struct Tuned {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
+    Request,
     Session,
 }
 
@@ -171,27 +174,75 @@ impl<'de> Deserialize<'de> for RawDetector {
 
 impl RawDetectors {
     pub fn resolve(self) -> Result<detect::Settings, Fault> {
-        let forced_browsing = match self.forced_browsing {
-            None => Some(ForcedBrowsingSettings::default()),
-            Some(RawDetector::Off) => None,
-            Some(RawDetector::Tuned(tuned)) => {
-                Some(tuned.resolve().map_err(|(field, reason)| (format!("forced_browsing.{field}"), reason))?)
+        let mut settings = detect::Settings::default();
+        for (name, raw) in self.0 {
+            let tuned = match raw {
+                RawDetector::Off => None,
+                RawDetector::Tuned(tuned) => Some(tuned),
+            };
+            let inside = |(field, reason): Fault| (format!("{name}.{field}"), reason);
+            match Detector::from_name(&name) {
+                Some(Detector::ForcedBrowsing) => {
+                    settings.forced_browsing = tuned.map(Tuned::resolve).transpose().map_err(inside)?;
+                }
+                Some(Detector::SessionRotation) => {
+                    settings.session_rotation = tuned.map(Tuned::resolve_rotation).transpose().map_err(inside)?;
+                }
+                Some(Detector::Attack(attack)) => {
+                    let tuned = tuned.map(|tuned| tuned.resolve_attack(attack)).transpose().map_err(inside)?;
+                    settings.attacks.set(attack, tuned);
+                }
+                None => {
+                    let known: Vec<&str> = Detector::all().map(Detector::name).collect();
+                    return Err((name, format!("is no detector; there are: {}", known.join(", "))));
+                }
             }
-        };
-        let session_rotation = match self.session_rotation {
-            None => Some(SessionRotationSettings::default()),
-            Some(RawDetector::Off) => None,
-            Some(RawDetector::Tuned(tuned)) => Some(
-                tuned.resolve_rotation().map_err(|(field, reason)| (format!("session_rotation.{field}"), reason))?,
-            ),
-        };
-        Ok(detect::Settings { forced_browsing, session_rotation })
+        }
+        Ok(settings)
     }
 }
 
 impl Tuned {
+    /// Attacks are judged one request at a time: nothing is counted over time.
+    fn resolve_attack(self, attack: Attack) -> Result<attacks::Settings, Fault> {
+        let mut settings = attacks::Settings::of(attack);
+        if self.limit.is_some() || self.window.is_some() {
+            let field = if self.limit.is_some() { "limit" } else { "window" };
+            return Err((field.into(), "is not for attacks; use min_confidence".into()));
+        }
+        if let Some(confidence) = self.min_confidence {
+            if !(0.5..=1.0).contains(&confidence) {
+                return Err(("min_confidence".into(), format!("is {confidence}; use 0.5 to 1")));
+            }
+            settings.min_confidence = (confidence * 100.0).round() as u8;
+        }
+        if let Some(action) = self.action {
+            settings.action = acting(action)?;
+        }
+        if let Some(text) = &self.r#for {
+            settings.for_ms = duration("for", text)?;
+        }
+        settings.at = match self.at {
+            Some(Level::Session) => attacks::At::Session,
+            Some(Level::Request) | None => attacks::At::Request,
+        };
+        Ok(settings)
+    }
+
+    /// Settings of detectors that judge sessions, by what behaviour is sure of.
+    fn of_session(&self) -> Result<(), Fault> {
+        if self.min_confidence.is_some() {
+            return Err(("min_confidence".into(), "is for attacks in single requests; use limit".into()));
+        }
+        if self.at == Some(Level::Request) {
+            return Err(("at".into(), "is `request`; what sessions do is acted on at `session`".into()));
+        }
+        Ok(())
+    }
+
     /// How many sessions are too many is `LIMITS`' to say: the edge counts them.
     fn resolve_rotation(self) -> Result<SessionRotationSettings, Fault> {
+        self.of_session()?;
         let mut settings = SessionRotationSettings::default();
         if self.limit.is_some() || self.window.is_some() {
             let field = if self.limit.is_some() { "limit" } else { "window" };
@@ -208,6 +259,7 @@ impl Tuned {
     }
 
     fn resolve(self) -> Result<ForcedBrowsingSettings, Fault> {
+        self.of_session()?;
         let mut settings = ForcedBrowsingSettings::default();
         if let Some(limit) = self.limit {
             if !(1.0..=10_000.0).contains(&limit) {
@@ -223,16 +275,47 @@ impl Tuned {
             settings.response.for_ms = duration("for", text)?;
         }
         if let Some(action) = self.action {
-            if action == Action::Allow {
-                return Err((
-                    "action".into(),
-                    "is `allow`; use tag, throttle or block, or switch the detector `off`".into(),
-                ));
-            }
+            let action = acting(action)?;
             settings.response = Response { action, ..settings.response };
         }
-        let _ = self.at.unwrap_or(Level::Session);
         Ok(settings)
+    }
+}
+
+fn acting(action: Action) -> Result<Action, Fault> {
+    match action {
+        Action::Allow => {
+            Err(("action".into(), "is `allow`; use tag, throttle or block, or switch the detector `off`".into()))
+        }
+        action => Ok(action),
+    }
+}
+
+/// `EXCEPTIONS`: where a class of attack is not looked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawException {
+    r#match: Option<String>,
+    parameter: Option<String>,
+    detector: Option<String>,
+}
+
+impl RawException {
+    pub fn resolve(self) -> Result<Exception, Fault> {
+        let pattern = self.r#match.map(|text| Pattern::parse(&text).map_err(|reason| ("match".to_owned(), reason)));
+        let attack = self.detector.map(|name| {
+            let unknown = || ("detector".to_owned(), format!("`{name}` is no class of attack"));
+            Attack::from_name(&name).ok_or_else(unknown)
+        });
+        let exception =
+            Exception { pattern: pattern.transpose()?, parameter: self.parameter, attack: attack.transpose()? };
+        if exception == Exception::default() {
+            return Err((
+                "match".to_owned(),
+                "is missing, and so are parameter and detector: say what is excepted".into(),
+            ));
+        }
+        Ok(exception)
     }
 }
 

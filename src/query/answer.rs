@@ -325,7 +325,7 @@ impl FindingAnswer {
             request: finding.request.to_string(),
             time: rfc3339(finding.time_ms),
             detector: finding.detector.name().to_owned(),
-            scope: "session".to_owned(),
+            scope: if finding.detector.attack().is_some() { "request" } else { "session" }.to_owned(),
             severity: finding.severity,
             // Two digits are what a detector means by its confidence; more would be noise of the float.
             confidence: (f64::from(finding.confidence) * 100.0).round() / 100.0,
@@ -334,7 +334,7 @@ impl FindingAnswer {
             baseline: finding.baseline,
             message: finding.message.clone(),
             evidence: evidence.collect(),
-            r#where: None,
+            r#where: Some(finding.place.clone()).filter(|place| !place.is_empty()),
             owasp: finding.detector.owasp().iter().map(|s| (*s).to_owned()).collect(),
             action: finding.action,
         }

@@ -40,7 +40,7 @@ impl FindingQuery {
     pub fn place(finding: &Finding) -> (u64, u128) {
         // Times have 48 bits; a detector's number fits the rest.
         let time = finding.time_ms.min((1 << 48) - 1);
-        (time << 16 | u64::from(finding.detector as u16), finding.request.0)
+        (time << 16 | u64::from(finding.detector.number() & 0xffff), finding.request.0)
     }
 
     /// The place between the findings of this moment and all later ones.
@@ -91,7 +91,7 @@ fn set(query: &mut FindingQuery, field: &str, excluded: bool, value: &str, now_m
     const ACTIONS: [Action; 4] = [Action::Allow, Action::Tag, Action::Throttle, Action::Block];
     match field {
         "detector" => {
-            let known = format!("is none of: {}", Detector::ALL.map(Detector::name).join(", "));
+            let known = super::parse::known_detectors();
             add(&mut query.detector, excluded, Detector::from_name(value), &known)
         }
         "severity" => {

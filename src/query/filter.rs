@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::inspect::Attack;
 use crate::session::{Detector, Event, EventId, Kind, SessionId, State, Value};
 
 /// Alternatives that are looked for, and those that exclude.
@@ -142,13 +143,14 @@ pub enum Field {
     Method,
     Status,
     Detector,
+    Attack,
     User,
     AttemptedUser,
     Role,
 }
 
 impl Field {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Ip,
         Self::Country,
         Self::Asn,
@@ -158,6 +160,7 @@ impl Field {
         Self::Method,
         Self::Status,
         Self::Detector,
+        Self::Attack,
         Self::User,
         Self::AttemptedUser,
         Self::Role,
@@ -170,7 +173,7 @@ impl Field {
             Self::Host | Self::Endpoint | Self::Text => Kind::Endpoint,
             Self::Method => Kind::Method,
             Self::Status => Kind::Status,
-            Self::Detector => Kind::Detector,
+            Self::Detector | Self::Attack => Kind::Detector,
             Self::User => Kind::User,
             Self::AttemptedUser => Kind::Attempted,
             Self::Role => Kind::Role,
@@ -192,6 +195,8 @@ pub struct Filter {
     pub method: Terms<String>,
     pub status: Terms<StatusTerm>,
     pub detector: Terms<Detector>,
+    /// As `detector`, of those that judge single requests.
+    pub attack: Terms<Attack>,
     pub state: Terms<State>,
     pub user: Terms<UserTerm>,
     /// Users somebody tried to be in vain.
@@ -224,6 +229,7 @@ impl Filter {
             && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
             && self.role.hold(|role| event.roles().any(|r| r == role))
             && self.detector.hold(|detector| detected(*detector))
+            && self.attack.hold(|attack| detected(Detector::Attack(*attack)))
     }
 
     /// Replaces users as they were asked for by the forms they are stored in.
@@ -247,6 +253,7 @@ impl Filter {
                 Field::Method => (self.method.is_asked(), !self.method.any.is_empty()),
                 Field::Status => (self.status.is_asked(), !self.status.any.is_empty()),
                 Field::Detector => (self.detector.is_asked(), !self.detector.any.is_empty()),
+                Field::Attack => (self.attack.is_asked(), !self.attack.any.is_empty()),
                 Field::User => (self.user.is_asked(), !self.user.any.is_empty()),
                 Field::AttemptedUser => (self.attempted_user.is_asked(), !self.attempted_user.any.is_empty()),
                 Field::Role => (self.role.is_asked(), !self.role.any.is_empty()),
@@ -270,6 +277,7 @@ impl Filter {
             (Field::Method, Value::Text(name)) => self.method.hit(|method| method.eq_ignore_ascii_case(name)),
             (Field::Status, Value::Status(status)) => self.status.hit(|term| term.fits(status)),
             (Field::Detector, Value::Detector(detector)) => self.detector.hit(|d| *d == detector),
+            (Field::Attack, Value::Detector(Detector::Attack(attack))) => self.attack.hit(|a| *a == attack),
             (Field::User, Value::Text(name)) => self.user.hit(|user| user.fits(name)),
             (Field::AttemptedUser, Value::Text(name)) => self.attempted_user.hit(|user| user.fits(name)),
             (Field::Role, Value::Text(name)) => self.role.hit(|role| role == name),

@@ -10,6 +10,7 @@ use super::cursor::{Cursor, Positions};
 use super::filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
+use crate::inspect::Attack;
 use crate::policy::parse_duration_ms;
 use crate::session::{Detector, EventId, SessionId, State};
 
@@ -250,6 +251,11 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
         "status" => {
             add(&mut filter.status, excluded, status(value), "is neither a status like 404 nor a class like 4xx")
         }
+        "attack" => {
+            let attack = Detector::from_name(value).and_then(Detector::attack);
+            let known = format!("is none of: {}", Attack::ALL.map(Attack::name).join(", "));
+            add(&mut filter.attack, excluded, attack, &known)
+        }
         "detector" => add(&mut filter.detector, excluded, Detector::from_name(value), &known_detectors()),
         "state" => {
             let state = [("clear", State::Clear), ("flagged", State::Flagged), ("blocked", State::Blocked)];
@@ -304,8 +310,8 @@ fn status(text: &str) -> Option<StatusTerm> {
     text.parse().ok().filter(|code| (100..=999).contains(code)).map(StatusTerm::Code)
 }
 
-fn known_detectors() -> String {
-    format!("is none of: {}", Detector::ALL.map(Detector::name).join(", "))
+pub(super) fn known_detectors() -> String {
+    format!("is none of: {}", Detector::all().map(Detector::name).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Marks};
+use super::finding::Severity;
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
+use crate::inspect::Attack;
 use crate::verdict::Action;
 
 /// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
@@ -27,6 +29,8 @@ pub struct Batch {
     rows: Vec<Row>,
     /// Events of sessions of other shards that are about subjects of this one, with those subjects.
     glimpses: Vec<(Kinds, Row)>,
+    /// Attacks that events carry, each with the index of its event, rising.
+    carried: Vec<(u32, Carried)>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -80,6 +84,21 @@ impl Row {
         let Self { method, host, path, template, country, colo, user_agent, ja4, user, roles, feedback, .. } = *self;
         [method, host, path, template, country, colo, user_agent, ja4, user, roles, feedback]
     }
+}
+
+/// An attack in a single request, as it was recognised before the request was forwarded or recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    pub attack: Attack,
+    pub severity: Severity,
+    /// 0–100.
+    pub confidence: u8,
+    /// Where it stood, e.g. `query.id`; the client may have chosen the name.
+    pub place: String,
+    /// What was recognised, and the piece that shows it, redacted.
+    pub what: String,
+    /// Whether the request was stopped for it.
+    pub stopped: bool,
 }
 
 /// Kinds of subject, a bit each by their number ([`crate::subject::Kind`]).
@@ -140,6 +159,12 @@ impl Batch {
             && self.issues.is_empty()
             && self.issued.is_empty()
             && self.arrivals.is_empty()
+    }
+
+    /// The attacks that the event at `index` carries.
+    pub fn carried(&self, index: u32) -> impl Iterator<Item = &Carried> {
+        let from = self.carried.partition_point(|(at, _)| *at < index);
+        self.carried.iter().skip(from).take_while(move |(at, _)| *at == index).map(|(_, carried)| carried)
     }
 
     /// Keys issued inside sessions, in the order of recording.
@@ -262,6 +287,13 @@ impl BatchBuilder {
     pub fn push(&mut self, event: &Event<'_>) {
         let row = self.row(event);
         self.batch.rows.push(row);
+    }
+
+    /// Notes an attack that the event pushed last carries.
+    pub fn carry(&mut self, carried: Carried) {
+        let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
+        self.text_bytes += size_of::<Carried>() + carried.place.len() + carried.what.len();
+        self.batch.carried.push((last as u32, carried));
     }
 
     /// Appends what subjects of these kinds have to know of an event whose session belongs elsewhere.

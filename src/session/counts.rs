@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::detector::Detector;
 use super::dictionary::{Address, Dictionary, Symbol};
-use super::finding::Detector;
 
 /// What is counted. Stored by number: numbers are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ impl Kind {
             Self::Status | Self::Address => 64,
             Self::Agent => 8,
             Self::User | Self::Role | Self::Attempted => 16,
-            Self::Detector => Detector::ALL.len(),
+            Self::Detector => Detector::COUNT,
         }
     }
 }
@@ -92,7 +92,7 @@ impl Value<'_> {
         match self {
             Value::Text(text) => dictionary.symbol(text).0,
             Value::Status(status) => u32::from(status),
-            Value::Detector(detector) => detector as u32,
+            Value::Detector(detector) => detector.number(),
             Value::Address(address) => dictionary.address_number(address),
         }
     }

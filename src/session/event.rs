@@ -150,7 +150,10 @@ impl Marks {
     /// Who made the request, or tried to be somebody with it, was erased.
     pub const USER_ERASED: Self = Self(1 << 14);
 
-    const NAMES: [(Self, &'static str); 15] = [
+    /// Not all of the request was looked at for attacks: it is too large, too deep or too oddly encoded.
+    pub const INSPECTION_CUT: Self = Self(1 << 15);
+
+    const NAMES: [(Self, &'static str); 16] = [
         (Self::CUT, "cut"),
         (Self::ORIGIN_FAILED, "origin_failed"),
         (Self::UNDECIDED, "undecided"),
@@ -166,6 +169,7 @@ impl Marks {
         (Self::FEEDBACK_MALFORMED, "feedback_malformed"),
         (Self::KEYS_MISSING, "keys_missing"),
         (Self::USER_ERASED, "user_erased"),
+        (Self::INSPECTION_CUT, "inspection_cut"),
     ];
 
     /// Adds every mark of `other`.

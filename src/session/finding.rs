@@ -2,48 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::detector::Detector;
 use super::event::{Event, cut};
 use super::id::{EventId, SessionId};
 use crate::verdict::Action;
-
-/// Which detector speaks. Stored by its number: numbers are never reused or changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Detector {
-    ForcedBrowsing = 0,
-    SessionRotation = 1,
-}
-
-impl Detector {
-    /// Every detector, for configuration and filters.
-    pub const ALL: [Self; 2] = [Self::ForcedBrowsing, Self::SessionRotation];
-
-    /// The name the API and the configuration use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ForcedBrowsing => "forced_browsing",
-            Self::SessionRotation => "session_rotation",
-        }
-    }
-
-    /// The detector of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|d| d.name() == name)
-    }
-
-    /// The detector of that number.
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|d| *d as u32 == number)
-    }
-
-    /// OWASP API Security Top 10 (2023) entries the behaviour belongs to.
-    pub fn owasp(self) -> &'static [&'static str] {
-        match self {
-            Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
-            Self::SessionRotation => &["API2:2023", "API4:2023"],
-        }
-    }
-}
 
 /// How bad it is if true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,6 +57,8 @@ pub struct Finding {
     pub value: f64,
     pub baseline: f64,
     pub message: String,
+    /// Where in the request it stood; empty where it is about more than one request.
+    pub place: String,
     pub evidence: Vec<Evidence>,
     /// What follows from it in the mode it was found in.
     pub action: Action,
@@ -122,7 +86,7 @@ impl Finding {
     /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
         let evidence = self.evidence.iter().map(|e| size_of::<Evidence>() + e.what.len()).sum::<usize>();
-        size_of::<Self>() + self.message.len() + evidence
+        size_of::<Self>() + self.message.len() + self.place.len() + evidence
     }
 }
 

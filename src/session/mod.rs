@@ -4,6 +4,7 @@
 
 mod batch;
 mod counts;
+mod detector;
 mod dictionary;
 mod event;
 mod finding;
@@ -12,11 +13,12 @@ mod link;
 mod risk;
 mod state;
 
-pub use batch::{Batch, BatchBuilder, DecodeError, Kinds, VERSION as BATCH_VERSION};
+pub use batch::{Batch, BatchBuilder, Carried, DecodeError, Kinds, VERSION as BATCH_VERSION};
 pub use counts::{Counts, Kind, Value};
+pub use detector::Detector;
 pub use dictionary::{Address, Dictionary, Symbol};
 pub use event::{Event, Marks, cut};
-pub use finding::{Detector, Evidence, Finding, Severity};
+pub use finding::{Evidence, Finding, Severity};
 pub use id::{EventId, SessionId, shard_of_prefix};
 pub use link::{Arrival, Issue, Link, MAX_LINKS, Principal, Reason, are_strangers};
 pub use risk::{FLAGGED, Risk};

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Kind, Value};
+use super::detector::Detector;
 use super::dictionary::{Address, Dictionary, Symbol};
 use super::event::{Event, Marks};
-use super::finding::{Detector, Finding};
+use super::finding::Finding;
 use super::id::SessionId;
 use super::link::{self, Arrival, Issue, Link, Principal, are_strangers};
 use super::risk::{FLAGGED, Risk};
@@ -334,7 +335,7 @@ impl Session {
     pub fn record(&mut self, mut finding: Finding) {
         finding.risk_added = self.risk.add(finding.severity, finding.confidence, finding.time_ms);
         self.attacks += 1;
-        self.counts.add(Kind::Detector, finding.detector as u32, 1);
+        self.counts.add(Kind::Detector, finding.detector.number(), 1);
         if self.findings.len() >= FINDINGS {
             self.findings.remove(0);
         }

@@ -47,7 +47,7 @@ impl<S: Sql> Store<S> {
         let mut endpoint = String::new();
         for (index, event) in (0u32..).zip(batch.events()) {
             event.write_endpoint_key(&mut endpoint);
-            newcomers.extend(self.take_event((seq, index), &event, &endpoint, &mut imposed));
+            newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
         self.take_links(seq, batch);
         for Newcomer { session, client, time_ms } in newcomers {
@@ -63,6 +63,7 @@ impl<S: Sql> Store<S> {
         &mut self,
         place: (u64, u32),
         event: &Event<'_>,
+        batch: &Batch,
         endpoint: &str,
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
@@ -100,15 +101,20 @@ impl<S: Sql> Store<S> {
             tracked.session.admit(event.time_ms);
         }
         let is_known = event.refused() && self.known.has(endpoint);
-        let found = detect::observe(&mut tracked.memory, &self.settings.detectors, is_known, event);
-        for (n, mut finding) in found.into_iter().enumerate() {
+        let tuned = &self.settings.detectors;
+        let carried = batch
+            .carried(place.1)
+            .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
+        let found = detect::observe(&mut tracked.memory, tuned, is_known, event);
+        for (n, mut finding) in carried.chain(found).enumerate() {
             self.counts.findings += 1;
-            let response = detect::consequence(&self.settings.detectors, finding.detector, &tracked.session);
-            finding.action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
-            if finding.action >= Action::Throttle {
+            let response = detect::consequence(tuned, &finding, &tracked.session);
+            let action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
+            finding.action = finding.action.max(action);
+            if action >= Action::Throttle {
                 imposed.push(Block {
                     subject: Subject::Session(event.session),
-                    action: finding.action,
+                    action,
                     created_ms: event.time_ms,
                     until_ms: event.time_ms.saturating_add(response.for_ms),
                     reason: format!("{}: {}", finding.detector.name(), finding.message),

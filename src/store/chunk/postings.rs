@@ -57,7 +57,7 @@ fn write_value(writer: &mut Writer, value: Value<'_>) {
     match value {
         Value::Text(text) => writer.bytes(text.as_bytes()),
         Value::Status(status) => writer.varint(u64::from(status)),
-        Value::Detector(detector) => writer.varint(detector as u64),
+        Value::Detector(detector) => writer.varint(u64::from(detector.number())),
         Value::Address(Address { ip, country, asn }) => {
             match ip {
                 IpAddr::V4(v4) => writer.bytes(&v4.octets()),

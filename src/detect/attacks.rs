@@ -1,0 +1,116 @@
+//! Attacks in single requests: how each class is tuned, and the finding that one becomes.
+//!
+//! They are recognised at the edge (`src/inspect/`); here they meet their session. Confidence decides what follows: a
+//! request is stopped from [`Settings::min_confidence`] on, and what is weaker than half sure is only told where
+//! something stronger stands beside it.
+
+use crate::inspect::{Attack, Part};
+use crate::session::{Carried, Detector, Event, Evidence, Finding};
+use crate::verdict::Action;
+
+/// From this confidence on a request is stopped by default, in hundredths.
+pub const SURE: u8 = 80;
+/// Below this nothing is told of a request that carries nothing stronger.
+pub const TOLD: u8 = 50;
+
+/// What is acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The request itself.
+    Request,
+    /// Its session, too.
+    Session,
+}
+
+/// How a class of attack is tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    pub action: Action,
+    /// From which confidence on, in hundredths.
+    pub min_confidence: u8,
+    pub at: At,
+    /// How long a session is acted on, ms.
+    pub for_ms: u64,
+}
+
+impl Settings {
+    /// The defaults of a class. Prompt injection is only ever told by default: its words are ordinary language.
+    pub fn of(attack: Attack) -> Self {
+        let action = if attack == Attack::PromptInjection { Action::Tag } else { Action::Block };
+        Self { action, min_confidence: SURE, at: At::Request, for_ms: 600_000 }
+    }
+
+    /// Whether a request is stopped for it.
+    pub fn stops(&self, confidence: u8) -> bool {
+        self.action >= Action::Throttle && confidence >= self.min_confidence
+    }
+}
+
+/// The classes of attack, tuned; what is not there is off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attacks([Option<Settings>; Attack::ALL.len()]);
+
+impl Default for Attacks {
+    fn default() -> Self {
+        Self(Attack::ALL.map(|attack| Some(Settings::of(attack))))
+    }
+}
+
+impl Attacks {
+    /// How a class is tuned; `None` where it is off.
+    pub fn get(&self, attack: Attack) -> Option<&Settings> {
+        self.0.get(attack as usize).and_then(Option::as_ref)
+    }
+
+    /// Tunes a class, or switches it off.
+    pub fn set(&mut self, attack: Attack, settings: Option<Settings>) {
+        if let Some(slot) = self.0.get_mut(attack as usize) {
+            *slot = settings;
+        }
+    }
+
+    /// Whether any class is on.
+    pub fn any(&self) -> bool {
+        self.0.iter().any(Option::is_some)
+    }
+}
+
+/// The finding about an event that carries an attack.
+pub fn finding(carried: &Carried, event: &Event<'_>, settings: Option<&Settings>) -> Finding {
+    let outcome = match event.status {
+        _ if carried.stopped => "the request was stopped".to_owned(),
+        status @ 400.. => format!("answered {status}"),
+        status => format!("answered {status}: it went through"),
+    };
+    Finding {
+        request: event.id,
+        session: event.session,
+        time_ms: event.time_ms,
+        detector: Detector::Attack(carried.attack),
+        severity: carried.severity,
+        confidence: f32::from(carried.confidence) / 100.0,
+        risk_added: 0,
+        value: f64::from(carried.confidence) / 100.0,
+        baseline: f64::from(settings.map_or(SURE, |settings| settings.min_confidence)) / 100.0,
+        message: format!("{}; {outcome}", carried.what),
+        place: carried.place.clone(),
+        evidence: vec![Evidence::of(event)],
+        action: if carried.stopped { Action::Block } else { Action::Tag },
+    }
+}
+
+/// A place as the API shows it: `query.id`, `header.referer`, `body#/order/note`.
+pub fn place_of(part: Part, name: &str) -> String {
+    let (side, separator) = match part {
+        Part::Path => ("path", "."),
+        Part::QueryName | Part::Query => ("query", "."),
+        Part::HeaderName | Part::Header => ("header", "."),
+        Part::CookieName | Part::Cookie => ("cookie", "."),
+        Part::JsonName | Part::Json | Part::GraphqlArgument => ("body", "#"),
+        Part::FormName | Part::Form => ("form", "."),
+        Part::FileName | Part::File => ("file", "."),
+        Part::Xml | Part::XmlDocument => ("body.xml", "."),
+        Part::Raw => ("body", "."),
+    };
+    if name.is_empty() { side.to_owned() } else { [side, separator, name].concat() }
+}

@@ -1,0 +1,104 @@
+//! Which detectors there are: those that judge a session, and the classes of attack that one request can carry.
+
+use serde::{Deserialize, Serialize};
+
+use crate::inspect::Attack;
+
+/// Which detector speaks. Stored by its number: numbers are never reused or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Detector {
+    ForcedBrowsing,
+    SessionRotation,
+    /// A class of attack, in the request itself.
+    Attack(Attack),
+}
+
+/// Detectors of sessions; attacks have the numbers from [`FIRST_ATTACK`] on.
+const OF_SESSIONS: [Detector; 2] = [Detector::ForcedBrowsing, Detector::SessionRotation];
+const FIRST_ATTACK: u32 = 64;
+
+impl Detector {
+    /// How many there are.
+    pub const COUNT: usize = OF_SESSIONS.len() + Attack::ALL.len();
+
+    /// Every detector, for configuration and filters.
+    pub fn all() -> impl Iterator<Item = Self> {
+        OF_SESSIONS.into_iter().chain(Attack::ALL.into_iter().map(Self::Attack))
+    }
+
+    /// The name the API and the configuration use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForcedBrowsing => "forced_browsing",
+            Self::SessionRotation => "session_rotation",
+            Self::Attack(attack) => attack.name(),
+        }
+    }
+
+    /// The detector of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|d| d.name() == name)
+    }
+
+    /// The number it is stored by.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::ForcedBrowsing => 0,
+            Self::SessionRotation => 1,
+            Self::Attack(attack) => FIRST_ATTACK + attack as u32,
+        }
+    }
+
+    /// The detector of that number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::all().find(|d| d.number() == number)
+    }
+
+    /// The class of attack, where it is about one request.
+    pub fn attack(self) -> Option<Attack> {
+        if let Self::Attack(attack) = self { Some(attack) } else { None }
+    }
+
+    /// OWASP API Security Top 10 (2023) entries the behaviour belongs to.
+    pub fn owasp(self) -> &'static [&'static str] {
+        match self {
+            Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
+            Self::SessionRotation => &["API2:2023", "API4:2023"],
+            Self::Attack(Attack::Ssrf) => &["API7:2023"],
+            Self::Attack(Attack::MassAssignment) => &["API3:2023"],
+            Self::Attack(Attack::GraphqlAbuse) => &["API4:2023"],
+            Self::Attack(Attack::JwtAbuse) => &["API2:2023"],
+            Self::Attack(Attack::Scanner) => &["API8:2023", "API9:2023"],
+            Self::Attack(_) => &["API8:2023"],
+        }
+    }
+}
+
+impl Serialize for Detector {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for Detector {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let unknown = || serde::de::Error::custom("no detector has this number");
+        Self::from_number(u32::deserialize(deserializer)?).ok_or_else(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_detector_is_found_by_its_name_and_its_number() {
+        assert_eq!(Detector::all().count(), Detector::COUNT);
+        for detector in Detector::all() {
+            assert_eq!(Detector::from_name(detector.name()), Some(detector));
+            assert_eq!(Detector::from_number(detector.number()), Some(detector));
+        }
+        assert_eq!(Detector::from_number(2), None);
+        assert_eq!(Detector::from_name("magic"), None);
+    }
+}

@@ -113,8 +113,11 @@ impl<'i> Examination<'i> {
             return self.unpacked(text, trail);
         }
         let plain = scan.words == 0 && !scan.high && scan.ascii & !(LETTERS | DIGITS) == 0 && text.len() <= PLAIN;
-        // What is a document from end to end is judged by its members alone.
-        if !plain && !walk::nested(self, place, text, scan, trail) {
+        if !plain {
+            // What is a document from end to end is judged, and decoded, by its members alone.
+            if walk::nested(self, place, text, scan, trail) {
+                return Vec::new();
+            }
             self.judge(place, text, trail, scan, None);
         }
         self.decode(text, scan, trail)

@@ -32,9 +32,15 @@ fn plain(to: &mut Examination<'_>, body: &Body<'_>, path: &str, trail: Trail) {
         Format::Form if !matches!(start.first(), Some(b'{' | b'[' | b'<')) => {
             pairs::pairs(to, bytes, &pairs::FORM, trail);
         }
+        // What clients send without a type of their own is called a form.
         Format::Form => {
-            raw(to, bytes, trail);
-            pairs::pairs(to, bytes, &pairs::FORM, trail);
+            let json = selector::looks_like_json(bytes);
+            let told =
+                json && core::str::from_utf8(bytes).is_ok_and(|text| json::body(to, text, false, trail) == text.len());
+            if !told {
+                raw(to, bytes, trail);
+                pairs::pairs(to, bytes, &pairs::FORM, trail);
+            }
         }
         Format::Multipart => {
             if !multipart::body(to, body.content_type, bytes, trail) {

@@ -51,9 +51,9 @@ pub fn nested(to: &mut Examination<'_>, at: Place<'_>, text: &[u8], scan: Scan, 
     }
     if xml {
         xml::document(to, start, at.name, trail);
-    } else {
-        pairs::nested(to, text, at, trail);
+        return true;
     }
+    pairs::nested(to, text, at, trail);
     false
 }
 

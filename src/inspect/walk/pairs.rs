@@ -74,9 +74,9 @@ pub fn pairs(to: &mut Examination<'_>, text: &[u8], parts: &Parts, trail: Trail)
 
 /// A value, and, where it may matter, once more with its `+` as they stand.
 fn one(to: &mut Examination<'_>, at: Place<'_>, value: &[u8], trail: Trail) {
-    to.text(at, &decode::form(value), trail);
-    let is = |wanted: &[u8]| value.iter().any(|byte| wanted.contains(byte));
-    if is(b"+") && is(b"'\"`()[]<") {
+    let decoded = decode::form(value);
+    to.text(at, &decoded, trail);
+    if value.contains(&b'+') && decoded.iter().any(|byte| b"'\"`()[]<".contains(byte)) {
         let text = decode::percent(value).map_or(value.into(), |(text, _)| std::borrow::Cow::Owned(text));
         to.text(at, &text, trail);
     }

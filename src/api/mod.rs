@@ -12,6 +12,8 @@ pub mod subject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::detect::attacks::At;
+use crate::inspect::Attack;
 use crate::policy::{Mode, Policy};
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
@@ -292,7 +294,9 @@ pub fn policy_answer(policy: &Policy) -> Value {
         "users_from": policy.users.namings().iter().map(|naming| naming.from.text()).collect::<Vec<_>>(),
         "context_key_id": policy.signer.as_ref().map(crate::context::Signer::key_id),
         "routes": policy.routes.len(),
+        "exceptions": policy.exceptions.len(),
         "detectors": {
+            "attacks": attacks_answer(policy),
             "forced_browsing": detector,
             "session_rotation": policy.detectors.session_rotation.as_ref().map(|s| json!({
                 "limit": s.limit,
@@ -317,6 +321,18 @@ pub fn policy_answer(policy: &Policy) -> Value {
         },
         "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },
     })
+}
+
+fn attacks_answer(policy: &Policy) -> Value {
+    let tuned = Attack::ALL.into_iter().filter_map(|attack| Some((attack, policy.detectors.attacks.get(attack)?)));
+    let shown = tuned.map(|(attack, tuned)| {
+        let at = if tuned.at == At::Session { "session" } else { "request" };
+        let min_confidence = f64::from(tuned.min_confidence) / 100.0;
+        let told =
+            json!({ "action": tuned.action, "min_confidence": min_confidence, "at": at, "for_ms": tuned.for_ms });
+        (attack.name().to_owned(), told)
+    });
+    Value::Object(shown.collect())
 }
 
 /// The subject named by `kind` and `value` in a query string.

@@ -18,7 +18,7 @@ const MAX_HITS: usize = 16;
 const MAX_NAME: usize = 128;
 /// What a text costs beside its bytes, in bytes.
 const TEXT_COST: usize = 32;
-/// Longest run of letters and digits that nobody looks at when it holds no word.
+/// Longest run of letters and digits that no class looks at when it holds no word.
 const PLAIN: usize = 32;
 
 /// How a text was come by.
@@ -85,11 +85,30 @@ impl<'i> Examination<'i> {
 
     /// Takes a text in, in all its readings.
     pub fn text(&mut self, place: Place<'_>, text: &[u8], trail: Trail) {
-        let mut queue = self.reading(place, text, trail, false);
+        if text.is_empty() || !self.spend(TEXT_COST + text.len()) {
+            return;
+        }
+        if let Some(scan) = self.inspector.words.scan(text) {
+            self.readings(place, text, scan, trail);
+        }
+    }
+
+    fn readings(&mut self, place: Place<'_>, text: &[u8], scan: Scan, trail: Trail) {
+        let mut queue = self.reading(place, text, scan, trail);
         let mut at = 0;
         while let Some((read, trail)) = queue.get(at) {
             at += 1;
-            for (found, trail) in self.reading(place, &read.bytes, *trail, read.binary) {
+            if !self.spend(TEXT_COST + read.bytes.len()) {
+                return;
+            }
+            let Some(scan) = self.inspector.words.scan(&read.bytes) else { continue };
+            let found = if read.binary {
+                self.judge(place, &read.bytes, *trail, scan, Some(Attack::Deserialization));
+                self.unpacked(&read.bytes, *trail)
+            } else {
+                self.reading(place, &read.bytes, scan, *trail)
+            };
+            for (found, trail) in found {
                 if found.bytes == text || queue.iter().any(|(known, _)| known.bytes == found.bytes) {
                     continue;
                 }
@@ -103,15 +122,7 @@ impl<'i> Examination<'i> {
     }
 
     /// Looks at one reading; answers what it can be decoded to.
-    fn reading(&mut self, place: Place<'_>, text: &[u8], trail: Trail, binary: bool) -> Vec<(Encoded, Trail)> {
-        if text.is_empty() || !self.spend(TEXT_COST + text.len()) {
-            return Vec::new();
-        }
-        let scan = self.inspector.words.scan(text);
-        if binary {
-            self.judge(place, text, trail, scan, Some(Attack::Deserialization));
-            return self.unpacked(text, trail);
-        }
+    fn reading(&mut self, place: Place<'_>, text: &[u8], scan: Scan, trail: Trail) -> Vec<(Encoded, Trail)> {
         let plain = scan.words == 0 && !scan.high && scan.ascii & !(LETTERS | DIGITS) == 0 && text.len() <= PLAIN;
         if !plain {
             // What is a document from end to end is judged, and decoded, by its members alone.
@@ -120,7 +131,7 @@ impl<'i> Examination<'i> {
             }
             self.judge(place, text, trail, scan, None);
         }
-        self.decode(text, scan, trail)
+        if decode::may_decode(text, scan) { self.decode(text, scan, trail) } else { Vec::new() }
     }
 
     fn decode(&mut self, text: &[u8], scan: Scan, trail: Trail) -> Vec<(Encoded, Trail)> {

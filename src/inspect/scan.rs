@@ -6,6 +6,8 @@ use super::reading::{Class, Scan};
 const SAFE: u128 = LETTERS | DIGITS | mask(b"-_.:");
 pub(super) const DIGITS: u128 = mask(b"0123456789");
 pub(super) const LETTERS: u128 = mask(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+/// Longest run of letters and digits that is nothing to anybody if it holds no word: what is longer could be encoded.
+const PLAIN: usize = 11;
 /// Letters of a run that are hashed: a longer word is told by its beginning, and then compared.
 const HASHED: usize = 12;
 /// Longest run of letters that [`Words`] tells from longer ones before it looks.
@@ -61,37 +63,42 @@ impl Words {
         Self { lengths, starts: (0..=slots).map(start).collect(), entries }
     }
 
-    /// Looks at a text once, or, where words may matter in it, twice.
-    pub fn scan(&self, text: &[u8]) -> Scan {
-        let (low, high, above) = characters(text);
-        let ascii = u128::from(high) << 64 | u128::from(low);
-        let id = above == 0 && ascii & !SAFE == 0 && ascii & DIGITS != 0;
-        let words = if id || ascii & LETTERS == 0 { 0 } else { self.find(text) };
-        Scan { ascii, high: above != 0, words }
+    /// Looks at a text. `None` where it is short, and nothing but letters and digits without a word of any class: there is nothing
+    /// in it for anybody.
+    pub fn scan(&self, text: &[u8]) -> Option<Scan> {
+        let mut words = None;
+        if text.len() <= PLAIN {
+            let kinds = kinds(text);
+            if kinds & LETTER == kinds {
+                words = Some(self.find(text));
+            }
+            if kinds & (LETTER | DIGIT) == kinds && words.unwrap_or_default() == 0 {
+                return None;
+            }
+        }
+        let (ascii, high) = characters(text);
+        let id = !high && ascii & !SAFE == 0 && ascii & DIGITS != 0;
+        let words = words.unwrap_or_else(|| if id || ascii & LETTERS == 0 { 0 } else { self.find(text) });
+        Some(Scan { ascii, high, words })
     }
 
     /// The classes that have a word in the text.
     fn find(&self, text: &[u8]) -> u32 {
         let (mut found, mut at) = (0, 0);
-        while let Some(byte) = text.get(at) {
-            if !byte.is_ascii_alphabetic() {
-                at += 1;
-                continue;
+        for run in text.split(|byte| !byte.is_ascii_alphabetic()) {
+            if let Some(first) = run.first() {
+                let lengths = self.lengths.get(usize::from((first | 0x20) - b'a'));
+                if lengths.is_some_and(|lengths| lengths >> run.len().min(LENGTHS) & 1 != 0) {
+                    found |= self.known(text, at, run);
+                }
             }
-            let run = text.get(at..).unwrap_or_default();
-            let first = usize::from((byte | 0x20) - b'a');
-            let length = run.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(run.len());
-            if self.lengths.get(first).is_some_and(|lengths| lengths >> length.min(LENGTHS) & 1 != 0) {
-                found |= self.known(text, at, length);
-            }
-            at += length;
+            at += run.len() + 1;
         }
         found
     }
 
     /// The classes of the words whose first run of letters is the one at `at`.
-    fn known(&self, text: &[u8], at: usize, length: usize) -> u32 {
-        let run = text.get(at..at + length).unwrap_or_default();
+    fn known(&self, text: &[u8], at: usize, run: &[u8]) -> u32 {
         let slot = hash(run.iter().copied()).0 & (self.starts.len() - 2);
         let (Some(from), Some(to)) = (self.starts.get(slot), self.starts.get(slot + 1)) else { return 0 };
         let entries = self.entries.get(usize::from(*from)..usize::from(*to)).unwrap_or_default();
@@ -106,28 +113,53 @@ impl Words {
     }
 }
 
-/// A bit for each character below 64 and below 128, and every bit of those above.
-fn characters(text: &[u8]) -> (u64, u64, u8) {
-    let (mut low, mut high, mut above) = (0, 0, 0);
-    for byte in text {
-        let bit = 1_u64 << (byte & 63);
-        // Which half, without a branch: bytes are as random as a client wants them to be.
-        let upper = u64::from(byte >> 6 & 1).wrapping_neg();
-        low |= bit & !upper;
-        high |= bit & upper;
-        above |= byte & 0x80;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+/// What each byte is: [`LETTER`], [`DIGIT`] or anything else.
+static KINDS: [u8; 256] = {
+    let (mut kinds, mut byte) = ([4; 256], 0_u8);
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            kinds[byte as usize] = if byte.is_ascii_digit() { DIGIT } else { LETTER };
+        }
+        byte += 1;
     }
-    if above != 0 {
-        // Bytes above 0x7f left bits of their own.
-        (low, high) = (0, 0);
-        for byte in text.iter().filter(|byte| byte.is_ascii()) {
-            let bit = 1_u64 << (byte & 63);
-            let upper = u64::from(byte >> 6 & 1).wrapping_neg();
-            low |= bit & !upper;
-            high |= bit & upper;
+    kinds
+};
+
+/// The kinds of bytes in a text.
+fn kinds(text: &[u8]) -> u8 {
+    text.iter().fold(0, |kinds, byte| kinds | KINDS.get(usize::from(*byte)).copied().unwrap_or_default())
+}
+
+/// The characters of a text as bits, and whether there are bytes above 0x7f. A store for each byte, and the bits are put together
+/// at the end: cheaper than a shift for each.
+fn characters(text: &[u8]) -> (u128, bool) {
+    let (mut seen, mut above) = ([0_u8; 128], 0);
+    for byte in text {
+        above |= byte;
+        // There are as many as that: the compiler leaves the check out.
+        if let Some(seen) = seen.get_mut(usize::from(byte & 0x7f)) {
+            *seen = 1;
         }
     }
-    (low, high, above)
+    if above >= 0x80 {
+        // Bytes above 0x7f were taken for others.
+        seen = [0; 128];
+        for byte in text.iter().filter(|byte| byte.is_ascii()) {
+            if let Some(seen) = seen.get_mut(usize::from(*byte)) {
+                *seen = 1;
+            }
+        }
+    }
+    let (low, high) = seen.split_at(64);
+    (u128::from(bits(high)) << 64 | u128::from(bits(low)), above >= 0x80)
+}
+
+/// One bit for each byte, which is 0 or 1: the product brings those of eight side by side into its highest byte.
+fn bits(seen: &[u8]) -> u64 {
+    let eight = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    seen.as_chunks::<8>().0.iter().rev().fold(0, |bits, bytes| bits << 8 | eight(bytes))
 }
 
 /// Hash and length of a run of letters, whatever their case, and the number of the first.
@@ -165,7 +197,7 @@ mod tests {
     };
 
     fn found(text: &str) -> (bool, bool) {
-        let scan = Words::new(&[&ONE, &TWO]).scan(text.as_bytes());
+        let scan = Words::new(&[&ONE, &TWO]).scan(text.as_bytes()).unwrap_or_default();
         (scan.word(Attack::Sqli), scan.word(Attack::Xss))
     }
 
@@ -209,14 +241,15 @@ mod tests {
     fn every_character_is_told_and_bytes_above_are_not_taken_for_others() {
         let words = Words::new(&[]);
         for byte in 0..128 {
-            let scan = words.scan(&[b'x', byte, b'x']);
+            let Some(scan) = words.scan(&[b'x', byte, b'x']) else { continue };
             assert!(scan.all(&[byte, b'x']) && !scan.high, "{byte}");
             assert_eq!(scan.ascii.count_ones(), if byte == b'x' { 1 } else { 2 });
         }
         for byte in 128..=255 {
-            let scan = words.scan(&[b'x', byte, b'<']);
+            let scan = words.scan(&[b'x', byte, b'<']).unwrap();
             assert_eq!((scan.ascii, scan.high), (mask(b"x<"), true), "{byte}");
         }
-        assert_eq!(words.scan(b""), Scan::default());
+        assert_eq!(words.scan(b"short11word"), None);
+        assert!(words.scan(b"longer12word").is_some_and(|scan| scan.all(b"longer12wd") && scan.words == 0));
     }
 }

@@ -15,6 +15,8 @@ const MAX_URLS: usize = 4;
 const BASE64: u128 = LETTERS | DIGITS | mask(b"+/-_=\r\n");
 const UPPER: u128 = mask(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const LOWER: u128 = mask(b"abcdefghijklmnopqrstuvwxyz");
+/// What `data:…;base64,` is not written without.
+const URL: u128 = mask(b",;:");
 const HEX: u128 = DIGITS | mask(b"abcdefABCDEFx");
 const HEX_LETTERS: u128 = mask(b"abcdefABCDEF");
 
@@ -44,11 +46,15 @@ pub struct Encoded {
     pub binary: bool,
 }
 
+/// Whether a text looks like one in base64 or hexadecimal digits, or with a `data:` URL in it.
+pub fn may_be_encoded(text: &[u8], scan: Scan) -> bool {
+    let two_kinds = scan.ascii & UPPER != 0 && scan.ascii & LOWER != 0 || scan.ascii & DIGITS != 0;
+    let is_run = scan.ascii & !BASE64 == 0 && two_kinds;
+    !scan.high && text.len() >= SHORTEST && (is_run || scan.ascii & URL == URL)
+}
+
 /// The text in base64 or hexadecimal digits decoded; `None` where it is neither, or no text.
 pub fn encoded(text: &[u8], scan: Scan) -> Option<Encoded> {
-    if scan.high || text.len() < SHORTEST {
-        return None;
-    }
     let of = |known: u128| scan.ascii & !known == 0;
     if of(HEX) && scan.ascii & HEX_LETTERS != 0 && scan.ascii & DIGITS != 0 {
         let digits = text.strip_prefix(b"0x").unwrap_or(text);
@@ -59,7 +65,7 @@ pub fn encoded(text: &[u8], scan: Scan) -> Option<Encoded> {
     if of(BASE64) && scan.ascii & UPPER != 0 && scan.ascii & LOWER != 0 {
         return accept(Layers::BASE64, |limit| base64(text, limit));
     }
-    if scan.all(b",;:") { data_url(text) } else { None }
+    if scan.ascii & URL == URL { data_url(text) } else { None }
 }
 
 /// What follows `base64,`, in a `data:` URL or a piece of markup with one.
@@ -146,7 +152,7 @@ mod tests {
     use crate::inspect::scan::Words;
 
     fn of(text: &str) -> Option<(String, Layers, bool)> {
-        let scan = Words::new(&[]).scan(text.as_bytes());
+        let scan = Words::new(&[]).scan(text.as_bytes()).unwrap_or_default();
         let found = encoded(text.as_bytes(), scan)?;
         Some((String::from_utf8_lossy(&found.bytes).into_owned(), found.layer, found.binary))
     }

@@ -20,9 +20,16 @@ pub(super) use percent::{form, percent};
 pub(super) use utf16::utf16;
 
 use super::reading::{Layers, Scan};
+use super::scan::mask;
 
 /// Decoders in the order they are tried.
 pub(super) const DECODERS: usize = 6;
+
+/// Whether any decoder may have something to do; `false` for nearly all texts.
+pub(super) fn may_decode(text: &[u8], scan: Scan) -> bool {
+    const TELLING: u128 = mask(b"%&\\\0");
+    scan.high || scan.ascii & TELLING != 0 || encoded::may_be_encoded(text, scan)
+}
 
 /// What one decoder makes of a text; `None` where it has nothing to undo.
 pub(super) fn decode(decoder: usize, text: &[u8], scan: Scan) -> Option<Encoded> {
@@ -31,7 +38,7 @@ pub(super) fn decode(decoder: usize, text: &[u8], scan: Scan) -> Option<Encoded>
         0 if scan.any(b"%") => percent(text).map(|(bytes, layers)| read(bytes, layers)),
         1 if scan.any(b"&") => html(text).map(|bytes| read(bytes, Layers::HTML)),
         2 if scan.any(b"\\") => escapes::escapes(text).map(|bytes| read(bytes, Layers::ESCAPES)),
-        3 => encoded::encoded(text, scan),
+        3 if encoded::may_be_encoded(text, scan) => encoded::encoded(text, scan),
         4 if scan.high => fold::fold(text).map(|(bytes, layers)| read(bytes, layers)),
         5 if scan.high || scan.any(b"\0") => utf16(text).map(|bytes| read(bytes, Layers::UTF16)),
         _ => None,

@@ -9,10 +9,13 @@ mod pairs;
 mod path;
 mod xml;
 
+use std::borrow::Cow;
+
 use super::examine::{Examination, Trail, place};
 use super::inspector::Cuts;
 use super::reading::{Part, Place, Scan};
 use super::request::Request;
+use super::scan::mask;
 
 /// Documents inside texts inside documents.
 const MAX_NESTED: u8 = 3;
@@ -32,6 +35,10 @@ pub fn request(to: &mut Examination<'_>, request: &Request<'_>, body: Trail) {
 pub fn nested(to: &mut Examination<'_>, at: Place<'_>, text: &[u8], scan: Scan, trail: Trail) -> bool {
     // The document of an XML body comes here as a text of its own, and files hold anything.
     if matches!(at.part, Part::XmlDocument | Part::File) {
+        return false;
+    }
+    const TELLING: u128 = mask(b"{[<=");
+    if scan.ascii & TELLING == 0 {
         return false;
     }
     let start = text.trim_ascii();
@@ -58,6 +65,7 @@ pub fn nested(to: &mut Examination<'_>, at: Place<'_>, text: &[u8], scan: Scan, 
 }
 
 /// Bytes as text, for a name: what is no UTF-8 becomes U+FFFD.
-fn name(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+fn name(bytes: &[u8]) -> Cow<'_, str> {
+    // Checking is a few times faster than looking for what to replace.
+    core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

@@ -114,12 +114,10 @@ impl Stream<'_> {
         let name = self.scanner.name()?.decode().0;
         if self.path.len() + name.len() < MAX_POINTER {
             self.path.push('/');
-            for c in name.chars() {
-                match c {
-                    '~' => self.path.push_str("~0"),
-                    '/' => self.path.push_str("~1"),
-                    c => self.path.push(c),
-                }
+            if name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+                self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            } else {
+                self.path.push_str(&name);
             }
         }
         see(&self.path, Item::Name(&name));

@@ -1,0 +1,3 @@
+//! The classes, one file each.
+
+pub mod sqli;

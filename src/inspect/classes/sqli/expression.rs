@@ -22,6 +22,8 @@ pub struct Expression {
     pub constant_comparison: bool,
     /// Another comparison.
     pub comparison: bool,
+    /// One of the comparisons is a sign, not a word.
+    pub by_sign: bool,
     /// A call of a function only databases have, or a mention of a catalogue.
     pub probe: bool,
     /// A call of a function SQL has too; `sleep` with a number.
@@ -74,7 +76,9 @@ pub fn read(tokens: &[Token], left: Left) -> Expression {
     reader.end_side();
     let mut found = reader.found;
     found.length = reader.at;
-    found.whole = !reader.operand_next && found.operands > 0 && (reader.depth == 0 || found.open);
+    // What is open at the text's end is closed by what stands behind the value.
+    let closed = reader.depth == 0 || reader.at >= tokens.len();
+    found.whole = !reader.operand_next && found.operands > 0 && closed;
     found
 }
 
@@ -209,7 +213,10 @@ impl Reader<'_> {
                 self.take(1)
             }
             Kind::Arithmetic | Kind::Word(Word::Joins) => self.again(1),
-            Kind::Compares => self.compare(1),
+            Kind::Compares => {
+                self.found.by_sign = true;
+                self.compare(1)
+            }
             Kind::Word(Word::Compares) => self.compare(1),
             Kind::Word(Word::Not) if next == Some(Kind::Word(Word::Compares)) => self.compare(2),
             Kind::Bool | Kind::Word(Word::Bool) => {

@@ -150,18 +150,23 @@ fn anywhere(text: &[u8], tokens: &[Token]) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let mut compares = false;
     let mut at = 0;
-    let all = Tail { text, tokens, short: false };
+    let all = Tail { text, tokens, short: false, value: &[] };
     while let Some(kind) = all.kind(at) {
         let tail = all.from(at);
-        let clean = is_behind_value(tokens, at);
-        let first = at == 0 || is_boundary(tokens.get(at - 1));
+        let clean = is_behind_value(text, tokens, at);
+        let first = is_start(text, tokens, at);
         let grade = match kind {
             Kind::Word(Word::Bool) | Kind::Bool => tail::condition(tail, clean, compares),
-            Kind::Word(Word::Union) => tail::union(tail, false),
-            Kind::Semicolon => statement::stacked(tail.from(1), true).map(|grade| Grade {
-                confidence: if grade.confidence < 90 && !clean { grade.confidence.min(75) } else { grade.confidence },
-                ..grade
-            }),
+            Kind::Word(Word::Union) => tail::union(tail, clean && is_literal(tokens, at)),
+            Kind::Semicolon => {
+                let next = tail.kind(1);
+                let certain = is_literal(tokens, at) || matches!(next, Some(Kind::Word(Word::Define | Word::Select)));
+                statement::stacked(tail.from(1), true).map(|grade| match (clean && certain, grade.confidence) {
+                    (true, _) => Grade { confidence: 90, ..grade },
+                    (false, 90..) => grade,
+                    (false, less) => Grade { confidence: less.min(75), ..grade },
+                })
+            }
             Kind::Word(Word::Order | Word::Group | Word::Having) if clean => tail::clause(tail, false),
             Kind::Word(Word::Limit) if clean => tail::clause(tail, false),
             Kind::Word(Word::Into | Word::Procedure) => tail::clause(tail, false),
@@ -202,26 +207,32 @@ fn probe(tail: Tail<'_>) -> Option<Grade> {
     Grade::new(if sure { 85 } else { 50 }, found.length.max(1), "calls a function of the database")
 }
 
-/// Whether the token may end what stands before a value: nothing, or the separators of paths, lists and pairs.
-fn is_boundary(token: Option<&Token>) -> bool {
-    token.is_none_or(|token| match token.kind {
-        Kind::Comma | Kind::Other => true,
-        Kind::Arithmetic | Kind::Compares => token.end == token.start + 1,
+/// Whether a value may begin at token `at`: at the start, or behind the separators of paths, lists and pairs.
+fn is_start(text: &[u8], tokens: &[Token], at: usize) -> bool {
+    let Some((token, rest)) = tokens.get(..at).and_then(<[Token]>::split_last) else { return true };
+    let touches = tokens.get(at).is_some_and(|value| value.start == token.end);
+    match (token.kind, text.get(token.start)) {
+        (Kind::Comma | Kind::Other | Kind::Open, _) => true,
+        (Kind::Arithmetic, Some(b'-' | b'/' | b'&' | b'*')) => touches,
+        // `id=1`, but not `2 + 2 = 4`.
+        (Kind::Compares, Some(b'=')) => {
+            let named = |name: &Token| name.end == token.start && matches!(name.kind, Kind::Name | Kind::Word(_));
+            touches && rest.last().is_some_and(named)
+        }
         _ => false,
-    })
+    }
 }
 
 /// Whether a single value, in parentheses or not, stands between a boundary and token `at`.
-fn is_behind_value(tokens: &[Token], at: usize) -> bool {
+fn is_behind_value(text: &[u8], tokens: &[Token], at: usize) -> bool {
     const MAX_CLOSED: usize = 16;
     let before = tokens.get(..at).unwrap_or_default();
     let closed = before.iter().rev().take(MAX_CLOSED).take_while(|token| token.kind == Kind::Close).count();
-    let Some((value, rest)) = before.get(..before.len() - closed).and_then(<[Token]>::split_last) else {
-        return closed > 0;
-    };
+    let inner = before.get(..before.len() - closed).unwrap_or_default();
+    let Some(value) = inner.last() else { return closed > 0 };
     let is_value = matches!(value.kind, Kind::Number | Kind::Text | Kind::Variable | Kind::Name)
         || matches!(value.kind, Kind::Word(Word::Constant | Word::Wanted | Word::Object | Word::Function));
-    is_value && is_boundary(rest.last())
+    is_value && is_start(text, tokens, inner.len() - 1)
 }
 
 /// Whether the token before is a constant.
@@ -268,7 +279,7 @@ fn behind_quotes(text: &[u8], quote: u8) -> Option<Sign> {
                 && value
                     .iter()
                     .all(|byte| tail::is_word(byte) || matches!(byte, b'-' | b'\\' | b'\'' | b'"' | b'/' | b'`'));
-            let tail = Tail { text, tokens: &tokens, short: short && before == 0 };
+            let tail = Tail { text, tokens: &tokens, short: short && before == 0, value };
             let mut found = tail::quoted(tail).and_then(|grade| sign(&tokens, 0, grade));
             if before == 0
                 && let Some(other) = anywhere(text, &tokens)
@@ -293,29 +304,19 @@ fn behind_quotes(text: &[u8], quote: u8) -> Option<Sign> {
 
 /// A glance at what stands behind a quote.
 fn may_go_on(text: &[u8], at: usize) -> bool {
-    const MAX_CLOSED: usize = 16;
+    const MAX_SKIPPED: usize = 16;
     let mut lexer = Lexer::new(text, at);
-    let mut first = lexer.next();
-    for _ in 0..MAX_CLOSED {
-        if first.is_none_or(|token| token.kind != Kind::Close)
-            && !first.is_some_and(|t| t.end == t.start + 1 && text.get(t.start) == Some(&b'+'))
-        {
-            break;
-        }
-        let next = lexer.next();
-        if next.is_none() {
-            break;
-        }
-        first = next;
+    for _ in 0..MAX_SKIPPED {
+        let Some(token) = lexer.next() else { return false };
+        return match token.kind {
+            Kind::Close => continue,
+            Kind::Word(word) => !matches!(word, Word::Wanted | Word::Function | Word::By | Word::From | Word::Catalog),
+            Kind::Compares | Kind::Arithmetic | Kind::Bool => true,
+            Kind::Semicolon | Kind::Comment | Kind::Comma => true,
+            _ => false,
+        };
     }
-    first.is_some_and(|token| match token.kind {
-        Kind::Word(word) => {
-            !matches!(word, Word::Wanted | Word::Function | Word::By | Word::From | Word::Catalog | Word::Constant)
-        }
-        Kind::Compares | Kind::Arithmetic | Kind::Bool | Kind::Semicolon | Kind::Comment | Kind::Comma => true,
-        Kind::OpenText | Kind::Text => text.get(token.start) == Some(&b'\'') && token.start == at,
-        _ => false,
-    })
+    false
 }
 
 /// The text without comments inside words, where there are any: `un/**/ion`.

@@ -50,7 +50,8 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
                 || tail.bytes(at).eq_ignore_ascii_case(b"identified")
                 || tail.bytes(at).eq_ignore_ascii_case(b"cascade");
             let truncated = tail.bytes(0).eq_ignore_ascii_case(b"truncate") && is_name(1) && ends(2);
-            let hard = goes_on || more == Some(Kind::Semicolon) || tail.end(at) == End::Comment;
+            let last = more == Some(Kind::Semicolon) && (behind || tail.kind(at + 1).is_none());
+            let hard = goes_on || last || tail.end(at) == End::Comment;
             (object && at > 2 && hard, (object && at > 2 && ends(at)) || truncated, at)
         }
         Word::Insert => {
@@ -168,6 +169,6 @@ fn starts(tail: Tail<'_>) -> Option<(bool, bool, usize)> {
     } else {
         false
     };
-    let likely = (is(0, b"kill") && tail.kind(1) == Some(Kind::Number)) || is(0, b"use") || is(0, b"pragma");
+    let likely = (is(0, b"kill") && tail.kind(1) == Some(Kind::Number)) || is(0, b"pragma");
     (sure || likely).then_some((sure, likely, 3))
 }

@@ -39,6 +39,8 @@ pub struct Tail<'t> {
     /// What stood before the quote that was closed is one word or nothing; so is what stands behind, in attacks that
     /// only balance quotes.
     pub short: bool,
+    /// What stood before the quote.
+    pub value: &'t [u8],
 }
 
 impl<'t> Tail<'t> {
@@ -57,6 +59,7 @@ impl<'t> Tail<'t> {
     /// How what ends before token `at` ends.
     pub fn end(&self, at: usize) -> End {
         match self.kind(at) {
+            Some(Kind::Semicolon) if self.kind(at + 1) == Some(Kind::Comment) => self.end(at + 1),
             None | Some(Kind::Semicolon | Kind::Close) => End::Fit,
             Some(Kind::Comment) => {
                 if is_bare(self.bytes(at)) {
@@ -134,7 +137,7 @@ fn telling(found: &Expression) -> Option<(u8, &'static str)> {
         Some((95, "calls a function of the database"))
     } else if found.sleep {
         Some((93, "makes the database wait"))
-    } else if found.query && (found.hard || found.from) {
+    } else if found.query && (found.hard || (found.from && found.whole)) {
         Some((93, "a subquery"))
     } else {
         None
@@ -153,6 +156,8 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
     }
     let end = tail.end(length);
     let last = tail.balances(length - 1);
+    // `' or 'a`, `x' or 'x`; two different words are prose.
+    let likely = tail.value.len() <= 2 || tail.bytes(length - 1).get(1..) == Some(tail.value);
     let ends = end == End::Comment || (found.open && end == End::Fit);
     if found.constant_comparison {
         return Grade::new(
@@ -175,7 +180,10 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
             what,
         );
     }
-    if found.operands == 1 && found.literals == 1 && (end == End::Comment || (last && end == End::Fit)) {
+    if found.operands == 1
+        && found.literals == 1
+        && (end == End::Comment || (last && end == End::Fit && (likely || tail.kind(0) == Some(Kind::Bool))))
+    {
         return Grade::new(85, length, what);
     }
     Grade::new(if ends { 60 } else { 30 }, length, what)
@@ -233,13 +241,14 @@ fn list(tail: Tail<'_>) -> Option<Grade> {
             return Grade::new(30, at, "a list behind the end of a string");
         }
     }
-    let closed = tail.kind(at) == Some(Kind::Close);
-    let ends = tail.end(at + usize::from(closed)) == End::Comment && literals > 0;
+    let closes = tail.kind(at) == Some(Kind::Close);
+    let closed = closes || tail.kind(at.saturating_sub(1)) == Some(Kind::Close);
+    let ends = tail.end(at + usize::from(closes)) == End::Comment && literals > 0;
     Grade::new(if closed && ends { 88 } else { 30 }, at, "a list behind the end of a string")
 }
 
 /// `union select`, and what it selects.
-pub fn union(tail: Tail<'_>, quoted: bool) -> Option<Grade> {
+pub fn union(tail: Tail<'_>, behind: bool) -> Option<Grade> {
     const MAX_BETWEEN: usize = 8;
     let between = |token: &&Token| matches!(token.kind, Kind::Open | Kind::Word(Word::Quantity));
     let start = 1 + tail.tokens.iter().skip(1).take(MAX_BETWEEN).take_while(between).count();
@@ -254,12 +263,12 @@ pub fn union(tail: Tail<'_>, quoted: bool) -> Option<Grade> {
     }
     let found = expression::read(tail.from(start).tokens, Left::Nothing);
     let length = start + found.length;
-    let certain = telling(&found).is_some() || found.probe || found.function;
+    let certain = found.probe || found.sleep || found.function;
     let confidence = match (found.hard, found.from || found.commas > 0) {
         _ if certain => 95,
         (true, _) => 94,
-        (false, true) if quoted || tail.end(length) != End::Other => 88,
-        (false, false) if quoted || start > 1 => 85,
+        (false, true) if found.whole && (behind || found.wanted > 0) && tail.end(length) != End::Other => 88,
+        (false, false) if behind || start > 1 => 85,
         _ => 55,
     };
     Grade::new(confidence, length, what)
@@ -354,7 +363,7 @@ pub fn condition(tail: Tail<'_>, clean: bool, compares: bool) -> Option<Grade> {
         let confidence = match end {
             End::Other => 60,
             _ if clean => 92,
-            End::Fit if compares => 60,
+            End::Fit if compares || !found.by_sign => 60,
             _ => 84,
         };
         return Grade::new(confidence, length, "a condition that is always or never true");
@@ -385,10 +394,10 @@ pub fn whole(tail: Tail<'_>) -> Option<Grade> {
     let found = expression::read(tail.tokens, Left::Nothing);
     let ends = found.whole && tail.end(found.length) != End::Other;
     let (confidence, what) = match telling(&found) {
+        _ if found.choice && found.constant_comparison && ends => (86, "a choice with a constant condition"),
         Some((confidence, what)) if found.probe => (confidence.min(if ends { 90 } else { 60 }), what),
         Some((_, what)) if found.sleep => (if ends && found.literals > 0 { 85 } else { 40 }, what),
         Some((_, what)) if found.query => (query_confidence(&found, ends), what),
-        _ if found.choice && found.constant_comparison && ends => (85, "a choice with a constant condition"),
         _ => (0, ""),
     };
     Grade::new(confidence, found.length, what)

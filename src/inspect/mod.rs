@@ -7,6 +7,8 @@
 mod attack;
 pub mod classes;
 mod reading;
+mod request;
 
 pub use attack::Attack;
 pub use reading::{Class, Layers, Part, Place, Reading, Scan, Sign};
+pub use request::{Body, Request, RequestClass, Tell};

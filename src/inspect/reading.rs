@@ -8,9 +8,9 @@ use crate::session::Severity;
 /// Where in a request a text stands. It decides which attacks make sense there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
-    /// The whole path, as sent.
+    /// The whole path, percent signs decoded once; and each segment of it that holds more than letters, digits and `-_.~`.
     Path,
-    /// Name and value of a parameter in the query.
+    /// Name and value of a parameter in the query. What has no `=` is a value without a name.
     QueryName,
     Query,
     HeaderName,
@@ -38,8 +38,9 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     pub part: Part,
-    /// Name of the parameter, header (lower case) or cookie; pointer (RFC 6901, items as `*`) of a JSON or GraphQL value;
-    /// empty where there is none. The client chose it.
+    /// Name of the parameter, header (lower case) or cookie; pointer (RFC 6901, items as `*`) of a JSON or GraphQL value,
+    /// inside another text after the name of that (`filter/price/$gt`); empty where there is none. With a name as the text
+    /// it is what stands with the name's value: `/user/$ne` for the member `$ne`. The client chose it.
     pub name: &'a str,
 }
 
@@ -116,7 +117,9 @@ impl Scan {
 pub struct Class {
     pub attack: Attack,
     /// Lower-case ASCII words without which (or without the characters `may_be` asks for) the class has nothing to say. A word is found
-    /// anywhere in the text, whatever its case, if no letter or digit stands directly before and behind it.
+    /// anywhere in the text, whatever its case, if no letter stands directly before or behind it. It may hold any ASCII
+    /// characters (`xp_cmdshell`, `<script`, `document.cookie`), a letter among them. Texts of nothing but letters, digits and
+    /// `-_.:` with a digit among them (ids, dates, tokens) are not searched for words.
     pub words: &'static [&'static str],
     /// Whether to look closer. Has to be false for ordinary words, numbers, ids, dates and tokens.
     pub may_be: fn(Scan, Place<'_>) -> bool,

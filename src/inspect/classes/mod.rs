@@ -2,7 +2,9 @@
 
 mod names;
 
+pub mod graphql;
 pub mod ldap;
+pub mod mass_assignment;
 pub mod nosqli;
 pub mod prototype_pollution;
 pub mod sqli;

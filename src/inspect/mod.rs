@@ -6,9 +6,16 @@
 
 mod attack;
 pub mod classes;
+mod decode;
+mod examine;
+mod inspector;
 mod reading;
+mod redact;
 mod request;
+mod scan;
+mod walk;
 
 pub use attack::Attack;
+pub use inspector::{Cuts, Hit, Inspection, Inspector, Limits};
 pub use reading::{Class, Layers, Part, Place, Reading, Scan, Sign};
 pub use request::{Body, Request, RequestClass, Tell};

@@ -13,7 +13,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// How a body is structured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Json,
     Form,
     Multipart,
@@ -41,7 +41,7 @@ impl Format {
 }
 
 /// Whether the body starts as an object or array does.
-pub(super) fn looks_like_json(bytes: &[u8]) -> bool {
+pub(crate) fn looks_like_json(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
 }

@@ -1,7 +1,7 @@
 //! The Cookie header as it is really sent (RFC 6265bis, section 5.7, read liberally).
 
 /// Pairs looked at in one header; browsers send at most a few hundred.
-const MAX_COOKIES: usize = 256;
+pub(crate) const MAX_COOKIES: usize = 256;
 
 /// Names and values in the order sent: split at `;`, trimmed, quotes around a value removed, empty values left out.
 ///

@@ -116,7 +116,7 @@ impl<'d> Lexer<'d> {
 }
 
 /// What follows a string, after its opening quote.
-fn after_string(text: &str) -> Option<&str> {
+pub(crate) fn after_string(text: &str) -> Option<&str> {
     let mut escaped = false;
     let end = text.bytes().position(|b| {
         let ends = matches!(b, b'"' | b'\n' | b'\r') && !escaped;
@@ -127,7 +127,7 @@ fn after_string(text: &str) -> Option<&str> {
 }
 
 /// What follows a block string, after its opening quotes; `\"""` in it is text.
-fn after_block(mut text: &str) -> Option<&str> {
+pub(crate) fn after_block(mut text: &str) -> Option<&str> {
     loop {
         let (before, after) = text.split_once("\"\"\"")?;
         if !before.ends_with('\\') {

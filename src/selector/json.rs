@@ -5,11 +5,14 @@
 //! reads without complaint. What is valid is compared with `serde_json` in the tests.
 
 mod scan;
+mod stream;
 mod string;
 
 use super::collect::{Collector, Place};
 use super::found::{Kind, ReadMarks};
 use scan::{Read, Scanner, Stop};
+
+pub(crate) use stream::{Item, stream};
 
 /// Reads a document into `to`. `cut` says that it goes on past `text`.
 pub(super) fn read(text: &str, cut: bool, to: &mut Collector<'_>) {

@@ -40,10 +40,16 @@ mod text;
 mod trie;
 mod xml;
 
+pub(crate) use body::{Format, looks_like_json};
+pub(crate) use cookie::MAX_COOKIES;
 pub use cookie::{cookie, cookies};
 pub use decode::bearer_token;
+pub(crate) use document::{after_block, after_string};
 pub use found::{FirstValue, Found, Kind, MAX_VALUE, MAX_VALUES, ReadMarks, Value};
+pub(crate) use json::{Item, stream as stream_json};
 pub use message::{Body, Claims, Client, HeaderView, NoTokens, ReadTokens, Request, Response, Trust};
+pub(crate) use multipart::{Delimiter, Delimiters, MAX_BOUNDARY, MAX_HEADERS, MAX_PARTS};
+pub(crate) use parameters::{essence, parameters};
 pub use pointer::Pointer;
 pub use set::SelectorSet;
 pub use set_cookie::SetCookie;

@@ -5,11 +5,11 @@ use super::found::{Kind, ReadMarks};
 use super::parameters::{essence, parameters};
 
 /// Characters of the longest boundary (RFC 2046, section 5.1.1).
-const MAX_BOUNDARY: usize = 70;
+pub(crate) const MAX_BOUNDARY: usize = 70;
 /// Parts looked at in one body.
-const MAX_PARTS: usize = 64;
+pub(crate) const MAX_PARTS: usize = 64;
 /// Bytes of one part's headers.
-const MAX_HEADERS: usize = 8_192;
+pub(crate) const MAX_HEADERS: usize = 8_192;
 
 /// Reads the fields into `to`, split as the content type says.
 pub(super) fn read(content_type: &str, bytes: &[u8], cut: bool, to: &mut Collector<'_>) {
@@ -22,7 +22,7 @@ pub(super) fn read(content_type: &str, bytes: &[u8], cut: bool, to: &mut Collect
         to.mark(ReadMarks::MALFORMED);
         return;
     };
-    let mut lines = Delimiters { bytes, boundary: boundary.as_bytes(), at: 0 };
+    let mut lines = Delimiters::new(bytes, boundary.as_bytes());
     let form = to.open();
     let mut open = lines.next();
     for _ in 0..MAX_PARTS {
@@ -79,18 +79,24 @@ fn field(part: &[u8], form: usize, to: &mut Collector<'_>) {
 
 /// A line that separates parts: where it starts with the line break that belongs to it, and where the next part starts.
 #[derive(Debug, Clone, Copy)]
-struct Delimiter {
-    start: usize,
-    end: usize,
+pub(crate) struct Delimiter {
+    pub start: usize,
+    pub end: usize,
     /// It ends the body.
-    last: bool,
+    pub last: bool,
 }
 
 /// The delimiters of a body, in their order.
-struct Delimiters<'b> {
+pub(crate) struct Delimiters<'b> {
     bytes: &'b [u8],
     boundary: &'b [u8],
     at: usize,
+}
+
+impl<'b> Delimiters<'b> {
+    pub fn new(bytes: &'b [u8], boundary: &'b [u8]) -> Self {
+        Self { bytes, boundary, at: 0 }
+    }
 }
 
 impl Iterator for Delimiters<'_> {

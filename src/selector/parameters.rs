@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 /// The field's value before its first parameter, trimmed.
-pub(super) fn essence(field: &str) -> &str {
+pub(crate) fn essence(field: &str) -> &str {
     field.split(';').next().unwrap_or(field).trim()
 }
 
 /// Names and values of the parameters; in a quoted value `\"` stands for a quote and `\\` for a backslash, and any other
 /// backslash for itself, because browsers send file names of Windows as they are.
-pub(super) fn parameters(field: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+pub(crate) fn parameters(field: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut rest = field.split_once(';').map(|(_, rest)| rest);
     core::iter::from_fn(move || {
         loop {

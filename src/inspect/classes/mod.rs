@@ -1,4 +1,4 @@
-//! The classes, one file each.
+//! The classes of attack, one file each.
 
 mod names;
 
@@ -9,3 +9,18 @@ pub mod nosqli;
 pub mod prototype_pollution;
 pub mod sqli;
 pub mod xpath;
+
+use super::reading::Class;
+use super::request::RequestClass;
+
+/// Those that judge one text at a time.
+pub static TEXT: &[&Class] = &[
+    &sqli::SQLI,
+    &nosqli::NOSQLI,
+    &ldap::LDAP_INJECTION,
+    &xpath::XPATH_INJECTION,
+    &prototype_pollution::PROTOTYPE_POLLUTION,
+];
+
+/// Those that judge a request as a whole.
+pub static REQUEST: &[&RequestClass] = &[&mass_assignment::MASS_ASSIGNMENT, &graphql::GRAPHQL_ABUSE];

@@ -1,0 +1,39 @@
+//! The path: as a whole, and segment by segment where a segment may be a value of its own.
+
+use std::borrow::Cow;
+
+use super::{Cuts, Examination, Part, Trail, place};
+use crate::inspect::decode;
+use crate::inspect::reading::Layers;
+
+/// Segments looked at one by one.
+const MAX_SEGMENTS: usize = 64;
+
+/// The texts of a path as sent.
+pub fn path(to: &mut Examination<'_>, path: &str) {
+    let trail = Trail::default().decoded();
+    let here = place(Part::Path, "");
+    let (whole, layers) = decoded(path.as_bytes());
+    to.text(here, &whole, trail.with(layers));
+    let mut telling = path.split('/').filter(|segment| !is_plain(segment.as_bytes()) && segment.len() + 1 < path.len());
+    for segment in telling.by_ref().take(MAX_SEGMENTS) {
+        let (text, layers) = decoded(segment.as_bytes());
+        if !is_plain(&text) {
+            to.text(here, &text, trail.with(layers));
+        }
+    }
+    if telling.next().is_some() {
+        to.cuts.set(Cuts::MEMBERS);
+    }
+}
+
+fn decoded(text: &[u8]) -> (Cow<'_, [u8]>, Layers) {
+    match decode::percent(text) {
+        Some((bytes, layers)) => (Cow::Owned(bytes), layers),
+        None => (Cow::Borrowed(text), Layers::default()),
+    }
+}
+
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte))
+}

@@ -242,7 +242,7 @@ const MAX_QUOTES: usize = 16;
 fn script(text: &[u8]) -> Option<Sign> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let quotes = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\'' | b'"')).map(|(at, _)| at + 1);
-    for at in core::iter::once(digits).chain(quotes.take(MAX_QUOTES)) {
+    for (number, at) in core::iter::once(digits).chain(quotes.take(MAX_QUOTES)).enumerate() {
         let rest = text.get(at..).unwrap_or_default();
         let rest = unspaced(
             rest.get(rest.iter().take_while(|byte| matches!(byte, b')' | b'}' | b' ')).count()..).unwrap_or_default(),
@@ -255,7 +255,8 @@ fn script(text: &[u8]) -> Option<Sign> {
                 || begins(condition, b"this[")
                 || begins(condition, b"(function(")
                 || begins(condition, b"db.");
-            if own { 90 } else { 0 }
+            // Behind a pair of quotes it is the text's own code.
+            if own && number <= 1 { 90 } else { 0 }
         } else {
             0
         };

@@ -122,6 +122,10 @@ fn behind(rest: &[u8]) -> u8 {
         // `'] | //user/*[…`, `']/../*`.
         let path = rest.strip_prefix(b"|").map(unspaced).unwrap_or(rest);
         let joined = path.len() < rest.len();
+        // A comment of a program stands off.
+        if !joined && closers.last() == Some(&b' ') {
+            return 0;
+        }
         return match path {
             [b'/', b'/' | b'.' | b'*' | b'@', ..] => 88,
             [b'/', ..] => {

@@ -59,6 +59,8 @@ struct Reader<'t> {
     depth: u32,
     /// Whether a query stands at each depth; bit 0 is outside of all parentheses.
     queries: u64,
+    /// Whether the parentheses at each depth are those of a call of something unknown.
+    calls: u64,
     operand_next: bool,
     /// The side of a comparison that is being read has only constants.
     constant: bool,
@@ -71,7 +73,8 @@ struct Reader<'t> {
 pub fn read(tokens: &[Token], left: Left) -> Expression {
     let left = (left == Left::ConstantCompared).then_some(true);
     let found = Expression::default();
-    let mut reader = Reader { tokens, at: 0, depth: 0, queries: 0, operand_next: true, constant: true, left, found };
+    let mut reader =
+        Reader { tokens, at: 0, depth: 0, queries: 0, calls: 0, operand_next: true, constant: true, left, found };
     while reader.step() {}
     reader.end_side();
     let mut found = reader.found;
@@ -117,6 +120,7 @@ impl Reader<'_> {
         }
         self.depth += 1;
         self.queries &= !(1 << self.depth);
+        self.calls &= !(1 << self.depth);
         self.operand_next = true;
         self.take(tokens)
     }
@@ -149,7 +153,7 @@ impl Reader<'_> {
                 self.found.hard = true;
                 self.took_operand(1, false)
             }
-            Kind::Arithmetic | Kind::Word(Word::Not | Word::Before | Word::Quantity) => self.take(1),
+            Kind::Sign | Kind::Word(Word::Not | Word::Before | Word::Quantity) => self.take(1),
             // `{fn now()}`, `{x 1}`.
             Kind::Brace if matches!(next, Some(Kind::Name | Kind::Word(_))) => self.take(2),
             Kind::Word(Word::Constant) => self.took_operand(1, true),
@@ -174,8 +178,9 @@ impl Reader<'_> {
             }
             Kind::Word(word) => self.word(word, calls),
             Kind::Name if calls => {
-                self.constant = false;
-                self.open(2)
+                let opened = self.open(2);
+                self.calls |= 1 << self.depth;
+                opened
             }
             Kind::Name => self.took_operand(1, false),
             _ => false,
@@ -186,7 +191,7 @@ impl Reader<'_> {
         match word {
             Word::Probe if calls || self.kind(1) == Some(Kind::Dot) => self.found.probe = true,
             Word::Sleep if calls => self.found.sleep = true,
-            Word::Catalog => self.found.probe |= self.kind(1) == Some(Kind::Dot) || self.found.from,
+            Word::Catalog => self.found.probe |= self.found.from,
             Word::Function | Word::Object | Word::Set | Word::Constant if calls => self.found.function = true,
             Word::Wanted => self.found.wanted += 1,
             // Any other word of the language may be the name of a column, but begins nothing here.
@@ -204,6 +209,7 @@ impl Reader<'_> {
         let next = self.kind(1);
         match kind {
             Kind::Close if self.depth > 0 => {
+                self.constant &= self.calls & (1 << self.depth) == 0;
                 self.depth -= 1;
                 self.take(1)
             }
@@ -212,12 +218,13 @@ impl Reader<'_> {
                 self.operand_next = true;
                 self.take(1)
             }
-            Kind::Arithmetic | Kind::Word(Word::Joins) => self.again(1),
+            Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => self.again(1),
             Kind::Compares => {
                 self.found.by_sign = true;
                 self.compare(1)
             }
-            Kind::Word(Word::Compares) => self.compare(1),
+            // `sounds like`
+            Kind::Word(Word::Compares) => self.compare(1 + usize::from(next == Some(kind))),
             Kind::Word(Word::Not) if next == Some(Kind::Word(Word::Compares)) => self.compare(2),
             Kind::Bool | Kind::Word(Word::Bool) => {
                 self.end_side();

@@ -16,7 +16,9 @@ pub enum Kind {
     Name,
     Word(Word),
     Compares,
-    /// `+ - * / % ^ | & ~ ! ->`.
+    /// `+ - ~ !`, before an operand or between two.
+    Sign,
+    /// `* / % ^ | & ->`.
     Arithmetic,
     /// `||` and `&&`.
     Bool,
@@ -58,8 +60,8 @@ impl<'t> Lexer<'t> {
     pub fn all(mut self) -> Vec<Token> {
         let mut tokens: Vec<Token> = Vec::new();
         while let Some(token) = self.next() {
-            let is_plus = |t: &Token| t.kind == Kind::Arithmetic && self.text.get(t.start) == Some(&b'+');
-            let parts = |t: &Token| matches!(t.kind, Kind::Word(_) | Kind::Comment);
+            let is_plus = |t: &Token| t.kind == Kind::Sign && self.text.get(t.start) == Some(&b'+');
+            let parts = |t: &Token| t.kind == Kind::Comment || matches!(t.kind, Kind::Word(word) if !word.is_operand());
             if parts(&token) {
                 tokens.pop_if(|last| is_plus(last));
             }
@@ -182,7 +184,8 @@ impl<'t> Lexer<'t> {
             (b'=' | b'<' | b'>', _) => self.take(1, Kind::Compares),
             (b':', b':') => self.take(2, Kind::Dot),
             (b'|', b'|') | (b'&', b'&') => self.take(2, Kind::Bool),
-            (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'|' | b'&' | b'~' | b'!', _) => self.take(1, Kind::Arithmetic),
+            (b'+' | b'-' | b'~' | b'!', _) => self.take(1, Kind::Sign),
+            (b'*' | b'/' | b'%' | b'^' | b'|' | b'&', _) => self.take(1, Kind::Arithmetic),
             (b',', _) => self.take(1, Kind::Comma),
             (b'.', _) => self.take(1, Kind::Dot),
             (b'(', _) => self.take(1, Kind::Open),

@@ -91,6 +91,9 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
         return true;
     }
     let digits = scan.any(b"0123456789");
+    if scan.word(Attack::Sqli) && scan.all(b"_.") {
+        return true;
+    }
     if scan.word(Attack::Sqli) && (scan.any(b"'\"(=<>;*@|&") || digits) {
         return true;
     }
@@ -131,7 +134,7 @@ fn contexts(text: &[u8]) -> Option<Sign> {
         }
     };
     let tokens = Lexer::new(text, 0).all();
-    keep(anywhere(text, &tokens));
+    keep(anywhere(text, &tokens, false));
     for quote in [b'\'', b'"', b'`'] {
         keep(behind_quotes(text, quote));
     }
@@ -145,8 +148,9 @@ fn sign(tokens: &[Token], at: usize, grade: Grade) -> Option<Sign> {
     Some(Sign { confidence: grade.confidence, severity, at: range, what: grade.what })
 }
 
-/// Where continuations stand in a text that is read as it is.
-fn anywhere(text: &[u8], tokens: &[Token]) -> Option<Sign> {
+/// Where continuations stand in a text that is read as it is, or behind a quote: what a quote opens may be a statement of
+/// someone's code.
+fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let mut compares = false;
     let mut at = 0;
@@ -154,23 +158,29 @@ fn anywhere(text: &[u8], tokens: &[Token]) -> Option<Sign> {
     while let Some(kind) = all.kind(at) {
         let tail = all.from(at);
         let clean = is_behind_value(text, tokens, at);
-        let first = is_start(text, tokens, at);
+        let first = is_start(text, tokens, at) && !(quoted && at == 0);
         let grade = match kind {
             Kind::Word(Word::Bool) | Kind::Bool => tail::condition(tail, clean, compares),
             Kind::Word(Word::Union) => tail::union(tail, clean && is_literal(tokens, at)),
             Kind::Semicolon => {
                 let next = tail.kind(1);
-                let certain = is_literal(tokens, at) || matches!(next, Some(Kind::Word(Word::Define | Word::Select)));
+                let certain = (is_literal(tokens, at) && next != Some(Kind::Word(Word::If)))
+                    || matches!(next, Some(Kind::Word(Word::Define | Word::Select)));
                 statement::stacked(tail.from(1), true).map(|grade| match (clean && certain, grade.confidence) {
                     (true, _) => Grade { confidence: 90, ..grade },
                     (false, 90..) => grade,
                     (false, less) => Grade { confidence: less.min(75), ..grade },
                 })
             }
-            Kind::Word(Word::Order | Word::Group | Word::Having) if clean => tail::clause(tail, false),
+            Kind::Word(Word::Order | Word::Group | Word::Having) if clean || at == 0 => {
+                let sure = |grade: &Grade| clean || kind == Kind::Word(Word::Having) || grade.confidence > 85;
+                tail::clause(tail, false).filter(sure)
+            }
             Kind::Word(Word::Limit) if clean => tail::clause(tail, false),
             Kind::Word(Word::Into | Word::Procedure) => tail::clause(tail, false),
-            Kind::Word(Word::Joins | Word::Compares) | Kind::Arithmetic | Kind::Compares if has_call(tail) => {
+            Kind::Word(Word::Joins | Word::Compares) | Kind::Arithmetic | Kind::Sign | Kind::Compares
+                if has_call(tail) =>
+            {
                 tail::operation(tail, clean && is_literal(tokens, at))
             }
             Kind::Word(Word::Waitfor) => statement::stacked(tail, clean),
@@ -184,7 +194,9 @@ fn anywhere(text: &[u8], tokens: &[Token]) -> Option<Sign> {
                 | Word::Declare
                 | Word::Shutdown,
             ) if first => statement::stacked(tail, false),
-            Kind::Word(Word::If | Word::Case | Word::Sleep) | Kind::Open if first => tail::whole(tail),
+            Kind::Word(Word::If | Word::Case | Word::Sleep) if first => tail::whole(tail),
+            Kind::Word(Word::Function) if at == 0 && tail.kind(1) == Some(Kind::Open) => tail::whole(tail),
+            Kind::Open if first && has_call(tail) => tail::whole(tail),
             Kind::Word(Word::Probe) if matches!(tail.kind(1), Some(Kind::Open | Kind::Dot)) => probe(tail),
             _ => None,
         };
@@ -213,7 +225,7 @@ fn is_start(text: &[u8], tokens: &[Token], at: usize) -> bool {
     let touches = tokens.get(at).is_some_and(|value| value.start == token.end);
     match (token.kind, text.get(token.start)) {
         (Kind::Comma | Kind::Other | Kind::Open, _) => true,
-        (Kind::Arithmetic, Some(b'-' | b'/' | b'&' | b'*')) => touches,
+        (Kind::Arithmetic | Kind::Sign, Some(b'-' | b'/' | b'&' | b'*')) => touches,
         // `id=1`, but not `2 + 2 = 4`.
         (Kind::Compares, Some(b'=')) => {
             let named = |name: &Token| name.end == token.start && matches!(name.kind, Kind::Name | Kind::Word(_));
@@ -282,7 +294,7 @@ fn behind_quotes(text: &[u8], quote: u8) -> Option<Sign> {
             let tail = Tail { text, tokens: &tokens, short: short && before == 0, value };
             let mut found = tail::quoted(tail).and_then(|grade| sign(&tokens, 0, grade));
             if before == 0
-                && let Some(other) = anywhere(text, &tokens)
+                && let Some(other) = anywhere(text, &tokens, true)
                 && found.as_ref().is_none_or(|sign| sign.confidence < other.confidence)
             {
                 found = Some(other);
@@ -311,7 +323,7 @@ fn may_go_on(text: &[u8], at: usize) -> bool {
         return match token.kind {
             Kind::Close => continue,
             Kind::Word(word) => !matches!(word, Word::Wanted | Word::Function | Word::By | Word::From | Word::Catalog),
-            Kind::Compares | Kind::Arithmetic | Kind::Bool => true,
+            Kind::Compares | Kind::Arithmetic | Kind::Sign | Kind::Bool => true,
             Kind::Semicolon | Kind::Comment | Kind::Comma => true,
             _ => false,
         };
@@ -345,14 +357,26 @@ fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
-/// Names of parameters that ask for a query.
+/// Names of parameters that ask for a query, or for text in which one may be shown.
 fn is_for_sql(name: &str) -> bool {
+    const ASKS: &[&str] = &["sql", "query", "statement", "stmt", "expression", "formula"];
+    const SHOWS: &[&str] = &[
+        "code",
+        "snippet",
+        "source",
+        "script",
+        "content",
+        "body",
+        "text",
+        "message",
+        "comment",
+        "description",
+        "notes",
+        "answer",
+    ];
     let last = name.rsplit('/').next().unwrap_or(name);
-    let contains = |word: &str| {
-        last.len() >= word.len()
-            && last.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    ["sql", "query", "statement", "stmt", "expression", "formula"].iter().any(|word| contains(word))
+    ASKS.iter().any(|word| super::names::find(last.as_bytes(), word.as_bytes()).is_some())
+        || super::names::ends_with_one(last, SHOWS)
 }
 
 /// Whether the text begins as a statement does.

@@ -42,8 +42,10 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             (confidence >= 80 || (behind && found.sleep), confidence >= 50, found.length)
         }
         Word::Define => {
-            let object = matches!(tail.kind(1), Some(Kind::Word(Word::Object | Word::Procedure)));
-            let at = name(2);
+            // `create or replace function`
+            let from = if is_word(1, Word::Bool) { 3 } else { 1 };
+            let object = matches!(tail.kind(from), Some(Kind::Word(Word::Object | Word::Procedure)));
+            let at = name(from + 1);
             let more = tail.kind(at);
             let goes_on = matches!(more, Some(Kind::Open | Kind::Word(Word::As | Word::Starts | Word::Set)))
                 || tail.bytes(at).eq_ignore_ascii_case(b"add")
@@ -52,7 +54,12 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             let truncated = tail.bytes(0).eq_ignore_ascii_case(b"truncate") && is_name(1) && ends(2);
             let last = more == Some(Kind::Semicolon) && (behind || tail.kind(at + 1).is_none());
             let hard = goes_on || last || tail.end(at) == End::Comment;
-            (object && at > 2 && hard, (object && at > 2 && ends(at)) || truncated, at)
+            let creates = tail.bytes(0).eq_ignore_ascii_case(b"create");
+            (
+                object && at > from + 1 && hard && (behind || !creates),
+                (object && at > from + 1 && ends(at)) || truncated,
+                at,
+            )
         }
         Word::Insert => {
             let at = name(2);
@@ -103,7 +110,11 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             ends(1),
             2,
         ),
-        Word::Set => (tail.kind(1) == Some(Kind::Variable) && tail.kind(2) == Some(Kind::Compares), false, 3),
+        // `set @x = 1`, `set global general_log = 'on'`
+        Word::Set => {
+            let compares = |at| tail.kind(at) == Some(Kind::Compares);
+            (tail.kind(1) == Some(Kind::Variable) && compares(2), is_name(1) && (compares(2) || compares(3)), 3)
+        }
         Word::If => {
             // `if (1=1) waitfor delay '0:0:5'`
             let found = expression::read(tail.from(1).tokens, Left::Nothing);
@@ -169,6 +180,8 @@ fn starts(tail: Tail<'_>) -> Option<(bool, bool, usize)> {
     } else {
         false
     };
-    let likely = (is(0, b"kill") && tail.kind(1) == Some(Kind::Number)) || is(0, b"pragma");
+    let likely = (is(0, b"kill") && tail.kind(1) == Some(Kind::Number))
+        || is(0, b"pragma")
+        || (is(0, b"use") && matches!(tail.kind(2), Some(Kind::Semicolon | Kind::Comment)));
     (sure || likely).then_some((sure, likely, 3))
 }

@@ -90,11 +90,14 @@ pub fn is_word(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'%' | b'.' | b'@' | 0x80..)
 }
 
-/// A comment without words, or with one.
+/// A comment without words, or with one, and no more than spaces and quotes.
 fn is_bare(comment: &[u8]) -> bool {
     let marker = usize::from(comment.first() != Some(&b'#')) + 1;
-    let words = comment.get(marker..).unwrap_or_default().split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
-    words.count() <= 1
+    let content = comment.get(marker..).unwrap_or_default();
+    let plain =
+        |byte: &u8| is_word(byte) || *byte <= b' ' || matches!(byte, b'-' | b'+' | b'*' | b'/' | b'\'' | b'"' | b'`');
+    let words = content.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
+    content.iter().all(plain) && words.count() <= 1
 }
 
 /// What stands directly behind a quote that ended the value.
@@ -110,12 +113,17 @@ pub fn quoted(tail: Tail<'_>) -> Option<Grade> {
                 .map(|grade| Grade { confidence: grade.confidence.max(90), ..grade }),
         },
         Kind::Bool | Kind::Word(Word::Bool) => logical(rest),
-        Kind::Arithmetic | Kind::Word(Word::Joins) => joined(rest),
+        Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => joined(rest),
         Kind::Compares | Kind::Word(Word::Compares) => compared(rest, 1),
         Kind::Word(Word::Not) if rest.kind(1) == Some(Kind::Word(Word::Compares)) => compared(rest, 2),
         Kind::Word(Word::Union) => union(rest, true),
         Kind::Comma => list(rest),
-        Kind::Word(_) => clause(rest, true).or_else(|| statement::stacked(rest, false).filter(|g| g.confidence >= 80)),
+        Kind::Word(_) => clause(rest, true).or_else(|| {
+            // A quote that opens a statement quotes it.
+            let quotes = tail.value.is_empty()
+                && !matches!(rest.kind(0), Some(Kind::Word(Word::Waitfor | Word::Exec | Word::If)));
+            statement::stacked(rest, false).filter(|grade| grade.confidence >= 80 && !quotes)
+        }),
         _ => None,
     };
     grade.map(|grade| Grade { length: grade.length + closed, ..grade })
@@ -157,7 +165,9 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
     let end = tail.end(length);
     let last = tail.balances(length - 1);
     // `' or 'a`, `x' or 'x`; two different words are prose.
-    let likely = tail.value.len() <= 2 || tail.bytes(length - 1).get(1..) == Some(tail.value);
+    let word = tail.bytes(length - 1).get(1..).unwrap_or_default();
+    let likely =
+        tail.value.len() <= 2 || word == tail.value || (!word.is_empty() && word.iter().all(u8::is_ascii_digit));
     let ends = end == End::Comment || (found.open && end == End::Fit);
     if found.constant_comparison {
         return Grade::new(
@@ -167,6 +177,10 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
         );
     }
     let what = "a condition behind the end of a string";
+    let calls = found.function && (found.comparison || tail.kind(0) == Some(Kind::Bool));
+    if calls && end != End::Other {
+        return Grade::new(85, length, what);
+    }
     if found.comparison || found.choice || found.function {
         return Grade::new(
             if ends {
@@ -186,7 +200,19 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
     {
         return Grade::new(85, length, what);
     }
-    Grade::new(if ends { 60 } else { 30 }, length, what)
+    // `' or ''-'`
+    let empty = found.literals == found.operands && found.operands > 1 && tail.bytes(length - 1).len() == 1;
+    Grade::new(
+        if last && empty {
+            82
+        } else if ends {
+            60
+        } else {
+            30
+        },
+        length,
+        what,
+    )
 }
 
 /// `'||(select …)||'`, `'+'`, `'-sleep(5)-'`.
@@ -201,7 +227,7 @@ fn joined(tail: Tail<'_>) -> Option<Grade> {
         return None;
     }
     let end = tail.end(length);
-    if found.constant_comparison && end != End::Other {
+    if found.constant_comparison && (end == End::Comment || tail.balances(length - 1)) {
         return Grade::new(88, length, what);
     }
     if (found.function || found.choice) && (found.open || end == End::Comment) {
@@ -222,7 +248,9 @@ fn compared(tail: Tail<'_>, operator: usize) -> Option<Grade> {
     if !found.whole || tail.end(length) == End::Other {
         return None;
     }
-    let ends = tail.end(length) == End::Comment || tail.balances(length - 1);
+    // `"<tag>"` only looks like one.
+    let angle = matches!(tail.bytes(0).first(), Some(b'<' | b'>'));
+    let ends = tail.end(length) == End::Comment || (tail.balances(length - 1) && !angle);
     Grade::new(if ends && tail.short { 85 } else { 50 }, length, what)
 }
 
@@ -383,6 +411,7 @@ pub fn operation(tail: Tail<'_>, clean: bool) -> Option<Grade> {
     let found = expression::read(tail.from(1).tokens, Left::Nothing);
     let (confidence, what) = match telling(&found) {
         Some((confidence, what)) if clean => (confidence, what),
+        Some((_, what)) if found.query && found.choice && found.constant_comparison => (88, what),
         Some((_, what)) if found.probe || (found.query && found.from) => (75, what),
         _ => (0, ""),
     };
@@ -396,7 +425,13 @@ pub fn whole(tail: Tail<'_>) -> Option<Grade> {
     let (confidence, what) = match telling(&found) {
         _ if found.choice && found.constant_comparison && ends => (86, "a choice with a constant condition"),
         Some((confidence, what)) if found.probe => (confidence.min(if ends { 90 } else { 60 }), what),
-        Some((_, what)) if found.sleep => (if ends && found.literals > 0 { 85 } else { 40 }, what),
+        Some((_, what)) if found.sleep => {
+            // Every program may sleep, but not for a plain number in a parameter, nor inside a choice or query.
+            let plain = tail.kind(2) == Some(Kind::Number)
+                && found.operands == 1
+                && tail.kind(found.length) != Some(Kind::Semicolon);
+            (if ends && (plain || found.query || found.choice) { 85 } else { 40 }, what)
+        }
         Some((_, what)) if found.query => (query_confidence(&found, ends), what),
         _ => (0, ""),
     };
@@ -407,7 +442,7 @@ pub fn whole(tail: Tail<'_>) -> Option<Grade> {
 pub fn query_confidence(found: &Expression, ends: bool) -> u8 {
     match (ends, found.from, found.hard || found.wanted > 1) {
         (true, true, true) => 86,
-        (true, false, true) if found.function || found.probe => 85,
+        (true, false, true) if found.function || found.probe || found.sleep => 85,
         (true, false, true) if found.literals == 0 || found.commas > 1 => 80,
         (_, true, true) if found.probe => 85,
         (true, _, true) => 55,

@@ -65,6 +65,14 @@ pub enum Word {
     Wanted,
 }
 
+impl Word {
+    /// Whether an operand begins with it, so that a plus may stand before it.
+    pub fn is_operand(self) -> bool {
+        use Word::{Case, Catalog, Constant, Function, If, Object, Probe, Sleep, Wanted};
+        matches!(self, Case | Catalog | Constant | Function | If | Object | Probe | Sleep | Wanted)
+    }
+}
+
 /// Sorted, for the binary search.
 static WORDS: &[(&str, Word)] = &[
     ("admin", Word::Wanted),
@@ -229,6 +237,7 @@ static WORDS: &[(&str, Word)] = &[
     ("rename", Word::Define),
     ("repeat", Word::Function),
     ("replace", Word::Function),
+    ("returning", Word::Where),
     ("reverse", Word::Function),
     ("revoke", Word::Starts),
     ("right", Word::Function),

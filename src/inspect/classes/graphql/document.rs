@@ -33,6 +33,7 @@ enum Token<'d> {
     Spread,
 }
 
+#[derive(Default)]
 struct Lexer<'d> {
     text: &'d str,
     at: usize,
@@ -126,16 +127,10 @@ struct Reader<'d> {
     fields: Vec<(u32, &'d str, bool)>,
 }
 
-impl Default for Lexer<'_> {
-    fn default() -> Self {
-        Self { text: "", at: 0 }
-    }
-}
-
 impl<'d> Reader<'d> {
     fn read(&mut self) {
-        // The selections that are open, by number; a selection in `... on T { }` is that around it.
-        let mut open: Vec<u32> = Vec::new();
+        // The selections that are open, by number, with their depth; a selection in `... on T { }` is that around it.
+        let mut open: Vec<(u32, u32)> = Vec::new();
         let mut beyond = 0_u32;
         let (mut selections, mut arguments, mut directives) = (0, 0_u32, 0);
         // Depth at which the schema was asked for, until that selection closes.
@@ -159,7 +154,7 @@ impl<'d> Reader<'d> {
                     }
                     self.definitions.push(Definition { name, depth: 0 });
                     selections += 1;
-                    open.push(selections);
+                    open.push((selections, depth(&open) + 1));
                 }
                 Token::Sign(b'{') => {
                     if open.len() >= MAX_DEPTH as usize {
@@ -168,7 +163,7 @@ impl<'d> Reader<'d> {
                         open.extend(open.last().copied());
                     } else {
                         selections += 1;
-                        open.push(selections);
+                        open.push((selections, depth(&open) + 1));
                     }
                     inline = false;
                 }
@@ -215,7 +210,7 @@ impl<'d> Reader<'d> {
                         self.shape.introspection = true;
                         schema_at = schema_at.or(Some(open.len()));
                     }
-                    if let Some(selection) = open.last() {
+                    if let Some((selection, _)) = open.last() {
                         self.fields.push((*selection, name, previous == Token::Sign(b':')));
                     }
                     if schema_at.is_none()
@@ -231,7 +226,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn spread(&mut self, name: &'d str, open: &[u32]) {
+    fn spread(&mut self, name: &'d str, open: &[(u32, u32)]) {
         if self.spreads.len() >= MAX_SPREADS {
             self.shape.unread = true;
             return;
@@ -303,8 +298,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// How many selections are open, those of `... on T` counted with what is around them.
-fn depth(open: &[u32]) -> u32 {
-    let inline = open.windows(2).filter(|pair| matches!(pair, [a, b] if a == b)).count();
-    u32::try_from(open.len() - inline).unwrap_or(u32::MAX)
+/// How deep the innermost selection lies.
+fn depth(open: &[(u32, u32)]) -> u32 {
+    open.last().map_or(0, |(_, depth)| *depth)
 }

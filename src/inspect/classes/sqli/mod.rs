@@ -156,6 +156,14 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
     let mut at = 0;
     let all = Tail { text, tokens, short: false, value: &[] };
     while let Some(kind) = all.kind(at) {
+        // Nothing begins with what most texts are made of.
+        if matches!(
+            kind,
+            Kind::Name | Kind::Number | Kind::Text | Kind::Variable | Kind::Comma | Kind::Dot | Kind::Close
+        ) {
+            at += 1;
+            continue;
+        }
         let tail = all.from(at);
         let clean = is_behind_value(text, tokens, at);
         let first = is_start(text, tokens, at) && !(quoted && at == 0);

@@ -120,8 +120,9 @@ pub fn quoted(tail: Tail<'_>) -> Option<Grade> {
         Kind::Comma => list(rest),
         Kind::Word(_) => clause(rest, true).or_else(|| {
             // A quote that opens a statement quotes it.
-            let quotes = tail.value.is_empty()
-                && !matches!(rest.kind(0), Some(Kind::Word(Word::Waitfor | Word::Exec | Word::If)));
+            let opens = matches!(tail.value.last(), None | Some(b'(' | b'=' | b' ' | b',' | b':' | b'[' | b'{'));
+            let waits = matches!(rest.kind(0), Some(Kind::Word(Word::Waitfor | Word::Exec | Word::If)));
+            let quotes = opens && !waits;
             statement::stacked(rest, false).filter(|grade| grade.confidence >= 80 && !quotes)
         }),
         _ => None,

@@ -319,6 +319,9 @@ const LONGEST: usize = 18;
 
 /// What the word is, in whatever case.
 pub fn kind(word: &[u8]) -> Kind {
+    if word.len() < 2 {
+        return Kind::Name;
+    }
     let mut lower = [0_u8; LONGEST];
     let Some(lower) = lower.get_mut(..word.len()) else { return Kind::Name };
     lower.copy_from_slice(word);

@@ -5,6 +5,7 @@
 //! all text that is none. A class (`classes/`, one file each) knows the grammar of its attack and says how much of it is there.
 
 mod attack;
+pub mod classes;
 mod reading;
 
 pub use attack::Attack;

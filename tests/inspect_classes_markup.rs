@@ -207,8 +207,6 @@ fn instructions_to_models_are_told_and_never_block() {
     }
 }
 
-/// Not one of the tables' innocent texts is worth more than a hint in another place either, but for the few that are
-/// told by their place.
 #[test]
 fn ordinary_words_numbers_and_tokens_are_not_even_looked_at() {
     for ordinary in [
@@ -226,9 +224,10 @@ fn ordinary_words_numbers_and_tokens_are_not_even_looked_at() {
     }
 }
 
-/// A text is judged in time linear in it, whatever is repeated: pieces that open something and never close it.
+/// What is repeated opens something and never closes it: a quadratic reading of any of these would take minutes.
 #[test]
 fn hostile_repetition_costs_no_more_than_reading() {
+    const BYTES: usize = 200_000;
     let pieces = [
         "<a ",
         "<a b='",
@@ -260,13 +259,19 @@ fn hostile_repetition_costs_no_more_than_reading() {
         "@type\":\"",
         "((((",
         "constructor",
+        "<script>",
+        "<!--",
+        "ignore ",
+        "=",
+        " ",
     ];
     for piece in pieces {
-        let text = piece.repeat(60_000 / piece.len());
+        let text = piece.repeat(BYTES / piece.len());
+        let scan = Scan { ascii: u128::MAX, high: true, words: u32::MAX };
         for class in classes() {
-            for part in [Part::Query, Part::Json, Part::XmlDocument] {
-                let start = text.as_bytes();
-                judge(class, Place { part, name: "q" }, start);
+            for part in [Part::Query, Part::Json] {
+                let place = Place { part, name: "prompt" };
+                (class.judge)(&Reading { place, text: text.as_bytes(), layers: Layers::default(), scan });
             }
         }
     }

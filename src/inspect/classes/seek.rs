@@ -2,6 +2,9 @@
 
 use core::ops::Range;
 
+/// Bytes that are compared at once.
+const CHUNK: usize = 32;
+
 /// The byte there; 0 past the end.
 pub fn byte(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
@@ -34,13 +37,18 @@ pub fn is_one_of(text: &[u8], words: &[&str]) -> bool {
 
 /// Where the lower-case `word` stands first, in any case, from there on.
 pub fn find(text: &[u8], word: &str, from: usize) -> Option<usize> {
-    let first = *word.as_bytes().first()?;
+    // Bit 0x20 is what upper and lower case differ in; what else it makes equal is told apart by `starts`.
+    let first = *word.as_bytes().first()? | 0x20;
     let mut at = from;
-    while let Some(step) = tail(text, at).iter().position(|byte| byte.eq_ignore_ascii_case(&first)) {
-        if starts(text, at + step, word) {
-            return Some(at + step);
+    for chunk in tail(text, from).chunks(CHUNK) {
+        // Without leaving early, so that the compiler compares many bytes at once.
+        if chunk.iter().fold(false, |found, byte| found | (byte | 0x20 == first)) {
+            let mut candidates = chunk.iter().enumerate().filter(|(_, byte)| **byte | 0x20 == first);
+            if let Some((step, _)) = candidates.find(|(step, _)| starts(text, at + step, word)) {
+                return Some(at + step);
+            }
         }
-        at += step + 1;
+        at += chunk.len();
     }
     None
 }

@@ -45,6 +45,8 @@ const DELIMITERS: [(&str, &str, bool); 13] = [
 ];
 /// Longest expression that is looked at, bytes.
 const EXPRESSION: usize = 600;
+/// How often a text may be read, for expressions inside expressions.
+const READS: usize = 4;
 /// Longest piece that is shown of what was found, bytes.
 const SHOWN: usize = 100;
 
@@ -169,8 +171,8 @@ fn may_be(scan: Scan, _place: Place<'_>) -> bool {
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
     let mut best = bare(text);
-    // Expressions inside expressions are read again, as long as that costs no more than the text did.
-    let mut budget = text.len() + EXPRESSION;
+    // Expressions inside expressions are read again, as long as that costs no more than a few times the text.
+    let mut budget = READS * (text.len() + EXPRESSION);
     let mut at = 0;
     while at < text.len() {
         let Some((open, close, is_probe)) = opened(text, at) else {
@@ -180,12 +182,12 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         let inside = at + open.len();
         let window = piece(text, inside..inside + EXPRESSION);
         let Some(length) = find(window, close, 0) else {
-            // Not closed where it is looked for. What lies inside may be.
-            if budget > EXPRESSION {
+            // Not closed where it is looked for; what lies inside may be. A text that was cut off may have lost the end.
+            if window.len() < EXPRESSION && budget > window.len() {
                 raise(&mut best, reaches(window).map(|(sure, what)| (sure.min(84), at..inside, what)));
             }
-            budget = budget.saturating_sub(EXPRESSION);
-            at = if budget > EXPRESSION { inside } else { inside + EXPRESSION / 2 };
+            at = if budget > window.len() { inside } else { inside + EXPRESSION / 2 };
+            budget = budget.saturating_sub(window.len());
             continue;
         };
         // An expression may hold what closes it, in braces of its own.
@@ -193,7 +195,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         let seen = expression(text, at..inside, piece(text, inside..end), is_probe);
         raise(&mut best, seen.map(|(sure, what)| (sure, at..end + close.len(), what)));
         budget = budget.saturating_sub(end - inside);
-        at = if open == "{" && budget > EXPRESSION { inside } else { end };
+        at = if matches!(open, "{" | "[[") && budget > EXPRESSION { inside } else { end };
     }
     let (sure, at, what) = best?;
     let sure = shown::less(reading, at.start, sure);

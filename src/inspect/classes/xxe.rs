@@ -9,7 +9,7 @@ use crate::session::Severity;
 /// External entities and their kin.
 pub static XXE: Class = Class { attack: Attack::Xxe, words: &WORDS, may_be, judge };
 
-const WORDS: [&str; 6] = ["doctype", "entity", "xinclude", "xi:include", "php:function", "msxsl:script"];
+const WORDS: [&str; 7] = ["doctype", "entity", "xinclude", "xi:include", "php:function", "msxsl:script", "xsl"];
 /// Who publishes document types that ordinary documents name.
 const PUBLISHERS: [&str; 14] = [
     "w3.org/",

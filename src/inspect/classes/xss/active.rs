@@ -7,6 +7,8 @@ use crate::inspect::classes::seek::{before, byte, find, has, is_space, piece, sk
 
 /// How much of what a script holds is looked at, bytes.
 const SCRIPT_BYTES: usize = 400;
+/// In how much of it something has to be done, bytes.
+const SCRIPT_START: usize = 160;
 /// Starts of the events' names behind `on`. Others are handlers only with a value that is code.
 const EVENTS: [&str; 69] = [
     "abort",
@@ -105,6 +107,9 @@ pub fn of_tag(text: &[u8], tag: &Tag) -> Option<Seen> {
     for attribute in attributes(text, tag) {
         let value = piece(text, attribute.value.clone());
         let at = attribute.range.start;
+        if value.is_empty() {
+            continue;
+        }
         raise(
             &mut best,
             handler(&attribute.name, piece(text, attribute.range.clone()), value)
@@ -191,9 +196,9 @@ fn script_element(text: &[u8], tag: &Tag) -> Option<Seen> {
         Some(_) => return Some((93, start, "a foreign script")),
         None => {}
     }
-    let inside = tail(text, tag.range.end);
+    let inside = piece(text, tag.range.end..tag.range.end + SCRIPT_BYTES);
     let close = find(inside, "</script", 0);
-    let content = piece(inside, 0..close.unwrap_or(SCRIPT_BYTES).min(SCRIPT_BYTES));
+    let content = piece(inside, 0..close.unwrap_or(SCRIPT_START).min(SCRIPT_START));
     let sure = match (script::power(content), close) {
         (Some((Power::Strikes, _)), _) => 96,
         (Some(_), _) => 90,
@@ -247,7 +252,7 @@ fn handler(name: &Name, raw: &[u8], value: &[u8]) -> Option<u8> {
 
 /// A handler that stands at `at` of a text without being in a tag: its confidence as one, and where its value starts.
 pub fn handler_at(text: &[u8], at: usize) -> Option<(u8, usize)> {
-    let end = skip(text, at, |byte| byte.is_ascii_alphabetic() || byte == 0);
+    let end = skip(piece(text, 0..at + 41), at, |byte| byte.is_ascii_alphabetic() || byte == 0);
     let equals = skip(text, end, is_space);
     if byte(text, equals) != b'=' || end - at > 40 {
         return None;

@@ -10,6 +10,21 @@ const CODE_BYTES: usize = 300;
 const QUOTES: usize = 16;
 /// Most words that stand before a handler which is not behind a quote.
 const WORDS: usize = 3;
+/// What only code starts with.
+const LEADS: [&[u8]; 12] = [
+    b"void ",
+    b"new ",
+    b"throw ",
+    b"window.",
+    b"self.",
+    b"top.",
+    b"parent.",
+    b"this.",
+    b"globalThis.",
+    b"document.",
+    b"var ",
+    b"String.",
+];
 /// Longest text that is taken for nothing but code, bytes.
 const ALONE: usize = 600;
 
@@ -89,30 +104,19 @@ pub fn alone(text: &[u8]) -> Option<Seen> {
         return Some((84, start + at, "a program of brackets and signs"));
     }
     let first = skip(code, 0, |byte| is_space(byte) || b"([{;!+-~*/}])\"'`,".contains(&byte));
+    if code.len() > ALONE || code.iter().filter(|byte| **byte == b'\n').count() > 3 {
+        return None;
+    }
     let (power, at) = power(code)?;
-    let lines = code.iter().filter(|byte| **byte == b'\n').count();
-    if power != Power::Strikes || code.len() > ALONE || lines > 3 {
+    if power != Power::Strikes {
         return None;
     }
     let word = piece(code, at..skip(code, at, is_name));
     let lead = piece(code, first..at);
     // At the very start, or behind what only code starts with.
     let is_first = at <= first + 1
-        || [
-            &b"void "[..],
-            b"new ",
-            b"throw ",
-            b"window.",
-            b"self.",
-            b"top.",
-            b"parent.",
-            b"this.",
-            b"globalThis.",
-            b"document.",
-            b"var ",
-        ]
-        .iter()
-        .any(|start| lead == *start)
+        || LEADS.contains(&lead)
+        || !lead.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || *byte == b' ')
         || (!lead.contains(&b' ') && word.eq_ignore_ascii_case(b"constructor"))
         || (lead.contains(&b'=') && !lead.contains(&b' ') && !lead.contains(&b'&') && !lead.contains(&b'/'));
     let is_sentence = starts(code, 0, "document.cookie") && code.len() < 17;

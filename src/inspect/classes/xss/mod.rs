@@ -54,7 +54,9 @@ const WORDS: [&str; 33] = [
 /// In a file that is uploaded script is often at home, and nothing is more than a strong hint.
 const MOST_IN_FILES: u8 = 70;
 /// How much the tags of a text may be read, times its length: tags inside tags are read again.
-const READS: usize = 4;
+const READS: usize = 2;
+/// Most script elements that are looked into.
+const SCRIPTS: usize = 64;
 /// Longest piece that is shown of what was found, bytes.
 const SHOWN: usize = 120;
 
@@ -98,6 +100,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
 fn tags(text: &[u8]) -> Option<Seen> {
     let mut best: Option<Seen> = None;
     let mut budget = text.len().saturating_mul(READS);
+    let mut scripts = 0;
     let mut at = 0;
     while let Some(step) = tail(text, at).iter().position(|byte| *byte == b'<') {
         at += step;
@@ -105,6 +108,10 @@ fn tags(text: &[u8]) -> Option<Seen> {
             at += 1;
             continue;
         };
+        scripts += usize::from(tag.name.is(&["script"]));
+        if scripts > SCRIPTS {
+            return best.max(Some((84, at, "more script elements than pages have")));
+        }
         if let Some(seen) = active::of_tag(text, &tag)
             && best.is_none_or(|(sure, ..)| seen.0 > sure)
         {

@@ -73,8 +73,11 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
     if is_one_of(name, &STRIKES) {
         // An alias: `a=alert;a(1)`, `onerror=alert;throw 1`.
         let is_alias = before(text, at) == b'=' && matches!(byte(text, next), b';' | b',' | b']');
-        let is_call =
-            call.is_some_and(|open| open == end || byte(text, open.wrapping_sub(1)) != b' ' || argument(text, open));
+        // The plural in brackets is no call.
+        let is_call = call.is_some_and(|open| match open == end {
+            true => !starts(text, end, "(s)"),
+            false => byte(text, open.wrapping_sub(1)) != b' ' || argument(text, open),
+        });
         return (is_alias || is_call).then_some(Power::Strikes);
     }
     if is_one_of(name, &LOADS)
@@ -98,7 +101,7 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
         return location(text, end);
     }
     if name.eq_ignore_ascii_case(b"constructor") {
-        let close = if matches!(byte(text, end), b'"' | b'\'' | b'`') { skip(text, end + 1, is_space) } else { end };
+        let close = if matches!(byte(text, end), b'"' | b'\'') { skip(text, end + 1, is_space) } else { end };
         let is_reached = matches!(byte(text, close), b'(' | b'[' | b']' | b'`') || starts(text, close, ".constructor");
         return is_reached.then_some(Power::Strikes);
     }

@@ -42,7 +42,7 @@ pub fn in_text(text: &[u8]) -> Option<(u8, usize)> {
         let word = first.map_or(near, |first| near + first + 1);
         if matches!(before(text, word), b'(' | b'"' | b'\'' | b'=' | b' ' | b'>' | b'`' | b',')
             && let Some((Scheme::Script, end)) = scheme(text, word)
-            && matches!(power(piece(text, end..end + 200)), Some((super::script::Power::Strikes, _)))
+            && matches!(power(piece(text, end..end + 80)), Some((super::script::Power::Strikes, _)))
         {
             return Some((84, word));
         }

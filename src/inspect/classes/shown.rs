@@ -1,0 +1,59 @@
+//! Whether a piece of a long text is shown rather than sent: tickets, reviews and articles quote code, in fences, between
+//! backticks, or in the middle of sentences. What is shown is told, and stops nothing.
+
+use super::seek::{byte, piece, tail};
+use crate::inspect::{Part, Reading};
+
+/// Most confidence in something that is shown.
+pub const MOST: u8 = 60;
+/// From how many bytes, lines and words on a text is an article in which code is quoted.
+const LONG: (usize, usize, usize) = (200, 4, 20);
+/// How many words have to stand before a piece between backticks on its line.
+const WORDS_BEFORE_TICK: usize = 3;
+
+/// `confidence` for what stands at `at`, less if it is shown there.
+pub fn less(reading: &Reading<'_>, at: usize, confidence: u8) -> u8 {
+    if confidence > MOST && is_shown(reading, at) { MOST } else { confidence }
+}
+
+/// Whether what stands at `at` is shown. Only where long texts are at home: in bodies.
+pub fn is_shown(reading: &Reading<'_>, at: usize) -> bool {
+    let text = reading.text;
+    if !matches!(
+        reading.place.part,
+        Part::Json | Part::Form | Part::GraphqlArgument | Part::Xml | Part::Raw | Part::File
+    ) {
+        return false;
+    }
+    let before = piece(text, 0..at);
+    let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let on_line = tail(before, line);
+    let is_ticked = on_line.iter().filter(|byte| **byte == b'`').count() % 2 == 1
+        && tail(text, at).iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == b'`')
+        && words(on_line) >= WORDS_BEFORE_TICK;
+    is_ticked || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+}
+
+/// Whether the text is an article: many lines, and many words in sentences.
+pub fn is_long(text: &[u8]) -> bool {
+    text.len() >= LONG.0 && text.iter().filter(|byte| **byte == b'\n').count() + 1 >= LONG.1 && words(text) >= LONG.2
+}
+
+/// Lines that open or close a block of code.
+fn fences(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"```")).count()
+}
+
+/// Words of a sentence: letters only, with space before and space or punctuation behind.
+pub fn words(text: &[u8]) -> usize {
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80;
+    let is_word = |word: &[u8]| {
+        let end = word.iter().rposition(is_letter).map_or(0, |last| last + 1);
+        let letters = piece(word, 0..end);
+        !letters.is_empty()
+            && letters.iter().all(|byte| is_letter(byte) || *byte == b'\'')
+            && end + 1 >= word.len()
+            && (end == word.len() || matches!(byte(word, end), b',' | b'.' | b':' | b'?' | b'!'))
+    };
+    text.split(u8::is_ascii_whitespace).filter(|word| is_word(word)).count()
+}

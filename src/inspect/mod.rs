@@ -5,7 +5,10 @@
 //! all text that is none. A class (`classes/`, one file each) knows the grammar of its attack and says how much of it is there.
 
 mod attack;
+pub mod classes;
 mod reading;
+mod request;
 
 pub use attack::Attack;
 pub use reading::{Class, Layers, Part, Place, Reading, Scan, Sign};
+pub use request::{Body, Request, RequestClass, Tell};

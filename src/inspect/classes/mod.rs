@@ -1,0 +1,4 @@
+//! The classes of attack, one room each.
+
+pub mod path_traversal;
+mod system;

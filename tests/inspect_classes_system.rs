@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use throughline::inspect::classes::command::COMMAND_INJECTION;
 use throughline::inspect::classes::path_traversal::PATH_TRAVERSAL;
 use throughline::inspect::{Class, Layers, Part, Place, Reading, Scan, Sign};
 
@@ -20,6 +21,11 @@ const BLOCKS: u8 = 80;
 #[test]
 fn paths_that_climb_are_told_from_paths_that_do_not() {
     every_line(&PATH_TRAVERSAL, include_str!("corpus/texts/path_traversal.tsv"));
+}
+
+#[test]
+fn commands_are_told_from_words_that_are_also_commands() {
+    every_line(&COMMAND_INJECTION, include_str!("corpus/texts/command_injection.tsv"));
 }
 
 fn every_line(class: &Class, table: &str) {

@@ -1,4 +1,5 @@
 //! The classes of attack, one room each.
 
+pub mod command;
 pub mod path_traversal;
 mod system;

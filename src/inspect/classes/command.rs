@@ -1,0 +1,199 @@
+//! Command injection: text that a shell would take for the end of what it was given and the beginning of a command, and text that
+//! a language would run. `shell` knows where commands begin, `known` what they are, `code` the languages.
+
+mod code;
+mod known;
+mod shell;
+
+use super::system::{Best, find, from, high, is_document, is_named, is_spoken_of, part};
+use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
+use shell::{Before, Command};
+
+/// Names of parameters that are handed to a shell.
+const RUN: &[&str] = &["cmd", "exec", "command", "execute", "shell", "system", "run", "cli"];
+/// Names under which code is text.
+const CODE: &[&str] =
+    &["code", "snippet", "source", "script", "markdown", "md", "readme", "query", "log", "logs", "stack"];
+
+/// Names under which any two letters may stand between signs.
+const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
+
+/// Shell commands and calls of languages that run them.
+pub static COMMAND_INJECTION: Class = Class { attack: Attack::CommandInjection, words: &WORDS, may_be, judge };
+
+const WORD_COUNT: usize = known::PROGRAMS.len() + code::WORDS.len();
+
+/// The programs' names and the words of code in one list.
+static WORDS: [&str; WORD_COUNT] = {
+    let mut words = [""; WORD_COUNT];
+    let mut at = 0;
+    while at < WORD_COUNT {
+        let programs = known::PROGRAMS.len();
+        words[at] = if at < programs { known::PROGRAMS[at].0 } else { code::WORDS[at - programs] };
+        at += 1;
+    }
+    words
+};
+
+fn may_be(scan: Scan, place: Place<'_>) -> bool {
+    let has_word = scan.word(Attack::CommandInjection);
+    has_word && (scan.any(b";|&`$\n\r<>(/{") || is_named(place, RUN))
+        // Names that are hidden from a search for words.
+        || scan.any(b"$") && scan.any(b"{('@") && scan.any(b"IiHhPpSs'@")
+        || scan.any(b";|&`\n") && scan.any(b"'\"\\^?*")
+        || scan.all(b"(){;}")
+        || scan.all(b"%:~")
+}
+
+fn judge(reading: &Reading<'_>) -> Option<Sign> {
+    let text = reading.text;
+    let mut best = Best::default();
+    shell::commands(text, &mut |command| {
+        if let Some(confidence) = weigh(reading, command) {
+            best.take(high(confidence, command.at.clone(), "runs a shell command"));
+        }
+    });
+    for sign in [only_a_shell(text), code::judge(reading)].into_iter().flatten() {
+        best.take(sign);
+    }
+    let mut sign = best.0?;
+    let is_code = matches!(reading.place.part, Part::Json | Part::GraphqlArgument) && is_named(reading.place, CODE);
+    if is_code || is_document(text) || reading.place.part == Part::File {
+        sign.confidence = sign.confidence.min(if sign.what == code::WEB_SHELL { 90 } else { 60 });
+    }
+    if sign.confidence >= 90 {
+        sign.severity = crate::session::Severity::Critical;
+    }
+    Some(sign)
+}
+
+fn weigh(reading: &Reading<'_>, command: &Command<'_>) -> Option<u8> {
+    let text = reading.text;
+    let weight = known::weight(command);
+    if weight == 0 {
+        return None;
+    }
+    let is_prose = is_spoken_of(text, &command.at);
+    if command.before == Before::Start {
+        let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
+        return match weight {
+            _ if is_prose => None,
+            3 if is_named(reading.place, RUN) => Some(84),
+            1 | 2 if is_named(reading.place, RUN) => Some(if is_json { 55 } else { 82 }),
+            3 if !command.arguments.is_empty() && (command.is_hidden || is_telling(command)) => Some(84),
+            3 => Some(60),
+            2 => Some(40),
+            _ => None,
+        };
+    }
+    let ends_text = from(text, command.at.end).iter().all(|byte| !byte.is_ascii_alphanumeric());
+    if is_prose {
+        return Some(if weight == 3 && ends_text && is_telling(command) && !is_document(text) { 82 } else { 50 });
+    }
+    if weight >= 2 {
+        return Some(if weight == 3 { 92 } else { 86 });
+    }
+    if !command.arguments.is_empty() {
+        return None;
+    }
+    if is_named(reading.place, SECRET) {
+        return Some(45);
+    }
+    let behind = from(text, command.at.end);
+    let confidence = match command.before {
+        // `$(id).hide()` is jQuery.
+        Before::Substitution if matches!(behind, [b')', b'.', ..]) && behind.contains(&b'(') => 20,
+        Before::Substitution => 86,
+        Before::Backtick => 84,
+        Before::One | Before::Two => beside(text, command),
+        Before::Start => return None,
+    };
+    Some(confidence)
+}
+
+fn is_telling(command: &Command<'_>) -> bool {
+    command.name() == b"powershell" || command.arguments.iter().any(|byte| b"/\\$".contains(byte))
+}
+
+/// How sure a bare word behind a separator is a command: by what stands on the other side. `name;id;type` is a list of names,
+/// `127.0.0.1;id` is not.
+fn beside(text: &[u8], command: &Command<'_>) -> u8 {
+    let before = part(text, 0..command.at.start).trim_ascii();
+    let separator = text.get(command.at.start).copied().unwrap_or(b';');
+    let is_name = |word: &[u8]| {
+        let word = word.trim_ascii();
+        word.len() > 2
+            && word.iter().all(|b| b.is_ascii_alphanumeric() || b"_- \"'(".contains(b))
+            && word.iter().any(u8::is_ascii_alphabetic)
+    };
+    let mut names = before.split(|byte| *byte == separator).rev();
+    let next_to = names.next().unwrap_or_default();
+    let is_list = is_name(next_to);
+    let has_space = text.get(command.at.start + 1) == Some(&b' ');
+    let ends_here = from(text, command.at.end).iter().all(|byte| !byte.is_ascii_alphanumeric());
+    let is_plain = next_to.iter().all(|byte| byte.is_ascii_alphanumeric());
+    match () {
+        // Numbers and names with separators between them, and room for nothing else.
+        () if !ends_here && !has_space && !before.is_empty() => 60,
+        () if !is_list => 86,
+        // `test; id`
+        () if names.next().is_none() && has_space && ends_here && is_plain && separator == b';' => 82,
+        () => 45,
+    }
+}
+
+/// What nothing but a shell reads so.
+fn only_a_shell(text: &[u8]) -> Option<Sign> {
+    let mut best = Best::default();
+    if text.starts_with(b"() {") || text.starts_with(b"(){") {
+        best.take(high(95, 0..4, "defines a function for a shell to run (Shellshock)"));
+    }
+    if let Some(at) = find(text, b"/dev/tcp/").or_else(|| find(text, b"/dev/udp/")) {
+        best.take(high(90, at..at + 9, "opens a connection from a shell"));
+    }
+    if let Some(at) = find(text, b"%comspec%") {
+        best.take(high(82, at..at + 9, "runs the command interpreter of Windows"));
+    }
+    for (at, _) in text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'$' | b'%' | b'<')) {
+        let rest = from(text, at);
+        let sign = match rest {
+            _ if shell::ifs(rest) > 0 => {
+                high(84, at..at + shell::ifs(rest), "writes a space so that only a shell reads it")
+            }
+            [b'$', b'\'', quoted @ ..] if has_escape(quoted) => {
+                high(82, at..at + 3, "writes characters so that only a shell reads them")
+            }
+            [b'$' | b'%', ..] if is_slice(rest) => high(84, at..at + 2, "takes letters out of a variable of the shell"),
+            [b'<', b'<', b'<', b'$' | b'\'' | b'"', ..] => high(80, at..at + 3, "hands text to a command of a shell"),
+            _ => continue,
+        };
+        best.take(sign);
+    }
+    let mut sign = best.0?;
+    if is_spoken_of(text, &sign.at) && sign.at.start > 0 {
+        sign.confidence = 60;
+    }
+    Some(sign)
+}
+
+/// Whether characters are written by number before the quote ends.
+fn has_escape(quoted: &[u8]) -> bool {
+    let end = quoted.iter().take(128).position(|byte| *byte == b'\'').unwrap_or(0);
+    part(quoted, 0..end)
+        .windows(3)
+        .any(|three| matches!(three, [b'\\', b'x' | b'u' | b'0'..=b'7', digit] if digit.is_ascii_hexdigit()))
+}
+
+/// `${HOME:0:1}` and `%PROGRAMFILES:~10,-5%`.
+fn is_slice(rest: &[u8]) -> bool {
+    let (rest, colon, end): (_, &[u8], u8) = match rest {
+        [b'$', b'{', rest @ ..] => (rest, b":", b'}'),
+        [b'%', rest @ ..] => (rest, b":~", b'%'),
+        _ => return false,
+    };
+    let name = rest.iter().take(32).take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
+    let is_loud = end == b'%' || part(rest, 0..name).iter().all(|byte| !byte.is_ascii_lowercase());
+    let Some(numbers) = from(rest, name).strip_prefix(colon) else { return false };
+    let length = numbers.iter().take(16).take_while(|byte| byte.is_ascii_digit() || b":,-~".contains(byte)).count();
+    name > 1 && is_loud && length > 0 && numbers.get(length) == Some(&end)
+}

@@ -4,6 +4,7 @@
 
 use throughline::inspect::classes::command::COMMAND_INJECTION;
 use throughline::inspect::classes::path_traversal::PATH_TRAVERSAL;
+use throughline::inspect::classes::ssrf::SSRF;
 use throughline::inspect::{Class, Layers, Part, Place, Reading, Scan, Sign};
 
 /// One line of a table.
@@ -26,6 +27,11 @@ fn paths_that_climb_are_told_from_paths_that_do_not() {
 #[test]
 fn commands_are_told_from_words_that_are_also_commands() {
     every_line(&COMMAND_INJECTION, include_str!("corpus/texts/command_injection.tsv"));
+}
+
+#[test]
+fn addresses_inside_a_network_are_told_from_public_ones() {
+    every_line(&SSRF, include_str!("corpus/texts/ssrf.tsv"));
 }
 
 fn every_line(class: &Class, table: &str) {

@@ -5,7 +5,9 @@ mod code;
 mod known;
 mod shell;
 
-use super::system::{Best, find, from, high, is_document, is_named, is_spoken_of, part};
+use core::ops::Range;
+
+use super::system::{Best, PROSE_WORDS, begins, from, high, is_document, is_named, is_spoken_of, part, words};
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use shell::{Before, Command};
 
@@ -41,15 +43,35 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
         // Names that are hidden from a search for words.
         || scan.any(b"$") && scan.any(b"{('@") && scan.any(b"IiHhPpSs'@")
         || scan.any(b";|&`\n") && scan.any(b"'\"\\^?*")
-        || scan.all(b"(){;}")
+        || scan.all(b"$=") && scan.any(b";&")
+        || scan.all(b"(){}") && scan.any(b";|")
         || scan.all(b"%:~")
+}
+
+/// The text as a whole, looked at once.
+struct Whole<'a> {
+    place: Place<'a>,
+    text: &'a [u8],
+    words: usize,
+    is_document: bool,
 }
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
     let mut best = Best::default();
+    let mut whole = None;
     shell::commands(text, &mut |command| {
-        if let Some(confidence) = weigh(reading, command) {
+        let weight = known::weight(command);
+        if weight == 0 {
+            return;
+        }
+        let whole = whole.get_or_insert_with(|| Whole {
+            place: reading.place,
+            text,
+            words: words(text, usize::MAX),
+            is_document: is_document(text),
+        });
+        if let Some(confidence) = weigh(whole, command, weight) {
             best.take(high(confidence, command.at.clone(), "runs a shell command"));
         }
     });
@@ -67,28 +89,30 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     Some(sign)
 }
 
-fn weigh(reading: &Reading<'_>, command: &Command<'_>) -> Option<u8> {
-    let text = reading.text;
-    let weight = known::weight(command);
-    if weight == 0 {
-        return None;
-    }
-    let is_prose = is_spoken_of(text, &command.at);
+fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
+    let (text, place) = (whole.text, whole.place);
+    let inside = words(part(text, command.at.clone()), usize::MAX);
+    let is_prose = whole.is_document || whole.words.saturating_sub(inside) >= PROSE_WORDS;
     if command.before == Before::Start {
-        let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
+        let is_json = matches!(place.part, Part::Json | Part::GraphqlArgument);
         return match weight {
             _ if is_prose => None,
-            3 if is_named(reading.place, RUN) => Some(84),
-            1 | 2 if is_named(reading.place, RUN) => Some(if is_json { 55 } else { 82 }),
-            3 if !command.arguments.is_empty() && (command.is_hidden || is_telling(command)) => Some(84),
+            3 if is_named(place, RUN) => Some(84),
+            1 | 2 if is_named(place, RUN) => Some(if is_json { 55 } else { 82 }),
+            3 if command.is_hidden && is_telling(command) || is_given(command) && is_telling(command) => Some(84),
             3 => Some(60),
             2 => Some(40),
             _ => None,
         };
     }
-    let ends_text = from(text, command.at.end).iter().all(|byte| !byte.is_ascii_alphanumeric());
+    let behind = from(text, command.at.end);
     if is_prose {
-        return Some(if weight == 3 && ends_text && is_telling(command) && !is_document(text) { 82 } else { 50 });
+        let ends_text = behind.iter().all(|byte| !byte.is_ascii_alphanumeric());
+        return Some(if weight == 3 && ends_text && is_telling(command) && !whole.is_document { 82 } else { 50 });
+    }
+    // Markdown sets commands in backticks, in the middle of words.
+    if command.before == Before::Backtick && weight < 3 && (whole.words > inside || is_inline(text, &command.at)) {
+        return Some(50);
     }
     if weight >= 2 {
         return Some(if weight == 3 { 92 } else { 86 });
@@ -96,13 +120,16 @@ fn weigh(reading: &Reading<'_>, command: &Command<'_>) -> Option<u8> {
     if !command.arguments.is_empty() {
         return None;
     }
-    if is_named(reading.place, SECRET) {
+    if is_named(place, SECRET) {
         return Some(45);
     }
-    let behind = from(text, command.at.end);
     let confidence = match command.before {
         // `$(id).hide()` is jQuery.
-        Before::Substitution if matches!(behind, [b')', b'.', ..]) && behind.contains(&b'(') => 20,
+        Before::Substitution
+            if matches!(behind, [b')', b'.', ..]) && behind.iter().take(40).any(|byte| *byte == b'(') =>
+        {
+            20
+        }
         Before::Substitution => 86,
         Before::Backtick => 84,
         Before::One | Before::Two => beside(text, command),
@@ -111,14 +138,27 @@ fn weigh(reading: &Reading<'_>, command: &Command<'_>) -> Option<u8> {
     Some(confidence)
 }
 
+/// Whether there are letters and blanks around what stands in backticks.
+fn is_inline(text: &[u8], at: &Range<usize>) -> bool {
+    let outside = || part(text, 0..at.start).iter().chain(from(text, at.end));
+    outside().any(|byte| *byte == b' ') && outside().filter(|byte| byte.is_ascii_alphabetic()).take(4).count() == 4
+}
+
 fn is_telling(command: &Command<'_>) -> bool {
     command.name() == b"powershell" || command.arguments.iter().any(|byte| b"/\\$".contains(byte))
+}
+
+/// Whether a name is followed by a path or an option at once, as no sentence goes on.
+fn is_given(command: &Command<'_>) -> bool {
+    let first = command.arguments.trim_ascii_start().first();
+    first.is_some_and(|byte| b"/-~.$<\\{\"'".contains(byte))
+        || command.arguments.iter().any(|byte| *byte == b'-') && command.name() != b"file"
 }
 
 /// How sure a bare word behind a separator is a command: by what stands on the other side. `name;id;type` is a list of names,
 /// `127.0.0.1;id` is not.
 fn beside(text: &[u8], command: &Command<'_>) -> u8 {
-    let before = part(text, 0..command.at.start).trim_ascii();
+    let before = part(text, 0..command.at.start).trim_ascii_end();
     let separator = text.get(command.at.start).copied().unwrap_or(b';');
     let is_name = |word: &[u8]| {
         let word = word.trim_ascii();
@@ -145,18 +185,25 @@ fn beside(text: &[u8], command: &Command<'_>) -> u8 {
 /// What nothing but a shell reads so.
 fn only_a_shell(text: &[u8]) -> Option<Sign> {
     let mut best = Best::default();
+    if text.starts_with(b":(){") || text.starts_with(b":() {") {
+        best.take(high(90, 0..4, "defines a function that calls itself without end"));
+    }
     if text.starts_with(b"() {") || text.starts_with(b"(){") {
         best.take(high(95, 0..4, "defines a function for a shell to run (Shellshock)"));
     }
-    if let Some(at) = find(text, b"/dev/tcp/").or_else(|| find(text, b"/dev/udp/")) {
-        best.take(high(90, at..at + 9, "opens a connection from a shell"));
-    }
-    if let Some(at) = find(text, b"%comspec%") {
-        best.take(high(82, at..at + 9, "runs the command interpreter of Windows"));
-    }
-    for (at, _) in text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'$' | b'%' | b'<')) {
+    for (at, _) in text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'$' | b'%' | b'<' | b'/')) {
         let rest = from(text, at);
         let sign = match rest {
+            [b'/', b'd' | b'D', ..] if begins(rest, b"/dev/tcp/") || begins(rest, b"/dev/udp/") => {
+                high(90, at..at + 9, "opens a connection from a shell")
+            }
+            [b'/', ..] => continue,
+            [b'%', b'c' | b'C', ..] if begins(rest, b"%comspec%") => {
+                high(82, at..at + 9, "runs the command interpreter of Windows")
+            }
+            [b'$', b'a'..=b'z' | b'A'..=b'Z', ..] if is_joined(text, at) => {
+                high(82, at..at + 2, "puts a command together from variables")
+            }
             _ if shell::ifs(rest) > 0 => {
                 high(84, at..at + shell::ifs(rest), "writes a space so that only a shell reads it")
             }
@@ -174,6 +221,21 @@ fn only_a_shell(text: &[u8]) -> Option<Sign> {
         sign.confidence = 60;
     }
     Some(sign)
+}
+
+/// `a=i;b=d;$a$b`: a command that is nothing but variables, after at least one of them was set.
+fn is_joined(text: &[u8], at: usize) -> bool {
+    let name = |rest: &[u8]| rest.iter().take(8).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let (before, first) = (part(text, 0..at), from(text, at + 1));
+    let length = name(first);
+    let is_first = before.last().is_some_and(|byte| b";&|\n".contains(byte));
+    let is_second = matches!(from(first, length), [b'$', letter, ..] if letter.is_ascii_alphabetic());
+    let is_set = |statement: &[u8]| {
+        statement.split(|byte| *byte == b'=').next() == Some(part(first, 0..length)) && statement.contains(&b'=')
+    };
+    is_first
+        && is_second
+        && from(before, before.len().saturating_sub(64)).split(|byte| b";&|\n ".contains(byte)).any(is_set)
 }
 
 /// Whether characters are written by number before the quote ends.

@@ -91,7 +91,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     if has_words && let Some(sign) = wrapper(reading) {
         best.take(sign);
     }
-    for sign in [unc(reading), included(reading), cut_name(reading)].into_iter().flatten() {
+    for sign in [opened(reading), unc(reading), included(reading), cut_name(reading)].into_iter().flatten() {
         best.take(sign);
     }
     let mut sign = best.0?;
@@ -158,6 +158,43 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
             best.take(high(confidence, at, what));
         }
     }
+}
+
+/// A parameter for a file to read that names one in a directory of the system. Configuration does so in bodies, and
+/// under other names.
+fn opened(reading: &Reading<'_>) -> Option<Sign> {
+    const TREES: &[&str] = &[
+        "/etc/",
+        "/proc/",
+        "/root/",
+        "/boot/",
+        "/var/log/",
+        "/var/adm/",
+        "/var/mail/",
+        "/var/spool/",
+        "/private/etc/",
+    ];
+    const SETTINGS: &[&str] =
+        &[".conf", ".ini", ".cnf", ".cfg", ".err", "access.log", "error.log", "access_log", "error_log"];
+    let text = reading.text.trim_ascii();
+    let path = match text {
+        [drive, b':', path @ ..] if drive.is_ascii_alphabetic() => path,
+        path => path,
+    };
+    if !matches!(path, [b'/' | b'\\', letter, ..] if letter.is_ascii_alphabetic()) {
+        return None;
+    }
+    let ends =
+        |end: &str| path.len().checked_sub(end.len()).is_some_and(|start| begins(from(path, start), end.as_bytes()));
+    let is_told = match reading.place.part {
+        Part::Path => begins(path, b"/etc/") || begins(path, b"/proc/"),
+        Part::Query | Part::Cookie => {
+            let is_tree = TREES.iter().any(|tree| begins(path, tree.as_bytes()));
+            is_named(reading.place, READ) && (is_tree || SETTINGS.iter().any(|end| ends(end)))
+        }
+        _ => false,
+    };
+    is_told.then(|| high(82, 0..reading.text.len(), "opens a file of the system by its whole path"))
 }
 
 /// Schemes that make PHP read something else than a file.

@@ -6,7 +6,7 @@ use crate::inspect::{Part, Place, Sign};
 use crate::session::Severity;
 
 /// A text with this many words around what was found is prose, and prose may speak of everything.
-const PROSE_WORDS: usize = 5;
+pub(super) const PROSE_WORDS: usize = 5;
 /// A text with this many lines is a document: a script, a log, a page of markdown.
 const DOCUMENT_LINES: usize = 4;
 
@@ -39,7 +39,16 @@ pub(super) fn from(text: &[u8], start: usize) -> &[u8] {
 
 /// Where `needle` (lower case) stands in the text, whatever its case.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len().max(1)).position(|window| window.eq_ignore_ascii_case(needle))
+    let first = *needle.first()?;
+    let mut at = 0;
+    while let Some(skip) = from(text, at).iter().position(|byte| byte.to_ascii_lowercase() == first) {
+        at += skip;
+        if begins(from(text, at), needle) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Whether the text begins with `word` (lower case), whatever its case.
@@ -60,10 +69,12 @@ pub(super) fn words(text: &[u8], most: usize) -> usize {
     text.split(u8::is_ascii_whitespace).filter_map(|word| word.get(..bare(word))).filter(is_word).take(most).count()
 }
 
-/// Whether a text has many lines, or marks code as markdown does.
+/// Whether a text has many lines, or marks code or tables as markdown does.
 pub(super) fn is_document(text: &[u8]) -> bool {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| line.iter().any(u8::is_ascii_alphanumeric));
-    lines.take(DOCUMENT_LINES).count() >= DOCUMENT_LINES || text.windows(3).any(|three| three == b"```")
+    let is_table =
+        text.starts_with(b"| ") && text.ends_with(b"|") && text.windows(3).filter(|three| *three == b" | ").count() > 1;
+    is_table || lines.take(DOCUMENT_LINES).count() >= DOCUMENT_LINES || text.windows(3).any(|three| three == b"```")
 }
 
 /// Whether what stands around `at` is prose or a document.

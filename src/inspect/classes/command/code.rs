@@ -10,6 +10,7 @@ pub(super) const WORDS: &[&str] = &[
     "passthru",
     "popen",
     "phpinfo",
+    "phpversion",
     "assert",
     "process",
     "import",
@@ -63,51 +64,67 @@ const RUNS: &[&str] = &[
     "io.popen",
     "kernel.exec",
     "process.start",
-    "open",
     "kernel.system",
     "spawn_sync",
     "check_output",
     "execfile",
 ];
-/// Pieces of code that have no other use than to run commands.
-const PIECES: &[(&str, u8, &str)] = &[
-    ("getruntime().exec", 90, "runs a command in Java"),
-    ("java.lang.runtime", 86, "reaches for Java's way to run commands"),
-    ("java.lang.processbuilder", 86, "reaches for Java's way to run commands"),
-    ("new processbuilder(", 82, "reaches for Java's way to run commands"),
-    ("process.mainmodule", 88, "reaches for Node's modules"),
-    ("require('child_process')", 82, "reaches for Node's way to run commands"),
-    ("require(\"child_process\")", 82, "reaches for Node's way to run commands"),
-    ("__import__(", 86, "imports a module of Python inside an expression"),
-    ("${@", 86, "calls a function of PHP inside a string"),
-    ("wscript.shell", 82, "reaches for the shell of Windows"),
-    ("downloadstring(", 90, "has PowerShell fetch and run code"),
-    ("net.webclient", 86, "has PowerShell fetch code"),
-    ("frombase64string(", 80, "has PowerShell run hidden code"),
+/// Names that have no other use than to run commands, cut at their last dot.
+const REACHED: &[(&str, &str, &str)] = &[
+    ("java.lang", "runtime", "reaches for Java's way to run commands"),
+    ("java.lang", "processbuilder", "reaches for Java's way to run commands"),
+    ("process", "mainmodule", "reaches for Node's modules"),
+    ("wscript", "shell", "reaches for the shell of Windows"),
+    ("net", "webclient", "has PowerShell fetch code"),
 ];
 
 pub(super) fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
+    let is_short = matches!(reading.place.part, Part::Query | Part::Header | Part::Cookie | Part::Path);
     let mut best = Best::default();
-    for (at, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b'(') {
-        if let Some((confidence, what, name)) = call(text, at) {
-            best.take(high(confidence, at - name..at + 1, what));
+    for (at, byte) in text.iter().enumerate() {
+        let rest = from(text, at);
+        match byte {
+            b'(' => {
+                if let Some((confidence, what, name)) = call(text, at) {
+                    best.take(high(confidence, at - name..at + 1, what));
+                }
+            }
+            b'.' => {
+                if let Some((before, _, what)) = REACHED.iter().find(|(before, behind, _)| {
+                    begins(from(rest, 1), behind.as_bytes()) && ends(part(text, 0..at), before)
+                }) {
+                    best.take(high(86, at - before.len()..at + 1, what));
+                }
+            }
+            b'$' if ["$_get[", "$_post[", "$_request[", "$_cookie["]
+                .iter()
+                .any(|name| begins(rest, name.as_bytes())) =>
+            {
+                best.take(high(if is_short { 82 } else { 60 }, at..at + 5, "is code in PHP"));
+            }
+            b'$' if rest.starts_with(b"${@") || rest.starts_with(b"${$") => {
+                best.take(high(86, at..at + 3, "calls a function of PHP inside a string"));
+            }
+            b'{' if rest.starts_with(b"{${") => {
+                best.take(high(86, at..at + 3, "calls a function of PHP inside a string"))
+            }
+            b'<' if begins(rest, b"<?php") || rest.starts_with(b"<?=") => {
+                best.take(high(if is_short { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
+            }
+            _ => {}
         }
-    }
-    for (piece, confidence, what) in PIECES {
-        if let Some(at) = find(text, piece.as_bytes()) {
-            best.take(high(*confidence, at..at + piece.len(), what));
-        }
-    }
-    if let Some(at) = find(text, b"<?php").or_else(|| find(text, b"<?=")) {
-        let is_short = matches!(reading.place.part, Part::Query | Part::Header | Part::Cookie | Part::Path);
-        best.take(high(if is_short { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
     }
     let mut sign = best.0?;
     if sign.what != WEB_SHELL && is_spoken_of(text, &sign.at) {
         sign.confidence = sign.confidence.min(60);
     }
     Some(sign)
+}
+
+/// Whether the text ends with a word (lower case), whatever its case.
+fn ends(text: &[u8], word: &str) -> bool {
+    text.len().checked_sub(word.len()).is_some_and(|start| begins(from(text, start), word.as_bytes()))
 }
 
 /// What a call says: by its name before the parenthesis at `at` and what is handed to it. Also the length of the name.
@@ -129,13 +146,22 @@ fn call(text: &[u8], at: usize) -> Option<(u8, &'static str, usize)> {
         .any(|word| begins(given, word.as_bytes()));
     let quoted = given.first().filter(|byte| b"'\"`[".contains(byte)).map(|_| from(given, 1));
     let runs = quoted.is_some_and(is_command);
-    let is_run =
-        is_known(RUNS) || is_known(&["eval", "assert", "call_user_func", "create_function", "include", "require"]);
+    let is_run = is_known(RUNS) || is_known(&["eval", "assert", "call_user_func", "create_function"]);
+    let is_read = is_run || is_known(&["include", "require", "include_once", "require_once"]);
+    let is_piped = is_known(&["open"]) && quoted.is_some_and(|quoted| quoted.starts_with(b"|"));
     match () {
-        () if is_run && is_brought => found(92, WEB_SHELL),
+        () if is_read && is_brought => found(92, WEB_SHELL),
         () if is_run && is_unpacked => found(90, "runs hidden code"),
-        () if is_run && runs => found(88, "runs a command from a program"),
-        () if is_known(&["phpinfo"]) && given.starts_with(b")") => found(88, "calls phpinfo"),
+        () if is_run && runs || is_piped => found(88, "runs a command from a program"),
+        () if ends(name, ".exec") && ends(before, "getruntime().exec") => found(90, "runs a command in Java"),
+        () if is_known(&["processbuilder"]) && quoted.is_some() => found(82, "reaches for Java's way to run commands"),
+        () if is_known(&["require"]) && quoted.is_some_and(|name| begins(name, b"child_process")) => {
+            found(82, "reaches for Node's way to run commands")
+        }
+        () if is_known(&["__import__"]) => found(86, "imports a module of Python inside an expression"),
+        () if ends(name, "downloadstring") => found(90, "has PowerShell fetch and run code"),
+        () if ends(name, "frombase64string") => found(80, "has PowerShell run hidden code"),
+        () if is_known(&["phpinfo", "phpversion"]) && given.starts_with(b")") => found(88, "calls phpinfo"),
         () if is_known(&["md5", "sha1"]) && is_probe(part(text, 0..at - name.len()), given) => {
             found(84, "probes whether code is run")
         }
@@ -173,7 +199,11 @@ fn is_command(quoted: &[u8]) -> bool {
     let quoted = quoted.strip_prefix(b"'").or(quoted.strip_prefix(b"\"")).unwrap_or(quoted);
     let end = quoted.iter().take(64).position(|byte| b" '\"`),;|&+".contains(byte)).unwrap_or(quoted.len().min(64));
     let name = part(quoted, 0..end);
-    let name = name.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or(name);
+    let base = name.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or(name);
+    if base.len() < name.len() && find(name, b"bin/").is_none() && find(name, b"system32").is_none() {
+        return false;
+    }
+    let name = base;
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or(name);
     known::program(stem).is_some()
 }

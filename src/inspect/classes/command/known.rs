@@ -167,6 +167,25 @@ pub(super) static PROGRAMS: &[(&str, Needs)] = &[
     ("printf", Needs::Text),
     ("expr", Needs::Number),
     ("eval", Needs::Program),
+    ("history", Needs::Little),
+    ("sysinfo", Needs::Little),
+    ("mysql", Needs::File),
+    ("yum", Needs::File),
+    ("iptables", Needs::File),
+    ("xterm", Needs::File),
+    ("apt", Needs::Order),
+    ("apt-get", Needs::Order),
+    ("iwr", Needs::Host),
+    ("iex", Needs::Text),
+    ("start-sleep", Needs::File),
+    ("get-process", Needs::Nothing),
+    ("get-childitem", Needs::Nothing),
+    ("get-content", Needs::File),
+    ("invoke-webrequest", Needs::Host),
+    ("invoke-expression", Needs::Text),
+    ("get-service", Needs::Nothing),
+    ("start-process", Needs::Text),
+    ("new-object", Needs::Text),
     ("net", Needs::Order),
     ("reg", Needs::Order),
     ("wmic", Needs::Order),
@@ -219,6 +238,7 @@ const ORDERS: &[&str] = &[
     "root",
     "-n",
     "config",
+    "install",
 ];
 
 /// Files and devices that tell what a command is about.
@@ -252,6 +272,11 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
         return if command.is_pattern() { 2 } else { 0 };
     };
     let rest = command.arguments.trim_ascii();
+    // Programs are written small or, for Windows, in any way; a word with one capital begins a sentence.
+    let is_title = matches!(command.name(), [first, tail @ ..] if first.is_ascii_uppercase() && tail.iter().all(u8::is_ascii_lowercase));
+    if is_title && !command.is_hidden && !rest.iter().any(|byte| b"/\\".contains(byte)) {
+        return 0;
+    }
     if command.is_hidden {
         return if rest.is_empty() && !matches!(needs, Needs::Nothing | Needs::Little) { 1 } else { 3 };
     }
@@ -283,7 +308,12 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
         Needs::Little if rest.is_empty() => return if command.is_program_path { 2 } else { 1 },
         Needs::Little => is_given || is_path,
         Needs::File => {
-            is_given || is_path || has_dot && is_short || find(rest, b" /").is_some() || first.starts_with(b"+")
+            is_given
+                || is_path
+                || has_dot && is_short
+                || find(rest, b" /").is_some()
+                || find(first, b"=/").is_some()
+                || first.starts_with(b"+")
         }
         Needs::Host => {
             is_given
@@ -294,7 +324,9 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
         }
         Needs::Number => {
             let digits = first.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            is_open || digits > 0 && is_short && first.len() <= digits + 1 || is_option && !is_short
+            matches!(first, [b'$' | b'`', ..])
+                || digits > 0 && is_short && first.len() <= digits + 1
+                || is_option && !is_short
         }
         Needs::Code => is_given || is_path || command.is_piped && rest.is_empty(),
         Needs::Text => {

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::known;
 use crate::inspect::classes::system::{begins, from, part};
 
 /// What stands before a command.
@@ -36,10 +37,12 @@ pub(super) struct Command<'a> {
     length: usize,
 }
 
-const LONGEST_NAME: usize = 16;
+const LONGEST_NAME: usize = 20;
 /// How much is read of a name as written, of an assignment before it, and of its arguments, bytes.
 const LONGEST_WORD: usize = 96;
 const LONGEST_ARGUMENTS: usize = 512;
+/// How many blanks are skipped in front of a name: the end of a line further on is looked at as a separator of its own.
+const MOST_BLANKS: usize = 64;
 
 impl Command<'_> {
     pub(super) fn name(&self) -> &[u8] {
@@ -118,15 +121,16 @@ fn ends_entity(text: &[u8], at: usize) -> bool {
 
 /// White space, also as `${IFS}`; groups and quotes that stand before a command.
 fn blanks(text: &[u8], mut at: usize) -> usize {
-    loop {
+    for _ in 0..MOST_BLANKS {
         at += match from(text, at) {
-            [b' ' | b'\t' | b'(' | b'{' | b'!' | b'@' | b'\n' | b'\r', ..] => 1,
+            [b' ' | b'\t' | b'(' | b'{' | b'!' | b'\n' | b'\r', ..] | [b'@', b'^', ..] => 1,
             rest => match ifs(rest) {
                 0 => return at,
                 length => length,
             },
         };
     }
+    at
 }
 
 /// Length of `${IFS}` or `$IFS$9` at the start of the text.
@@ -214,7 +218,7 @@ fn command<'a>(text: &'a [u8], before: Before, start: usize, behind: usize, is_p
         command.is_hidden |= command.length > 0 && next != 0 || !matches!(rest, [b'\'' | b'"', ..]);
         at += skipped;
     }
-    if command.length == 0 {
+    if command.length == 0 || known::program(command.name()).is_none() && !command.is_pattern() {
         return None;
     }
     let rest = from(text, at);

@@ -176,7 +176,8 @@ impl Path {
         if self.others > 0 {
             self.depth += 1;
             self.segments += 1;
-            if targets {
+            // A name without a slash before it and without a dot in it is a word.
+            if targets && (is_between || self.dots > 0) {
                 self.names.push(self.segment..end);
                 self.target = self.target.max(target::of(text, &self.names));
             }

@@ -143,6 +143,27 @@ const KNOWN: &[&str] = &[
     "web.xml",
 ];
 
+/// Which letters names of each length end with.
+const ENDS: [u32; 32] = {
+    let mut ends = [0_u32; 32];
+    let lists = [SECRET, HOME, KNOWN];
+    let mut list = 0;
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            let path = lists[list][at].as_bytes();
+            let mut length = 1;
+            while length < path.len() && path[path.len() - length - 1] != b'/' {
+                length += 1;
+            }
+            ends[length] |= 1 << (path[path.len() - 1] & 31);
+            at += 1;
+        }
+        list += 1;
+    }
+    ends
+};
+
 /// The last segments of a path.
 #[derive(Default)]
 pub(super) struct Names([Range<usize>; 3]);
@@ -157,8 +178,9 @@ impl Names {
 /// What the path read so far ends at.
 pub(super) fn of(text: &[u8], names: &Names) -> Option<Target> {
     let [first, second, third] = names.0.clone().map(|at| name(text, at));
-    // Longer names than any of the list, and most of the others, are left out by this.
-    if !(2..=24).contains(&third.len()) && third != b"1" {
+    // Nearly all names are left out by this.
+    let ends = ENDS.get(third.len()).copied().unwrap_or(0);
+    if ends & 1 << (third.last()?.to_ascii_lowercase() & 31) == 0 {
         return None;
     }
     let ends_here = |path: &&str| {

@@ -17,6 +17,21 @@ const RUN: &[&str] = &["cmd", "exec", "command", "execute", "shell", "system", "
 const CODE: &[&str] =
     &["code", "snippet", "source", "script", "markdown", "md", "readme", "query", "log", "logs", "stack"];
 
+/// Names under which jobs of builds stand.
+const JOBS: &[&str] = &[
+    "steps",
+    "build",
+    "test",
+    "start",
+    "entrypoint",
+    "healthcheck",
+    "args",
+    "cron",
+    "schedule",
+    "task",
+    "install",
+    "job",
+];
 /// Names under which any two letters may stand between signs.
 const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
 
@@ -26,6 +41,7 @@ pub static COMMAND_INJECTION: Class = Class { attack: Attack::CommandInjection, 
 const WORD_COUNT: usize = known::PROGRAMS.len() + code::WORDS.len();
 
 /// The programs' names and the words of code in one list.
+#[allow(clippy::indexing_slicing, reason = "the compiler works it out, and says so where it is wrong")]
 static WORDS: [&str; WORD_COUNT] = {
     let mut words = [""; WORD_COUNT];
     let mut at = 0;
@@ -54,6 +70,8 @@ struct Whole<'a> {
     text: &'a [u8],
     words: usize,
     is_document: bool,
+    /// A job of a build or a timer, which is a list of commands by nature.
+    is_job: bool,
 }
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
@@ -70,6 +88,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
             text,
             words: words(text, usize::MAX),
             is_document: is_document(text),
+            is_job: is_job(reading),
         });
         if let Some(confidence) = weigh(whole, command, weight) {
             best.take(high(confidence, command.at.clone(), "runs a shell command"));
@@ -114,6 +133,9 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
     if command.before == Before::Backtick && weight < 3 && (whole.words > inside || is_inline(text, &command.at)) {
         return Some(50);
     }
+    if weight == 2 && whole.is_job {
+        return Some(60);
+    }
     if weight >= 2 {
         return Some(if weight == 3 { 92 } else { 86 });
     }
@@ -138,6 +160,15 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
     Some(confidence)
 }
 
+/// Whether commands are what stands here anyway: in a pipeline's or a package's settings, in a line of cron.
+fn is_job(reading: &Reading<'_>) -> bool {
+    let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
+    let is_time = |field: &[u8]| field.iter().all(|byte| byte.is_ascii_digit() || b"*/,-".contains(byte));
+    let mut fields = reading.text.split(|byte| *byte == b' ').take(5);
+    is_json && (is_named(reading.place, RUN) || is_named(reading.place, JOBS) || reading.place.name.contains("script"))
+        || is_json && fields.clone().count() == 5 && fields.all(is_time)
+}
+
 /// Whether there are letters and blanks around what stands in backticks.
 fn is_inline(text: &[u8], at: &Range<usize>) -> bool {
     let outside = || part(text, 0..at.start).iter().chain(from(text, at.end));
@@ -152,7 +183,7 @@ fn is_telling(command: &Command<'_>) -> bool {
 fn is_given(command: &Command<'_>) -> bool {
     let first = command.arguments.trim_ascii_start().first();
     first.is_some_and(|byte| b"/-~.$<\\{\"'".contains(byte))
-        || command.arguments.iter().any(|byte| *byte == b'-') && command.name() != b"file"
+        || command.arguments.contains(&b'-') && command.name() != b"file"
 }
 
 /// How sure a bare word behind a separator is a command: by what stands on the other side. `name;id;type` is a list of names,

@@ -114,7 +114,7 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
     let is_rooted = part(reading.text, token.at.clone()).first().is_some_and(|byte| b"/\\".contains(byte));
     match token.target {
         Some(Target::Secret | Target::Home) if count > 0 => {
-            best.take(high(95, at, "climbs to a file that holds secrets"))
+            best.take(high(95, at, "climbs to a file that holds secrets"));
         }
         Some(Target::Secret) if token.segments > 1 => best.take(high(92, at, "names a file of the system")),
         Some(Target::Home) if !is_json => best.take(high(86, at, "names a file that holds credentials")),

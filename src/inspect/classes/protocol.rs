@@ -12,6 +12,8 @@ pub static PROTOCOL_ANOMALY: RequestClass = RequestClass { attack: Attack::Proto
 
 /// How sure, and why.
 type Verdict = (u8, &'static str);
+/// Takes a verdict in: part, name and text it is about.
+type Say<'s> = dyn FnMut(Part, &str, &str, Option<Verdict>) + 's;
 
 fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
     let mut say = |part: Part, name: &str, text: &str, verdict: Option<Verdict>| {
@@ -79,10 +81,10 @@ fn path(path: &[u8]) -> Option<Verdict> {
             b'%' if begins(rest, b"00") => take(86, "has a NUL byte in the path"),
             b'%' if begins(rest, b"0d") || begins(rest, b"0a") => take(82, "has a line break in the path"),
             b'%' if begins(rest, b"c0%") || begins(rest, b"c1%") => {
-                take(86, "has bytes in the path that UTF-8 forbids")
+                take(86, "has bytes in the path that UTF-8 forbids");
             }
             b'%' if matches!(rest, [b'0' | b'1', ..]) || begins(rest, b"7f") => {
-                take(60, "has a control character in the path")
+                take(60, "has a control character in the path");
             }
             b'%' if begins(rest, b"fe") || begins(rest, b"ff") => take(60, "has bytes in the path that no text has"),
             0..=0x20 | 0x7f => take(82, "has a control character in the path"),

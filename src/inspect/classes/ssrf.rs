@@ -66,6 +66,29 @@ const FETCHED: &[&str] = &[
     "validate",
     "return",
 ];
+/// Of these, the names that a list of an office's machines does not have.
+const CALLED: &[&str] = &[
+    "url",
+    "uri",
+    "webhook",
+    "callback",
+    "dest",
+    "destination",
+    "target",
+    "fetch",
+    "proxy",
+    "image",
+    "img",
+    "avatar",
+    "link",
+    "feed",
+    "source",
+    "import",
+    "href",
+    "hook",
+    "preview",
+    "endpoint",
+];
 /// Names under which a browser is sent somewhere: on a developer's machine, to itself.
 const RETURNED: &[&str] = &[
     "redirect", "return", "next", "origin", "referrer", "referer", "success", "cancel", "logout", "continue",
@@ -262,7 +285,7 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
             }
         }
         // A developer's own pages: an image or a site they are just building.
-        Reach::Loopback if is_development && is_json && !fetched => 45,
+        Reach::Loopback if is_development && !fetched => 45,
         Reach::Loopback | Reach::Private if !is_json => {
             if fetched || reach == Reach::Loopback {
                 84
@@ -270,6 +293,7 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
                 60
             }
         }
+        Reach::Private if is_json && !is_named(place, CALLED) => 55,
         Reach::Loopback | Reach::Private if fetched => 82,
         Reach::Loopback | Reach::Private => 55,
         Reach::Name => {

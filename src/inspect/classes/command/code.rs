@@ -107,7 +107,7 @@ pub(super) fn judge(reading: &Reading<'_>) -> Option<Sign> {
                 best.take(high(86, at..at + 3, "calls a function of PHP inside a string"));
             }
             b'{' if rest.starts_with(b"{${") => {
-                best.take(high(86, at..at + 3, "calls a function of PHP inside a string"))
+                best.take(high(86, at..at + 3, "calls a function of PHP inside a string"));
             }
             b'<' if begins(rest, b"<?php") || rest.starts_with(b"<?=") => {
                 best.take(high(if is_short { 86 } else { 70 }, at..at + 3, "is a script in PHP"));

@@ -144,6 +144,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Which letters names of each length end with.
+#[allow(clippy::indexing_slicing, reason = "the compiler works it out, and says so where it is wrong")]
 const ENDS: [u32; 32] = {
     let mut ends = [0_u32; 32];
     let lists = [SECRET, HOME, KNOWN];
@@ -183,7 +184,7 @@ pub(super) fn of(text: &[u8], names: &Names) -> Option<Target> {
     if ends & 1 << (third.last()?.to_ascii_lowercase() & 31) == 0 {
         return None;
     }
-    let ends_here = |path: &&str| {
+    let ends_here = |path: &str| {
         let tail = path.len().checked_sub(third.len()).and_then(|start| path.as_bytes().get(start..));
         if !tail.is_some_and(|tail| tail.eq_ignore_ascii_case(third)) {
             return false;
@@ -195,5 +196,5 @@ pub(super) fn of(text: &[u8], names: &Names) -> Option<Target> {
             .all(|(name, part)| part.is_none_or(|part| name.eq_ignore_ascii_case(part.as_bytes())))
     };
     let kinds = [(SECRET, Target::Secret), (HOME, Target::Home), (KNOWN, Target::Known)];
-    kinds.into_iter().find(|(paths, _)| paths.iter().any(|path| ends_here(&path))).map(|(_, kind)| kind)
+    kinds.into_iter().find(|(paths, _)| paths.iter().any(|path| ends_here(path))).map(|(_, kind)| kind)
 }

@@ -1,6 +1,6 @@
 //! Headers that are told apart by name, and what their values may not be.
 
-use super::{Verdict, is_own, is_token, overridden};
+use super::{Say, Verdict, is_own, is_token, overridden};
 use crate::inspect::classes::system::is_one_of;
 use crate::inspect::{Part, Request};
 
@@ -42,7 +42,7 @@ const OF_CONNECTIONS: &[&str] = &[
     "proxy-authenticate",
 ];
 
-pub(super) fn judge(request: &Request<'_>, say: &mut dyn FnMut(Part, &str, &str, Option<Verdict>)) {
+pub(super) fn judge(request: &Request<'_>, say: &mut Say<'_>) {
     let (mut own, mut types, mut lengths, mut codings) = (0_u32, 0_u32, 0_u32, 0_u32);
     for (name, value) in request.headers {
         own += u32::from(name.contains('-') && is_address_header(name) && is_own(value));
@@ -118,7 +118,7 @@ fn header(request: &Request<'_>, name: &str, value: &str) -> Option<Verdict> {
             let is_usual = value.split(',').all(|coding| {
                 is_one_of(coding.trim().as_bytes(), &["chunked", "gzip", "deflate", "compress", "trailers"])
             });
-            let ends_chunked = value.as_bytes().len().checked_sub(7).and_then(|at| value.as_bytes().get(at..));
+            let ends_chunked = value.len().checked_sub(7).and_then(|at| value.as_bytes().get(at..));
             let is_framed =
                 ends_chunked.is_some_and(|end| end.eq_ignore_ascii_case(b"chunked")) && value.matches(',').count() < 2;
             (!is_usual || !is_framed).then_some((82, "frames a body as no program does"))

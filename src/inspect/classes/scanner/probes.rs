@@ -117,6 +117,7 @@ const PROBES: &[(&str, u8)] = &[
     ("autodiscover.json", 50),
     ("docker.sock", 85),
 ];
+#[allow(clippy::indexing_slicing, reason = "the compiler works it out, and says so where it is wrong")]
 const PROBE_STARTS: Starts = {
     let mut words = [""; PROBES.len()];
     let mut at = 0;
@@ -197,7 +198,6 @@ const ARCHIVED: &[&str] = &[
     "data",
     "website",
     "web",
-    "html",
     "bak",
     "sql",
     "db_backup",
@@ -206,8 +206,6 @@ const ARCHIVED: &[&str] = &[
     "users",
     "wordpress",
     "localhost",
-    "full",
-    "archive",
     "dbdump",
 ];
 /// Parts of Spring Boot's actuator that tell secrets.

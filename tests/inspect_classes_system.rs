@@ -1,6 +1,12 @@
 //! The classes of systems, networks and protocol against tables of attacks and of their innocent twins.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 use throughline::inspect::classes::command::COMMAND_INJECTION;
 use throughline::inspect::classes::path_traversal::PATH_TRAVERSAL;

@@ -1,3 +1,5 @@
+//! Requests that no client makes, and those of proxies and old frameworks.
+
 use super::*;
 use crate::inspect::Body;
 

@@ -1,3 +1,5 @@
+//! Agents and probes, and what looks like them.
+
 use super::*;
 
 fn most(path: &str, query: &str, agent: &str) -> u8 {

@@ -3,6 +3,7 @@
 //! A text is read as it is, as for a number, and from behind each of its first quotes on, as for a string. `lex` reads
 //! tokens, `expression` and `statement` tell how much of SQL's grammar is there, `tail` what a continuation is worth.
 
+mod clause;
 mod expression;
 mod lex;
 mod statement;
@@ -182,10 +183,10 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
             }
             Kind::Word(Word::Order | Word::Group | Word::Having) if clean || at == 0 => {
                 let sure = |grade: &Grade| clean || kind == Kind::Word(Word::Having) || grade.confidence > 85;
-                tail::clause(tail, false).filter(sure)
+                clause::clause(tail, false).filter(sure)
             }
-            Kind::Word(Word::Limit) if clean => tail::clause(tail, false),
-            Kind::Word(Word::Into | Word::Procedure) => tail::clause(tail, false),
+            Kind::Word(Word::Limit) if clean => clause::clause(tail, false),
+            Kind::Word(Word::Into | Word::Procedure) => clause::clause(tail, false),
             Kind::Word(Word::Joins | Word::Compares) | Kind::Arithmetic | Kind::Sign | Kind::Compares
                 if has_call(tail) =>
             {

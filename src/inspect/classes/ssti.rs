@@ -263,7 +263,7 @@ fn expression(text: &[u8], mark: Range<usize>, inside: &[u8], is_probe: bool) ->
     Some((
         if is_word || is_math {
             55
-        } else if is_tag || open == b"@{" {
+        } else if is_tag {
             70
         } else {
             sure

@@ -59,7 +59,7 @@ fn lookups(text: &[u8]) -> Option<(u8, usize, &'static str)> {
         open.pop();
         let content = out.split_off(start);
         let seen = judged(&content);
-        let (value, is_disguise) = value(content);
+        let (value, is_disguise) = value(&content);
         disguises += usize::from(is_disguise);
         let seen = if disguises >= DISGUISES && open.len() + disguises > DISGUISES {
             Some((90, "lookups that hide a word"))
@@ -113,15 +113,15 @@ fn judged(content: &[u8]) -> Option<(u8, &'static str)> {
 }
 
 /// What a lookup turns into, and whether it is there to hide a character or two.
-fn value(content: Vec<u8>) -> (Vec<u8>, bool) {
-    if let Some(at) = find(&content, ":-", 0) {
-        let default = piece(&content, at + 2..content.len()).to_vec();
+fn value(content: &[u8]) -> (Vec<u8>, bool) {
+    if let Some(at) = find(content, ":-", 0) {
+        let default = piece(content, at + 2..content.len()).to_vec();
         let is_short = default.len() <= 2;
         return (default, is_short);
     }
     for (name, is_upper) in [("lower:", false), ("upper:", true)] {
-        if starts(&content, 0, name) {
-            let rest = piece(&content, name.len()..content.len());
+        if starts(content, 0, name) {
+            let rest = piece(content, name.len()..content.len());
             // The dotless i, which has I as its capital.
             let mut value = if rest == "ı".as_bytes() { b"i".to_vec() } else { rest.to_vec() };
             if is_upper {
@@ -133,7 +133,7 @@ fn value(content: Vec<u8>) -> (Vec<u8>, bool) {
             return (value, is_short);
         }
     }
-    if starts(&content, 0, "date:") {
+    if starts(content, 0, "date:") {
         let inside = content.iter().copied().skip(5).filter(|byte| *byte != b'\'').collect::<Vec<_>>();
         let is_short = inside.len() <= 2;
         return (inside, is_short);

@@ -51,7 +51,7 @@ const READS: usize = 4;
 const SHOWN: usize = 100;
 
 /// What no placeholder says: names inside an expression that lead from a value to the system.
-const REACHES: [&str; 48] = [
+const REACHES: [&str; 49] = [
     "__class__",
     "__mro__",
     "__subclasses__",
@@ -73,6 +73,7 @@ const REACHES: [&str; 48] = [
     "java.util.",
     "javax.",
     "getclass(",
+    "class.getresource",
     ".forname(",
     "getruntime",
     "processbuilder",
@@ -262,7 +263,7 @@ fn expression(text: &[u8], mark: Range<usize>, inside: &[u8], is_probe: bool) ->
     Some((
         if is_word || is_math {
             55
-        } else if is_tag || open == b"@{" {
+        } else if is_tag {
             70
         } else {
             sure

@@ -176,7 +176,7 @@ fn nesting_ends_at_its_limit_and_that_is_marked() {
         (0..depth)
             .fold("it's-x".to_owned(), |text, _| serde_json::to_string(&serde_json::json!({ "a": text })).unwrap())
     };
-    let at_limit = posted(JSON, &Box::leak(nest(4).into_boxed_str()).as_bytes());
+    let at_limit = posted(JSON, Box::leak(nest(4).into_boxed_str()).as_bytes());
     assert!(of(Part::Json, &at_limit).contains(&("/a/a/a/a".to_owned(), "it's-x".to_owned())));
     assert!(!inspect(vec![], &at_limit).cuts.has(Cuts::NESTING));
     let past = posted(JSON, Box::leak(nest(5).into_boxed_str()).as_bytes());

@@ -79,7 +79,7 @@ impl<'i> Examination<'i> {
     }
 
     pub fn finish(mut self) -> Inspection {
-        self.hits.sort_by(|a, b| (b.confidence, b.severity).cmp(&(a.confidence, a.severity)));
+        self.hits.sort_by_key(|hit| core::cmp::Reverse((hit.confidence, hit.severity)));
         Inspection { hits: self.hits, cuts: self.cuts, work: self.work }
     }
 

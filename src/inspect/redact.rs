@@ -135,7 +135,7 @@ fn card(text: &str) -> usize {
     }
     let doubled = |(place, digit): (usize, &u32)| if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit };
     let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
-    if (13..=19).contains(&digits.len()) && sum % 10 == 0 { end } else { 0 }
+    if (13..=19).contains(&digits.len()) && sum.is_multiple_of(10) { end } else { 0 }
 }
 
 /// Cut to its length, with characters that are not seen, or that change how others are, as escapes.
@@ -144,9 +144,9 @@ fn shown(text: &str) -> String {
     for c in text.chars() {
         let before = out.len();
         if is_unseen(c) {
-            out.extend(c.escape_default())
+            out.extend(c.escape_default());
         } else {
-            out.push(c)
+            out.push(c);
         }
         if out.len() > MAX_SNIPPET {
             out.truncate(before);

@@ -116,6 +116,7 @@ impl Words {
 const LETTER: u8 = 1;
 const DIGIT: u8 = 2;
 /// What each byte is: [`LETTER`], [`DIGIT`] or anything else.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 static KINDS: [u8; 256] = {
     let (mut kinds, mut byte) = ([4; 256], 0_u8);
     while byte < 128 {

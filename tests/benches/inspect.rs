@@ -53,7 +53,13 @@ fn hostile() -> Vec<(&'static str, Request<'static>)> {
         ("base64", posted(JSON, listed("JyBvciAxPTEtLSAtJyBvciAxPTEtLSAt"))),
         ("markup", posted("application/xml", fill("<a b='c&lt;' d=\"e\">f</a>"))),
         ("open_markup", posted("application/xml", fill("<!--<![CDATA[<?<a b='"))),
-        ("multipart", posted("multipart/form-data; boundary=B", fill("--B\r\nContent-Disposition: form-data; name=a\r\n\r\n'\r\n"))),
+        (
+            "multipart",
+            posted(
+                "multipart/form-data; boundary=B",
+                fill("--B\r\nContent-Disposition: form-data; name=a\r\n\r\n'\r\n"),
+            ),
+        ),
         ("high", posted("text/plain", fill("＜ｓ＞\u{1d400}\u{c9}"))),
         ("letters", posted("text/plain", fill("select union or and from script "))),
         ("braces", posted("text/plain", fill("{{[[${"))),

@@ -1,6 +1,6 @@
 //! multipart/form-data: fields, file names, and how files begin.
 
-use super::{Cuts, Examination, Part, Trail, name, place, xml};
+use super::{Cuts, Examination, Part, Trail, place, xml};
 use crate::inspect::decode;
 use crate::selector::{Delimiter, Delimiters, MAX_BOUNDARY, MAX_HEADERS, MAX_PARTS, parameters};
 

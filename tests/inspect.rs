@@ -124,6 +124,13 @@ fn headers_and_cookies_are_read_and_tokens_are_not() {
     assert_eq!(of(Part::Header, &request), pairs(&[("user-agent", "curl/8.0"), ("x-odd", "it's")]));
     assert_eq!(of(Part::Cookie, &request), pairs(&[("sid", "abc-def")]));
     assert_eq!(of(Part::Json, &request), pairs(&[("prefs/a", "b'c")]));
+    let torn = |cookie| {
+        let headers = [("cookie", cookie)];
+        let seen = read(&Request { path: "/", headers: &headers, ..Request::default() });
+        seen.into_iter().find(|seen| seen.3 == Layers::JOINED).map(|seen| (seen.1, seen.2))
+    };
+    assert_eq!(torn("a=1; id=x; cat /etc/passwd"), Some(("id".to_owned(), "x; cat /etc/passwd".to_owned())));
+    assert_eq!(torn("a=1; b=it's; c-d=2;"), None);
     let headers = [("authorization", "Basic YWRtaW4nIG9yIDE9MS0tOng="), ("content-type", "%{(#a='x')}")];
     let request = Request { path: "/", headers: &headers, ..Request::default() };
     let read = of(Part::Header, &request);

@@ -1,6 +1,7 @@
 //! Headers, and the cookies in theirs.
 
 use super::{Cuts, Examination, Part, Trail, place};
+use crate::inspect::reading::Layers;
 use crate::selector::{MAX_COOKIES, cookies};
 
 /// The texts of the headers.
@@ -39,10 +40,28 @@ fn cookie(to: &mut Examination<'_>, header: &str) {
         to.text(place(Part::CookieName, name), name.as_bytes(), Trail::default());
         to.text(place(Part::Cookie, name), value.as_bytes(), Trail::default());
     }
+    if let Some((name, rest)) = torn(header) {
+        to.text(place(Part::Cookie, name), rest.as_bytes(), Trail::default().with(Layers::JOINED));
+    }
     if count >= MAX_COOKIES {
         to.cuts.set(Cuts::MEMBERS);
         to.text(place(Part::Cookie, ""), header.as_bytes(), Trail::default());
     }
+}
+
+/// The first value that a raw `;` may have torn apart, with all that follows it: what comes next is no cookie.
+fn torn(header: &str) -> Option<(&str, &str)> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.[]$|".contains(&byte))
+    };
+    let (mut known, mut start) = (None, 0);
+    for field in header.split(';') {
+        let cookie = field.split_once('=').map(|(name, value)| (name.trim(), value)).filter(|(name, _)| is_name(name));
+        let Some((name, value)) = cookie else { return known.filter(|_| !field.trim().is_empty()) };
+        known = header.get(start + field.len() - value.len()..).map(|rest| (name, rest));
+        start += field.len() + 1;
+    }
+    None
 }
 
 fn is_token_list(value: &str) -> bool {

@@ -10,8 +10,8 @@ use crate::session::Carried;
 
 /// Attacks told of one request, the strongest first.
 const MAX_CARRIED: usize = 4;
-/// Cuts that are in the nature of what was sent.
-const ORDINARY: Cuts = Cuts(Cuts::FILE.0 | Cuts::ENCODING.0);
+/// Cuts that are in the nature of what was sent, or have marks of their own.
+const ORDINARY: Cuts = Cuts(Cuts::FILE.0 | Cuts::ENCODING.0 | Cuts::BODY.0 | Cuts::UNREAD.0);
 
 /// What was found in a request.
 #[derive(Debug, Default)]

@@ -220,7 +220,7 @@ impl KeyPlan {
             return found;
         }
         let read = tokens.read(token);
-        let claims = read.as_ref().map(|verified| super::identity_claims(&verified.json)).unwrap_or_default();
+        let claims = read.as_ref().map(|verified| super::claims::identity_claims(&verified.json)).unwrap_or_default();
         found.token = names.token(if claims.jti.is_empty() { token } else { &claims.jti });
         match read {
             Ok(_) => found.principal = principal(&self.ring, &claims),
@@ -237,7 +237,7 @@ impl KeyPlan {
 
     /// Whether the token says that it is of a configured issuer.
     fn is_ours(&self, token: &str) -> bool {
-        let iss = unverified(token).map(|json| super::identity_claims(&json).iss);
+        let iss = unverified(token).map(|json| super::claims::identity_claims(&json).iss);
         iss.is_some_and(|iss| self.issuers.iter().any(|namespace| namespace.starts_with('?') || *namespace == iss))
     }
 
@@ -257,7 +257,7 @@ impl KeyPlan {
         let bearer = || request.headers.get("authorization").and_then(bearer_token).map(str::to_owned);
         let token = token.or_else(bearer)?;
         let verified = tokens.read(&token).ok()?;
-        Some(super::identity_claims(&verified.json).sub).filter(|sub| !sub.is_empty())
+        Some(super::claims::identity_claims(&verified.json).sub).filter(|sub| !sub.is_empty())
     }
 
     fn identify_built_in<'a>(&'a self, request: &Request<'_>) -> Identified<'a> {

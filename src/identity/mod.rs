@@ -4,6 +4,7 @@
 //! showing (address with agent, address). The value of a key is hashed under a secret at once and goes no further.
 
 mod built_in;
+mod claims;
 mod issue;
 pub mod jwt;
 mod keyring;
@@ -26,31 +27,7 @@ pub use standing::{Allowances, Standing, Standings};
 pub use users::{Exchange, Naming, Role, Storing, UserPlan, Who};
 
 use crate::session::Principal;
-
-/// The claims of a token that say whose it is and which; empty where they are missing or no text.
-#[derive(Default)]
-pub(crate) struct TokenClaims {
-    pub iss: String,
-    pub sub: String,
-    pub jti: String,
-}
-
-/// Reads them.
-pub(crate) fn identity_claims(json: &str) -> TokenClaims {
-    #[derive(serde::Deserialize)]
-    struct Wanted<'a> {
-        #[serde(borrow, default)]
-        iss: Option<std::borrow::Cow<'a, str>>,
-        #[serde(borrow, default)]
-        sub: Option<std::borrow::Cow<'a, str>>,
-        #[serde(borrow, default)]
-        jti: Option<std::borrow::Cow<'a, str>>,
-    }
-    let text = |text: Option<std::borrow::Cow<'_, str>>| text.map_or_else(String::new, std::borrow::Cow::into_owned);
-    serde_json::from_str::<Wanted<'_>>(json)
-        .map(|wanted| TokenClaims { iss: text(wanted.iss), sub: text(wanted.sub), jti: text(wanted.jti) })
-        .unwrap_or_default()
-}
+use claims::{TokenClaims, identity_claims};
 
 /// The verified identity behind a token's claims; 0 where it names no subject.
 fn principal(ring: &Keyring, claims: &TokenClaims) -> Principal {

@@ -3,6 +3,7 @@
 use super::attack::Attack;
 use super::decode::{self, DECODERS, Encoded};
 use super::inspector::{Cuts, Except, Hit, Inspection, Inspector};
+use super::memory::Memory;
 use super::reading::{Layers, Part, Place, Reading, Scan, Sign};
 use super::redact;
 use super::scan::{DIGITS, LETTERS};
@@ -71,16 +72,32 @@ pub struct Examination<'i> {
     pub cuts: Cuts,
     work: u32,
     decoded: usize,
+    /// Signs seen, wanted or not.
+    signs: u32,
 }
 
 impl<'i> Examination<'i> {
     pub fn new(inspector: &'i Inspector, except: &'i Except<'i>) -> Self {
-        Self { inspector, except, hits: Vec::new(), cuts: Cuts::default(), work: 0, decoded: 0 }
+        Self { inspector, except, hits: Vec::new(), cuts: Cuts::default(), work: 0, decoded: 0, signs: 0 }
     }
 
     pub fn finish(mut self) -> Inspection {
         self.hits.sort_by_key(|hit| core::cmp::Reverse((hit.confidence, hit.severity)));
         Inspection { hits: self.hits, cuts: self.cuts, work: self.work }
+    }
+
+    /// Looks at a header by `look`, unless the same one was found innocent before.
+    pub fn header(&mut self, name: &str, value: &str, look: impl FnOnce(&mut Self)) {
+        let Some(key) = Memory::key(name, value) else { return look(self) };
+        let memory = &self.inspector.memory;
+        if memory.borrow_mut().knows(&key) {
+            return;
+        }
+        let (signs, cuts) = (self.signs, self.cuts);
+        look(self);
+        if (signs, cuts) == (self.signs, self.cuts) {
+            memory.borrow_mut().keep(key);
+        }
     }
 
     /// Takes a text in, in all its readings.
@@ -197,6 +214,7 @@ impl<'i> Examination<'i> {
 
     /// Takes a sign in: the best of a class at a place is kept, and of all the strongest.
     pub fn tell(&mut self, attack: Attack, place: Place<'_>, text: &[u8], layers: Layers, sign: &Sign) {
+        self.signs += 1;
         if (self.except)(attack, place) {
             return;
         }

@@ -1,11 +1,13 @@
 //! The one entry: a request in, what it carries out.
 
+use core::cell::RefCell;
 use std::borrow::Cow;
 
 use super::attack::Attack;
 use super::classes;
 use super::decode;
 use super::examine::{Examination, Trail};
+use super::memory::Memory;
 use super::reading::{Class, Layers, Part, Place};
 use super::request::{Body, Request, RequestClass};
 use super::scan::Words;
@@ -112,6 +114,8 @@ pub struct Inspector {
     request_classes: Vec<&'static RequestClass>,
     pub(super) words: Words,
     pub(super) limits: Limits,
+    /// What is remembered changes no answer, only what it costs.
+    pub(super) memory: RefCell<Memory>,
 }
 
 impl Inspector {
@@ -125,7 +129,7 @@ impl Inspector {
     /// An inspector with these classes.
     pub fn of(classes: Vec<&'static Class>, request_classes: Vec<&'static RequestClass>, limits: Limits) -> Self {
         let words = Words::new(&classes);
-        Self { classes, request_classes, words, limits }
+        Self { classes, request_classes, words, limits, memory: RefCell::default() }
     }
 
     /// Looks at all of a request within the limits. The same request gets the same answer.

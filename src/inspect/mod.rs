@@ -9,6 +9,7 @@ pub mod classes;
 mod decode;
 mod examine;
 mod inspector;
+mod memory;
 mod reading;
 mod redact;
 mod request;

@@ -15,7 +15,7 @@ const PEOPLE = {
   cid: { ip: '2001:db8:1::5', country: 'FR', asn: 3215, visits: [[20, 'GET', '/api/products', 500]] },
   dan: { ip: '203.0.113.99', country: 'AT', asn: 8447,
     visits: [[30, 'DELETE', '/api/orders/9', 204], [31, 'PROPFIND', '/Files', 207], [32, 'GET', '/api/orders/9', 410]] },
-  eve: { ip: '192.0.2.66', country: 'RU', asn: 64500, visits: Array.from({ length: 12 }, (_, i) => [40, 'GET', `/wp-admin/${'abcdefghijkl'[i]}`, 404]) },
+  eve: { ip: '192.0.2.66', country: 'RU', asn: 64500, visits: Array.from({ length: 12 }, (_, i) => [40, 'GET', `/cellar-2/${'abcdefghijkl'[i]}`, 404]) },
 };
 const NAMES = Object.keys(PEOPLE);
 const EVENTS = NAMES.reduce((sum, name) => sum + PEOPLE[name].visits.length, 0);
@@ -29,13 +29,13 @@ const FILTERS = [
   ['country=DE', 'ann', 2], ['country=de&country=at', 'ann dan', 5], ['country!=RU', 'ann bob cid dan', 8], ['country=XX', '', 0],
   ['asn=3320', 'ann', 2], ['asn=AS3320', 'ann', 2], ['asn=as8447&asn=7922', 'bob dan', 5], ['asn!=64500', 'ann bob cid dan', 8],
   ['endpoint=/api/orders/{id}', 'ann dan', 4], ['endpoint=GET%20/api/orders/{integer}', 'ann dan', 3], ['endpoint=delete%20/api/orders/{x}', 'dan', 1],
-  ['endpoint=*%20/api/*', 'ann bob cid dan', 6], ['endpoint=/api/orders', '', 0], ['endpoint=/api/orders/1', '', 0], ['endpoint!=/wp-admin/*', 'ann bob cid dan', 8],
+  ['endpoint=*%20/api/*', 'ann bob cid dan', 6], ['endpoint=/api/orders', '', 0], ['endpoint=/api/orders/1', '', 0], ['endpoint!=/cellar-2/*', 'ann bob cid dan', 8],
   ['endpoint=GET%20HOST/missing', 'bob', 1], ['endpoint=GET%20other.test/missing', '', 0],
   ['host=HOST', 'ann bob cid dan eve', 20], ['host=other.test', '', 0], ['host!=HOST', '', 0],
   ['method=post', 'bob', 1], ['method=PROPFIND&method=DELETE', 'dan', 2], 
   ['status=404', 'bob eve', 13], ['status=4xx', 'bob dan eve', 14], ['status=5XX', 'cid', 1], ['status=2xx', 'ann bob dan', 5],
   ['status=404&status=500', 'bob cid eve', 14],
-  ['q=ORDERS', 'ann dan', 4], ['q=wp-admin', 'eve', 12], ['q=files', 'dan', 1], ['q!=wp-admin', 'ann bob cid dan', 8],
+  ['q=ORDERS', 'ann dan', 4], ['q=cellar-2', 'eve', 12], ['q=files', 'dan', 1], ['q!=cellar-2', 'ann bob cid dan', 8],
   ['detector=forced_browsing', 'eve', 1], ['detector!=forced_browsing', 'ann bob cid dan', 19],
   [`from=${at(10)}`, 'bob cid dan eve', 18], [`to=${at(10)}`, 'ann bob', 3], [`from=${at(14)}&to=${at(14)}`, 'bob', 1], [`from=${at(11)}&to=${at(13)}`, 'bob', 0],
   [`to=${at(-1)}`, '', 0], ['from=-9m', 'dan eve', 14], ['from=-10m&to=-8m', 'dan', 3],

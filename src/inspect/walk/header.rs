@@ -8,17 +8,24 @@ use crate::selector::{MAX_COOKIES, cookies};
 pub fn headers(to: &mut Examination<'_>, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         match *name {
-            "cookie" => cookie(to, value),
+            // Credentials are remembered nowhere.
             "authorization" | "proxy-authorization" => authorization(to, name, value),
-            // Nobody reads more than tokens in these, and tokens are all that stands there.
-            "connection" | "content-length" | "accept-encoding" | "content-type" | "upgrade" | "te"
-                if is_token_list(value) => {}
-            name => {
-                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-                    to.text(place(Part::HeaderName, name), name.as_bytes(), Trail::default());
-                }
-                to.text(place(Part::Header, name), value.as_bytes(), Trail::default());
+            _ => to.header(name, value, |to| header(to, name, value)),
+        }
+    }
+}
+
+fn header(to: &mut Examination<'_>, name: &str, value: &str) {
+    match name {
+        "cookie" => cookie(to, value),
+        // Nobody reads more than tokens in these, and tokens are all that stands there.
+        "connection" | "content-length" | "accept-encoding" | "content-type" | "upgrade" | "te"
+            if is_token_list(value) => {}
+        name => {
+            if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+                to.text(place(Part::HeaderName, name), name.as_bytes(), Trail::default());
             }
+            to.text(place(Part::Header, name), value.as_bytes(), Trail::default());
         }
     }
 }

@@ -11,7 +11,7 @@ import { all, ask, client, order, recorded, sessionOf } from './scene.mjs';
 
 const SECRETS = {
   configured: 'kF3wQ9zP1xL7vB5nM2cR8tY4', cookie: 'aB4cD8eF2gH6jK0lM9nP3qR7', jsession: 'ZZ91aPPx44QmWn28LkTT',
-  bearer: 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.c2ln',
+  bearer: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2ln',
   key: 'sk_live_4eC39HqLyjWDarjtT1zdp7dc', basic: 'YW5uOmh1bnRlcjJodW50ZXIy', query: 'q7Lw2Xc9Vb4Nm6Zx1Ks8', parameter: 'pw-reset-9s8d7f6g5h4j3k2l',
   reset: 'kJ8sd7Fh2sdf87Hsdkf83Kd', hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', matrix: '1A530637289A03B07199A44E8D531427',
   body: 'correct-horse-battery-staple-42', response: 'issued-8f7e6d5c4b3a2918', short: 'x9',

@@ -10,7 +10,7 @@ import { all, ask, client, recorded, sentProblem, sessionOf } from './scene.mjs'
 const FOLDERS = ['attic', 'cellar', 'garage', 'lobby', 'pantry', 'porch']; // no names of which a request alone tells anything
 const PATHS = [...'abcdefghijklmnopqrstuvwxyzäöüß'].map((letter, i) => encodeURI(`/${FOLDERS[i % 6]}/${letter}`));
 const PACE_MS = 50; // a scanner that takes its time; the verdict comes while it is still at it
-const WAYS = { 'with a session cookie': { cookie: 'sid=scanner' }, 'known by address and agent': { agent: 'gobuster/3.6' } };
+const WAYS = { 'with a session cookie': { cookie: 'sid=scanner' }, 'known by address and agent': { agent: 'cellar-reader/3.6' } };
 const vars = { DEV_CLIENT_HEADERS: true };
 
 /** Walks the unknown paths; answers the statuses. */

@@ -1,6 +1,12 @@
 //! The classes of query languages and object shapes, over tables of attacks and their innocent twins.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 #[path = "support/texts.rs"]
 mod texts;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use throughline::inspect::{Attack, Body, Class, Inspection, Inspector, Limits, Request, Sign};
+use throughline::inspect::{Attack, Body, Class, Cuts, Inspection, Inspector, Limits, Request, Sign};
 use throughline::session::Severity;
 
 /// Pieces of attacks and of ordinary requests; what is tried is made of them.
@@ -132,7 +132,13 @@ fn checked(inspectors: &[Inspector], request: &Request<'_>) {
     for inspector in inspectors {
         let found = inspector.inspect(request, &|_, _| false);
         sound(&found);
-        assert_eq!(inspector.inspect(request, &|_, _| false), found);
+        // What was found innocent costs less the second time, so that more may be looked at; nothing else differs.
+        let again = inspector.inspect(request, &|_, _| false);
+        sound(&again);
+        if !found.cuts.has(Cuts::WORK) && !found.cuts.has(Cuts::DECODED) {
+            assert_eq!((again.hits, again.cuts), (found.hits, found.cuts));
+        }
+        assert!(again.work <= Limits::default().work);
     }
 }
 

@@ -118,7 +118,9 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
             _ if is_prose => None,
             3 if is_named(place, RUN) => Some(84),
             1 | 2 if is_named(place, RUN) => Some(if is_json { 55 } else { 82 }),
-            3 if command.is_hidden && is_telling(command) || is_given(command) && is_telling(command) => Some(84),
+            3 if command.is_hidden && is_telling(command) => Some(84),
+            // In a member of a document, a command line is as likely a setting or somebody's words about one.
+            3 if is_given(command) && is_telling(command) => Some(if is_json { 60 } else { 84 }),
             3 => Some(60),
             2 => Some(40),
             _ => None,

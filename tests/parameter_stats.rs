@@ -177,7 +177,7 @@ fn a_sketch_stays_below_512_bytes_and_keeps_its_high_end() {
 fn hourly(baseline: &mut Baseline, hours: std::ops::Range<u64>, count: impl Fn(u64) -> u64) {
     for hour in hours {
         for n in 0..count(hour) {
-            baseline.see(Decimal::whole(100 + n as i64), hour * HOUR + n);
+            baseline.see(Decimal::whole(100 + n.cast_signed()), hour * HOUR + n);
         }
         baseline.advance((hour + 1) * HOUR);
     }

@@ -48,7 +48,7 @@ impl Decimal {
         let (digits, decimals) = Mantissa::read(mantissa)?.resolve()?;
         let billionths = shifted(digits, exponent - decimals + DECIMALS).filter(|n| *n <= MAX);
         // At most 10^27, so it fits.
-        let billionths = billionths.ok_or(Reason::OutOfRange)? as i128;
+        let billionths = billionths.ok_or(Reason::OutOfRange)?.cast_signed();
         Ok(Self(if negative { -billionths } else { billionths }))
     }
 
@@ -201,7 +201,7 @@ impl Mantissa {
             return Err(Reason::OutOfRange);
         }
         // At most 64 digits.
-        Ok((self.digits, if decimal { self.run_kept as i32 } else { 0 }))
+        Ok((self.digits, if decimal { self.run_kept.cast_signed() } else { 0 }))
     }
 }
 

@@ -98,7 +98,7 @@ impl Quantiles {
     pub(super) fn fade(&mut self, share: u16) {
         self.buckets.retain_mut(|(_, count)| {
             // Smaller than it was, so it fits.
-            *count = (u64::from(*count) * u64::from(share) >> 16) as u32;
+            *count = ((u64::from(*count) * u64::from(share)) >> 16) as u32;
             *count > 0
         });
     }
@@ -129,8 +129,9 @@ fn bucket_of(value: Decimal) -> i16 {
     // The first 32 bits, of which the highest is set.
     let start = ((size << (127 - octave)) >> 96) as u32;
     let part = STEPS.partition_point(|step| *step <= start).saturating_sub(1);
-    // At most 127 × 18 + 18.
-    let bucket = (octave * PER_OCTAVE) as i16 + part as i16 + 1;
+    // At most 128 × 18.
+    let bucket = (octave * PER_OCTAVE + part as u32 + 1) as u16;
+    let bucket = bucket.cast_signed();
     if value.billionths() < 0 { -bucket } else { bucket }
 }
 

@@ -49,7 +49,7 @@ pub enum Unit {
     /// It is always this one.
     Fixed(Currency),
     /// It stands in the same message: one for all amounts, or one for each.
-    From(Selector),
+    From(Box<Selector>),
 }
 
 /// A parameter as the policy has it. Several entries may have one name, for several endpoints.
@@ -132,7 +132,7 @@ impl Batch {
         for parameter in entries.iter().filter_map(of) {
             units.push(match &parameter.currency {
                 Some(Unit::From(selector)) => {
-                    selectors.push(selector.clone());
+                    selectors.push(Selector::clone(selector));
                     Some(selectors.len() - 1)
                 }
                 _ => None,

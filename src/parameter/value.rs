@@ -148,7 +148,7 @@ impl fmt::Display for Value {
 
 /// The text without control characters, which would garble logs and tables.
 pub(super) fn printable(text: &str) -> Box<str> {
-    if text.bytes().any(|b| b < b' ' || b >= 0x7f) {
+    if text.bytes().any(|b| !(b' '..0x7f).contains(&b)) {
         text.chars().filter(|c| !c.is_control()).collect::<String>().into()
     } else {
         text.into()
@@ -156,11 +156,12 @@ pub(super) fn printable(text: &str) -> Box<str> {
 }
 
 fn boolean(text: &str) -> Option<bool> {
-    let is = |word: &&str| text.trim().eq_ignore_ascii_case(word);
-    if ["true", "yes", "on", "1"].iter().any(|word| is(word)) {
+    let text = text.trim();
+    let is = |word: &&str| text.eq_ignore_ascii_case(word);
+    if ["true", "yes", "on", "1"].iter().any(is) {
         Some(true)
     } else {
-        ["false", "no", "off", "0"].iter().any(|word| is(word)).then_some(false)
+        ["false", "no", "off", "0"].iter().any(is).then_some(false)
     }
 }
 
@@ -185,11 +186,8 @@ fn time(text: &str) -> Option<u64> {
     }
     let number = Decimal::parse(text).ok()?.billionths();
     let (whole, in_ms) = (number / 1_000_000_000, number / 1_000_000);
-    match whole {
-        ..SECONDS_BELOW => u64::try_from(in_ms).ok(),
-        ..MILLISECONDS_BELOW => u64::try_from(whole).ok(),
-        _ => None,
-    }
+    let ms = if whole < SECONDS_BELOW { in_ms } else { whole };
+    u64::try_from(ms).ok().filter(|_| whole < MILLISECONDS_BELOW)
 }
 
 fn money(text: &str, beside: Option<&str>) -> Result<Value, Reason> {

@@ -104,7 +104,7 @@ fn unit(text: &str, kind: Type, from: &Selector) -> Result<Unit, Fault> {
     if selector.side() != from.side() || selector.path_name().is_some() {
         return fault("currency", "does not stand in the message that the amount stands in");
     }
-    Ok(Unit::From(selector))
+    Ok(Unit::From(Box::new(selector)))
 }
 
 /// Entries of one name that are not of one kind: they are counted together, so they must be.

@@ -91,14 +91,23 @@ pub struct Completions {
 }
 
 impl Completions {
+    /// Takes in that the subject whose completions these are completed the flow at `time_ms`; answers what is wrong
+    /// with that by the flow's limit.
+    pub fn complete(&mut self, flow: &Flow, time_ms: u64) -> Option<Violation> {
+        let limit = flow.limit?;
+        let most = limit.completions?;
+        let count = self.add(most, limit.window_ms, time_ms)?;
+        Some(counted(flow, Violated::Limit, flow.last(), time_ms, count, most))
+    }
+
     /// Takes in that it happened at `time_ms`; answers how often it did within the window when that is more than
-    /// `limit`, once a window. Times may come in any order.
+    /// `limit`, once a window. Times may come in any order. One more than the limit stands for any number.
     pub fn add(&mut self, limit: u32, window_ms: u64, time_ms: u64) -> Option<u32> {
         let at = self.times.partition_point(|known| *known <= time_ms);
         self.times.insert(at, time_ms);
         let newest = self.times.last().copied().unwrap_or(time_ms);
         self.times.retain(|time| time.saturating_add(window_ms) > newest);
-        // A limit fits 32 bits, and so does one more than it saturated.
+        // One more than the limit at most; limits are small.
         let count = self.times.len() as u32;
         if count <= limit {
             return None;
@@ -170,6 +179,8 @@ impl FlowState {
         then.completions.raised_ms = 0;
         let mut observed = Observed::default();
         then.play(flow, &read(flow, seen, hash), &mut observed);
+        // Runs that were left are not this request's fault.
+        observed.violations.retain(|violation| violation.kind != Violated::Abandoned);
         observed.violations
     }
 
@@ -273,11 +284,8 @@ impl FlowState {
         let Some(run) = self.open.get_mut(at).filter(|_| step == flow.last()) else { return };
         run.completed = true;
         observed.completed_ms.push(made.time_ms);
-        let Some(limit) = flow.limit.filter(|limit| limit.per == Per::Session) else { return };
-        if let Some(most) = limit.completions
-            && let Some(count) = self.completions.add(most, limit.window_ms, made.time_ms)
-        {
-            observed.violations.push(counted(flow, Violated::Limit, step, made.time_ms, count, most));
+        if flow.limit.is_some_and(|limit| limit.per == Per::Session) {
+            observed.violations.extend(self.completions.complete(flow, made.time_ms));
         }
     }
 

@@ -73,7 +73,7 @@ impl Baseline {
     }
 
     fn close(&mut self, hour: u32, count: u32) {
-        self.level = self.level * (65_536 - AN_HOUR) / 65_536 + u64::from(count) * AN_HOUR;
+        self.level = self.level.saturating_mul(65_536 - AN_HOUR) / 65_536 + u64::from(count) * AN_HOUR;
         self.weight = self.weight * (65_536 - AN_HOUR) / 65_536 + AN_HOUR;
         if self.week.is_empty() {
             self.week = vec![0; WEEK as usize];

@@ -4,82 +4,27 @@
 //! problem is found in one go and names the path of the value at fault.
 
 mod duration;
+mod flows;
 mod parameters;
 mod sections;
 mod tokens;
+mod types;
+mod watches;
 
 pub use duration::parse_duration_ms;
 pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
-
-use core::fmt;
+pub use types::{Development, Exception, Mode, OnError, Problem, Route};
 
 use crate::context::Signer;
 use crate::detect;
+use crate::flow::{Flow, Tags};
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
-use crate::inspect::Attack;
 use crate::inventory::Pattern;
+use crate::parameter::{Parameters, Watch};
 use crate::selector::Side;
 use crate::store::Allowance;
 use crate::verdict::Action;
-
-/// Whether verdicts are carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything is seen, nothing is stopped.
-    Monitor,
-    Enforce,
-}
-
-impl Mode {
-    /// The name the configuration and the API use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Monitor => "monitor",
-            Self::Enforce => "enforce",
-        }
-    }
-}
-
-/// What happens to a request when a part of this product fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    /// It passes, marked.
-    Open,
-    /// It is refused with 503.
-    Closed,
-}
-
-/// A route with settings of its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Route {
-    pub pattern: Pattern,
-    /// Ask the shard before forwarding.
-    pub inline: bool,
-    /// How long that may take, ms.
-    pub deadline_ms: u32,
-    pub on_error: OnError,
-    /// Whether requests are recorded at all.
-    pub record: bool,
-}
-
-/// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Exception {
-    pub pattern: Option<Pattern>,
-    /// Name of the parameter, header or cookie, or the pointer into the body.
-    pub parameter: Option<String>,
-    pub attack: Option<Attack>,
-}
-
-/// Bindings that only development accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Development {
-    /// Client address, country, ASN and fingerprint come from request headers.
-    pub client_headers: bool,
-    /// Time comes from a request header.
-    pub clock: bool,
-}
 
 /// The bindings of one deployment, validated.
 #[derive(Debug, Clone)]
@@ -93,7 +38,12 @@ pub struct Policy {
     /// Whose tokens are verified.
     pub issuers: Vec<TokenIssuer>,
     pub users: UserPlan,
-    /// Request headers that keys and users are read from, and response headers (Set-Cookie aside).
+    pub parameters: Parameters,
+    pub watches: Vec<Watch>,
+    /// Flows with steps, and which endpoints belong to which flow.
+    pub flows: Vec<Flow>,
+    pub tags: Tags,
+    /// Request headers that keys, users and parameters are read from, and response headers (Set-Cookie aside).
     pub headers: Vec<String>,
     pub response_headers: Vec<String>,
     /// Signs what the origin is told of a session; without a key it is told nothing.
@@ -105,20 +55,6 @@ pub struct Policy {
     pub limits: Limits,
     pub admin_host: Option<String>,
     pub development: Development,
-}
-
-/// One thing wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Binding and place inside it, e.g. `ROUTES[2].match`.
-    pub path: String,
-    pub reason: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.reason)
-    }
 }
 
 /// Headers that say how a body is to be read.
@@ -150,14 +86,16 @@ impl Policy {
         }
     }
 
-    /// Whether the body of a request to this endpoint says who its user is.
+    /// Whether the body of a request to this endpoint says who its user is, or holds parameters.
     pub fn needs_body(&self, method: &str, path: &str) -> bool {
-        self.users.needs_body(Side::Request, method, path)
+        self.users.needs_body(Side::Request, method, path) || self.parameters.needs_body(Side::Request, method, path)
     }
 
-    /// Whether the body of a response of this endpoint issues a key or says who its user is.
+    /// Whether the body of a response of this endpoint issues a key, says who its user is, or holds parameters.
     pub fn needs_response_body(&self, method: &str, path: &str) -> bool {
-        self.keys.needs_response_body(method, path) || self.users.needs_body(Side::Response, method, path)
+        self.keys.needs_response_body(method, path)
+            || self.users.needs_body(Side::Response, method, path)
+            || self.parameters.needs_body(Side::Response, method, path)
     }
 
     /// The exceptions that an endpoint has.
@@ -220,22 +158,30 @@ impl Reader<'_> {
         };
         let issuers = self.issuers();
         let keys = self.keys(issuers.iter().map(|i| i.namespace.clone()).collect());
-        let users = self.users();
+        let parameters = self.parameters();
+        let users = UserPlan::new(parameters.list().filter_map(|(_, parameter)| parameter.naming()).collect());
+        let routes = self.routes();
+        let (flows, tags) = self.flows(&parameters, &routes);
+        let headers = |own: Vec<String>, side| {
+            let own = union(&own, users.headers(side));
+            union(&own, parameters.headers(side))
+        };
         Policy {
             mode,
             origin: self.origin(),
             shards: self.number("SHARDS", 1, 1, u64::from(MAX_SHARDS)) as u32,
             retention_ms: self.number("RETENTION_DAYS", 30, 1, MAX_RETENTION_DAYS) * DAY_MS,
-            headers: union(
-                keys.headers(),
-                [users.headers(Side::Request), INSPECTED.map(str::to_owned).to_vec()].concat(),
-            ),
-            response_headers: union(keys.response_headers(), users.headers(Side::Response)),
+            headers: headers([keys.headers(), &INSPECTED.map(str::to_owned)].concat(), Side::Request),
+            response_headers: headers(keys.response_headers().to_vec(), Side::Response),
             keys,
             users,
+            watches: self.watches(&parameters),
+            parameters,
+            flows,
+            tags,
             signer: self.signer(),
             issuers,
-            routes: self.routes(),
+            routes,
             detectors: self.detectors(),
             exceptions: self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve),
             limits: self.limits(),
@@ -325,9 +271,32 @@ impl Reader<'_> {
         self.entries("JWT", tokens::MAX_ISSUERS, |raw: tokens::RawIssuer| raw.resolve(get))
     }
 
-    fn users(&mut self) -> UserPlan {
-        let namings = self.entries("PARAMETERS", parameters::MAX_PARAMETERS, parameters::RawParameter::resolve);
-        UserPlan::new(namings.into_iter().flatten().collect())
+    fn parameters(&mut self) -> Parameters {
+        let all = self.entries("PARAMETERS", parameters::MAX_PARAMETERS, parameters::RawParameter::resolve);
+        self.problems.extend(parameters::contradictions(&all));
+        Parameters::new(all)
+    }
+
+    fn watches(&mut self, parameters: &Parameters) -> Vec<Watch> {
+        self.entries("WATCHES", watches::MAX_WATCHES, |raw: watches::RawWatch| raw.resolve(parameters))
+    }
+
+    /// Flows with steps, and the tags of all. One with a step on an inline route is recorded synchronously.
+    fn flows(&mut self, parameters: &Parameters, routes: &[Route]) -> (Vec<Flow>, Tags) {
+        let all = self.entries("FLOWS", flows::MAX_FLOWS, |raw: flows::RawFlow| raw.resolve(parameters, routes));
+        let (mut machines, mut tags) = (Vec::new(), Tags::default());
+        for (at, flow) in all.into_iter().enumerate() {
+            let has_steps = flow.machine.is_some();
+            let added = if has_steps { Tags::add_steps } else { Tags::add }(&mut tags, &flow.name, flow.endpoints);
+            if !added {
+                self.problem(
+                    format!("FLOWS[{at}].name"),
+                    "is one too many: there is room for 56 besides the built-in ones",
+                );
+            }
+            machines.extend(flow.machine);
+        }
+        (machines, tags)
     }
 
     fn signer(&mut self) -> Option<Signer> {

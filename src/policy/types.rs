@@ -1,0 +1,78 @@
+//! Plain data of a policy: modes, routes, exceptions, and what may be wrong with the bindings.
+
+use core::fmt;
+
+use crate::inspect::Attack;
+use crate::inventory::Pattern;
+
+/// Whether verdicts are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything is seen, nothing is stopped.
+    Monitor,
+    Enforce,
+}
+
+impl Mode {
+    /// The name the configuration and the API use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// What happens to a request when a part of this product fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// It passes, marked.
+    Open,
+    /// It is refused with 503.
+    Closed,
+}
+
+/// A route with settings of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    pub pattern: Pattern,
+    /// Ask the shard before forwarding.
+    pub inline: bool,
+    /// How long that may take, ms.
+    pub deadline_ms: u32,
+    pub on_error: OnError,
+    /// Whether requests are recorded at all.
+    pub record: bool,
+}
+
+/// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Exception {
+    pub pattern: Option<Pattern>,
+    /// Name of the parameter, header or cookie, or the pointer into the body.
+    pub parameter: Option<String>,
+    pub attack: Option<Attack>,
+}
+
+/// Bindings that only development accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Development {
+    /// Client address, country, ASN and fingerprint come from request headers.
+    pub client_headers: bool,
+    /// Time comes from a request header.
+    pub clock: bool,
+}
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Binding and place inside it, e.g. `ROUTES[2].match`.
+    pub path: String,
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.reason)
+    }
+}

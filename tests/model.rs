@@ -170,6 +170,7 @@ impl World {
 fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
     let settings = Settings {
         detectors: detect::Settings::default(),
+        business: detect::business::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,

@@ -5,6 +5,7 @@
 //! [`consequence`], from the policy.
 
 pub mod attacks;
+pub mod business;
 mod forced_browsing;
 mod known;
 mod session_rotation;

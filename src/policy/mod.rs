@@ -16,6 +16,8 @@ pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
 pub use types::{Development, Exception, Mode, OnError, Problem, Route};
 
+use std::rc::Rc;
+
 use crate::context::Signer;
 use crate::detect;
 use crate::flow::{Flow, Tags};
@@ -42,7 +44,7 @@ pub struct Policy {
     pub watches: Vec<Watch>,
     /// Flows with steps, and which endpoints belong to which flow.
     pub flows: Vec<Flow>,
-    pub tags: Tags,
+    pub tags: Rc<Tags>,
     /// Request headers that keys, users and parameters are read from, and response headers (Set-Cookie aside).
     pub headers: Vec<String>,
     pub response_headers: Vec<String>,
@@ -96,6 +98,16 @@ impl Policy {
         self.keys.needs_response_body(method, path)
             || self.users.needs_body(Side::Response, method, path)
             || self.parameters.needs_body(Side::Response, method, path)
+    }
+
+    /// What shards have to know of the business.
+    pub fn business(&self) -> detect::business::Settings {
+        detect::business::Settings {
+            names: self.parameters.names().to_vec(),
+            watches: self.watches.clone(),
+            flows: self.flows.clone(),
+            tags: self.tags.clone(),
+        }
     }
 
     /// The exceptions that an endpoint has.
@@ -178,7 +190,7 @@ impl Reader<'_> {
             watches: self.watches(&parameters),
             parameters,
             flows,
-            tags,
+            tags: Rc::new(tags),
             signer: self.signer(),
             issuers,
             routes,

@@ -51,7 +51,7 @@ const EVENT_BYTES: usize = 56;
 const SHORT_TEXT: usize = 8;
 
 /// Kinds of value that are texts of any length.
-const TEXTS: [Kind; 5] = [Kind::Endpoint, Kind::Agent, Kind::User, Kind::Role, Kind::Attempted];
+const TEXTS: [Kind; 6] = [Kind::Endpoint, Kind::Agent, Kind::User, Kind::Role, Kind::Attempted, Kind::Param];
 
 /// The chunks a slice wrote, what they supersede, and where its sessions lie now.
 type Written = (Vec<Chunk>, Superseded, HashMap<SessionId, Place>);
@@ -252,6 +252,6 @@ impl<'a> Share<'a> {
         let new: usize = long.filter(|text| self.texts.insert(text.as_ptr() as usize)).map(str::len).sum();
         // A path that is its own template stands there once.
         let path = if event.path == event.template { 0 } else { event.path.len() };
-        EVENT_BYTES + path + new
+        EVENT_BYTES + path + new + event.params.bytes()
     }
 }

@@ -239,7 +239,7 @@ impl Hot {
         let dictionary = &self.dictionary;
         self.sessions.retain(|_, slot| match slot {
             Slot::Live(tracked) if tracked.dirty => {
-                let erased = tracked.session.erase_user(|user| is_user(dictionary.text(user)), forms);
+                let erased = tracked.session.erase_user(dictionary, forms);
                 sessions += u64::from(erased);
                 true
             }

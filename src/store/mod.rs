@@ -87,6 +87,7 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub detectors: detect::Settings,
+    pub business: detect::business::Settings,
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
     pub retention_ms: u64,

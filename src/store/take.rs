@@ -96,6 +96,7 @@ impl<S: Sql> Store<S> {
         tracked.dirty = true;
         tracked.events.push(place);
         tracked.session.observe(event, endpoint, dictionary);
+        tracked.session.observe_params(event, dictionary, &self.settings.subjects);
         self.known.learn(event, endpoint);
         if self.known.admits(event, endpoint) {
             tracked.session.admit(event.time_ms);

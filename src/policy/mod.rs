@@ -102,12 +102,9 @@ impl Policy {
 
     /// What shards have to know of the business.
     pub fn business(&self) -> detect::business::Settings {
-        detect::business::Settings {
-            names: self.parameters.names().to_vec(),
-            watches: self.watches.clone(),
-            flows: self.flows.clone(),
-            tags: self.tags.clone(),
-        }
+        let names = self.parameters.names().to_vec();
+        let (watches, flows, tags) = (self.watches.clone(), self.flows.clone(), self.tags.clone());
+        detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
     }
 
     /// The exceptions that an endpoint has.

@@ -99,9 +99,11 @@ impl<S: Sql> Store<S> {
             // What comes from here on outlives this fold.
             self.journal.begin(&self.sql, end + 1)?;
         }
-        let cycle = self.cycle.get_or_insert_with(|| Cycle {
-            folded: Folded { upto: end, pending: self.pending.clone(), known: self.known.clone() },
-            next: 0,
+        let business = &mut self.business;
+        let cycle = self.cycle.get_or_insert_with(|| {
+            business.trim();
+            let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
+            Cycle { folded: Folded { upto: end, pending, known, business }, next: 0 }
         });
         let last =
             if self.hot.journal_bytes <= self.settings.fold.one_slice_bytes { PARTITIONS } else { cycle.next + 1 };

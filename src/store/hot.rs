@@ -34,7 +34,8 @@ impl Tracked {
     }
 
     fn bytes(&self) -> usize {
-        self.session.bytes() + size_of::<Memory>() + self.events.capacity() * size_of::<(u64, u32)>()
+        let business = self.memory.business.as_ref().map_or(0, |own| own.bytes());
+        self.session.bytes() + size_of::<Memory>() + business + self.events.capacity() * size_of::<(u64, u32)>()
     }
 }
 

@@ -28,7 +28,7 @@ impl<S: Sql> Store<S> {
     /// A page of events, or a slice of one.
     pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
         let mut query = query.clone();
-        query.filter.tags = self.settings.business.tags.clone();
+        query.filter.tags = self.settings.business.tags().clone();
         let query = &query;
         let after = query.after.map(|id| (EventId(id).time_ms(), id));
         let wanted = Wanted { order: query.order, limit: query.limit, after, floor: query.floor };
@@ -113,7 +113,7 @@ impl<S: Sql> Store<S> {
         found: Vec<(u64, u128, Source)>,
         query: &EventQuery,
     ) -> Result<Vec<(u64, u128, EventAnswer)>, StoreError> {
-        let tags = &self.settings.business.tags;
+        let tags = self.settings.business.tags();
         let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut answers: BTreeMap<u128, EventAnswer> = BTreeMap::new();
         for (_, _, source) in &found {

@@ -93,7 +93,7 @@ impl<S: Sql> Store<S> {
 
     fn answer(&self, session: &Session, dictionary: &Dictionary, now_ms: u64) -> SessionAnswer {
         let blocked = self.is_blocked(session.id, now_ms);
-        SessionAnswer::new(session, dictionary, &self.settings.business.tags, blocked, now_ms)
+        SessionAnswer::new(session, dictionary, self.settings.business.tags(), blocked, now_ms)
     }
 
     fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {

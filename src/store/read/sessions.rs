@@ -28,7 +28,7 @@ impl<S: Sql> Store<S> {
     /// A page of sessions, or a slice of one.
     pub fn sessions(&self, query: &SessionQuery, now_ms: u64) -> Result<Page<SessionAnswer>, StoreError> {
         let mut query = query.clone();
-        query.filter.tags = self.settings.business.tags.clone();
+        query.filter.tags = self.settings.business.tags().clone();
         let query = &query;
         let position = query.position.unwrap_or(self.next_seq - 1);
         let as_of = self.since(position)?;

@@ -11,7 +11,7 @@ impl<S: Sql> Store<S> {
     /// Counts the events that fit, or a slice of them.
     pub fn stats(&self, query: &StatsQuery) -> Result<StatsPart, StoreError> {
         let mut query = query.clone();
-        query.filter.tags = self.settings.business.tags.clone();
+        query.filter.tags = self.settings.business.tags().clone();
         let query = &query;
         let mut part = StatsPart::new(query);
         if query.resume.is_none() {

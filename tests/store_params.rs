@@ -208,7 +208,7 @@ fn flows_are_those_of_the_policy_in_force() {
     let mut tags = throughline::flow::Tags::default();
     let products = throughline::inventory::Pattern::parse("GET /api/products/*").unwrap();
     assert!(tags.add("browsing", vec![products]));
-    let business = business::Settings { tags: tags.into(), ..business::Settings::default() };
+    let business = business::Settings::new(Vec::new(), Vec::new(), Vec::new(), tags.into(), None);
     let store = Store::open(sql, Settings { business, ..settings(true) }, START_MS).unwrap();
     assert_eq!((list(&store, "flow=browsing").len(), found(&store, "flow=browsing").len()), (1, 1));
 }

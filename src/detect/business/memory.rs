@@ -57,7 +57,7 @@ impl Memory {
             let past = Past { own, population: shared.population(*key, seen) };
             let Some(state) = state_of(&mut self.watches, *key) else { continue };
             if let Some(alarm) = seen.watch(rule, state, past) {
-                told.push(seen.alarmed(rule, alarm, self.trail.clone()));
+                told.push(seen.alarmed(rule, &alarm, self.trail.clone()));
             }
         }
         self.watches.retain(|(_, state)| *state != WatchState::default());

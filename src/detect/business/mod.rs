@@ -169,7 +169,7 @@ impl<'a> Seen<'a> {
         (steps, if steps == 0 { 0 } else { flow.done(steps, self.event.status, &self.values) })
     }
 
-    fn alarmed(&self, watch: &Watch, alarm: Alarm, evidence: Vec<Evidence>) -> Told {
+    fn alarmed(&self, watch: &Watch, alarm: &Alarm, evidence: Vec<Evidence>) -> Told {
         let per = match watch.per {
             Per::Session => "",
             Per::User => " (user)",

@@ -107,7 +107,7 @@ impl Shared {
             let group = self.group(*key, subject, seen);
             if let Some(alarm) = seen.watch(rule, group.watch.get_or_insert_default(), past) {
                 let evidence = group.evidence(seen);
-                told.push(seen.alarmed(rule, alarm, evidence));
+                told.push(seen.alarmed(rule, &alarm, evidence));
             }
             group.note(seen.event.id);
         }

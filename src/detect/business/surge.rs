@@ -123,7 +123,7 @@ impl Surges {
             region.note(event, amount, hash);
             let known = region.minute.saturating_sub(series.begun);
             let measured = if known < KNOWS { None } else { region.measure(&series.world, known) };
-            let told = region.tell(measured, name, place, event.time_ms);
+            let told = region.tell(measured.as_ref(), name, place, event.time_ms);
             surge = surge.or(told);
         }
         surge
@@ -235,8 +235,8 @@ impl Region {
         })
     }
 
-    fn tell(&mut self, measured: Option<Measured>, name: &str, place: &str, now_ms: u64) -> Option<Surge> {
-        let Some(Measured { minutes, value, usual, of_sums }) = measured else {
+    fn tell(&mut self, measured: Option<&Measured>, name: &str, place: &str, now_ms: u64) -> Option<Surge> {
+        let Some(&Measured { minutes, value, usual, of_sums }) = measured else {
             self.since_ms = 0;
             return None;
         };

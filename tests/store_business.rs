@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use support::events::{START_MS, event, flush, session};
 use support::shard::{HOUR_MS, settings};
 use support::sqlite::Sqlite;
-use throughline::parameter::Value;
+use throughline::parameter::{TOKEN_SUBJECT, Value};
 use throughline::policy::Policy;
 use throughline::query::{EventAnswer, EventQuery, Filter, Order};
 use throughline::session::{BatchBuilder, Event, Params};
@@ -237,6 +237,22 @@ fn many_users_of_a_session_and_many_countries_of_a_user_are_discrepancies() {
     let away = of_user(2, 9.0, "", "ann").with(|event| Event { country: "BR", ..event });
     assert_eq!(detectors(countries, &[two[0], away]), ["identity_discrepancy"]);
     assert!(detectors(countries, &[two[1], away]).is_empty());
+}
+
+#[test]
+fn a_user_who_is_not_the_subject_of_the_token_is_a_discrepancy() {
+    let watch = r#"[{"kind": "discrepancy", "of": "subject"}]"#;
+    let mut shop = Shop::new(watch, "[]", Between::Nothing);
+    let at = shop.policy.value_names.iter().position(|name| &**name == TOKEN_SUBJECT).unwrap() as u32;
+    // The edge tells the subject only where it is another.
+    let values = [(at, Value::Text("bob".into()))];
+    let names = shop.policy.value_names.clone();
+    let as_ann = Event { user: "ann", ..event(1, 0, 1) };
+    let as_bob = Event { params: Params::new(&names, &values), ..Event { user: "ann", ..event(2, 1, 2) } };
+    shop.store.apply(&flush(1, 1, &[as_ann, as_bob]), START_MS).unwrap();
+    let found = shop.found();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].0.as_str(), found[0].1.as_str()), (session(2).to_string().as_str(), "identity_discrepancy"));
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Exchange {
             principal: self.found.principal,
             token: self.found.token,
             feedback: &names.join(","),
-            params: Params::new(policy.parameters.names(), &values),
+            params: Params::new(&policy.value_names, &values),
             action: self.action,
             marks: self.marks,
         };
@@ -136,6 +136,12 @@ impl Exchange {
             self.marks.set(Marks::ENDED);
         }
         self.marks.set(outcome.who.marks);
+        if policy.value_names.len() > parameters.names().len() && !outcome.who.attempted {
+            let subject = policy.keys.subject(&request, &found, &mut tokens).unwrap_or_default();
+            // It is told where the user is somebody else, in the form the user is stored in.
+            let subject = policy.users.told_subject(&subject, &outcome.who.user, policy.keys.ring());
+            values.extend(subject.map(|subject| (parameters.names().len() as u32, Value::Text(subject.into()))));
+        }
         if outcome.who.attempted {
             self.marks.set(Marks::USER_ATTEMPTED);
         }

@@ -17,6 +17,9 @@ pub const MAX_VALUES: usize = 16;
 /// Selectors compiled for combinations; groups of a combination beyond that are read one by one.
 const MAX_COMBINED: usize = 2_048;
 
+/// The name under which the subject of a token is told where it is not the user; no parameter has it.
+pub const TOKEN_SUBJECT: &str = "token.subject";
+
 /// A parameter by the number of its name. It holds for one policy: what is kept for longer is kept by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ParamId(pub u16);

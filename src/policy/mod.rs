@@ -23,7 +23,7 @@ use crate::detect;
 use crate::flow::{Flow, Tags};
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
 use crate::inventory::Pattern;
-use crate::parameter::{Parameters, Watch};
+use crate::parameter::{Of, Parameters, TOKEN_SUBJECT, Watch};
 use crate::selector::Side;
 use crate::store::Allowance;
 use crate::verdict::Action;
@@ -42,6 +42,9 @@ pub struct Policy {
     pub users: UserPlan,
     pub parameters: Parameters,
     pub watches: Vec<Watch>,
+    /// Names of the values events bring: those of the parameters by their numbers and, where it is watched, the subject
+    /// of a token.
+    pub value_names: Vec<Box<str>>,
     /// Flows with steps, and which endpoints belong to which flow.
     pub flows: Vec<Flow>,
     pub tags: Rc<Tags>,
@@ -102,7 +105,7 @@ impl Policy {
 
     /// What shards have to know of the business.
     pub fn business(&self) -> detect::business::Settings {
-        let names = self.parameters.names().to_vec();
+        let names = self.value_names.clone();
         let (watches, flows, tags) = (self.watches.clone(), self.flows.clone(), self.tags.clone());
         detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
     }
@@ -152,6 +155,11 @@ fn union(names: &[String], more: Vec<String>) -> Vec<String> {
     names
 }
 
+fn value_names(parameters: &Parameters, watches: &[Watch]) -> Vec<Box<str>> {
+    let subject = watches.iter().any(|watch| watch.of == Of::Subject).then(|| TOKEN_SUBJECT.into());
+    parameters.names().iter().cloned().chain(subject).collect()
+}
+
 struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<Problem>,
@@ -171,6 +179,7 @@ impl Reader<'_> {
         let users = UserPlan::new(parameters.list().filter_map(|(_, parameter)| parameter.naming()).collect());
         let routes = self.routes();
         let (flows, tags) = self.flows(&parameters, &routes);
+        let watches = self.watches(&parameters);
         let headers = |own: Vec<String>, side| {
             let own = union(&own, users.headers(side));
             union(&own, parameters.headers(side))
@@ -184,7 +193,8 @@ impl Reader<'_> {
             response_headers: headers(keys.response_headers().to_vec(), Side::Response),
             keys,
             users,
-            watches: self.watches(&parameters),
+            value_names: value_names(&parameters, &watches),
+            watches,
             parameters,
             flows,
             tags: Rc::new(tags),

@@ -15,8 +15,10 @@ use std::rc::Rc;
 
 use super::Response;
 use crate::flow::{Flow, Steps, Tags};
-use crate::parameter::{Alarm, Kind, Names, Of, ParamId, ParamStats, Past, Per, Value, Watch, WatchState};
-use crate::session::{Detector, Event, EventId, Evidence, Finding, SessionId, Severity};
+use crate::parameter::{
+    Alarm, Kind, Names, Of, ParamId, ParamStats, Past, Per, TOKEN_SUBJECT, Value, Watch, WatchState,
+};
+use crate::session::{Detector, Event, EventId, Evidence, Finding, SessionId, Severity, text_of};
 use crate::subject::SubjectHash;
 use crate::verdict::{Action, Subject};
 
@@ -153,7 +155,9 @@ impl<'a> Seen<'a> {
             // Users count where they were named, sessions of a user as long as they are its.
             let user = if watch.of == Of::Users { self.event.confirmed_user() } else { self.user };
             let (session, address, country) = (self.session.as_str(), self.address.as_str(), self.event.country);
-            let names = Names { user, subject: "", session, address, country };
+            let subject =
+                if watch.of == Of::Subject { self.event.params.of(TOKEN_SUBJECT).map(text_of).last() } else { None };
+            let names = Names { user, subject: subject.unwrap_or(""), session, address, country };
             return state.observe_names(watch, &names, time_ms, self.hash);
         }
         let mut alarm = None;

@@ -320,6 +320,18 @@ fn a_finding_of_a_flow_shows_the_sequence_that_led_to_it() {
 }
 
 #[test]
+fn a_step_after_which_nothing_comes_is_judged_when_it_is_folded() {
+    let mut shop = Shop::new("[]", CHECKOUT, Between::Nothing);
+    shop.take(&[made(1, 0.0, "POST /cart", ""), made(1, 9.0, "POST /pay", "")]);
+    shop.store.alarm(shop.now_ms + HOUR_MS).unwrap();
+    assert_eq!(shop.detectors(), ["flow_violation"]);
+    shop.store = opened(&shop.sql, &shop.policy, shop.between);
+    assert_eq!(shop.detectors(), ["flow_violation"]);
+    shop.take(&[made(1, 900.0, "GET /", ""), made(2, 1_000.0, "GET /", "")]);
+    assert_eq!(shop.detectors(), ["flow_violation"], "once");
+}
+
+#[test]
 fn completions_are_limited_per_user_across_sessions() {
     let flows = r#"[{"name": "coupon", "steps": ["POST /coupon"], "limit": {"per": "user", "window": "1h", "completions": 1}}]"#;
     let coupon = |n, at, user| vec![made(n, at, "POST /coupon", "").with(|event| Event { user, ..event })];
@@ -366,6 +378,23 @@ fn a_surge_of_one_region_is_told_within_a_minute_and_leads_to_its_sessions() {
         let of_surge: Vec<u64> = (10_000..10_060).collect();
         assert_eq!(sale(between, &campaign, 60).judged(&of_surge), live.judged(&of_surge), "{between:?}");
     }
+}
+
+#[test]
+fn more_money_than_usual_is_a_surge_and_one_large_order_is_none() {
+    let after = |orders: &[(f64, &'static str)]| {
+        let mut shop = sale(Between::Nothing, &[("BR", 5)], 0);
+        for (n, (at_s, total)) in orders.iter().enumerate() {
+            let made = order(20_000 + n as u64, 7_200.0 + at_s, total);
+            shop.take(&[made.with(|event| Event { country: "BR", asn: 5, ..event })]);
+        }
+        shop.detectors()
+    };
+    let large: Vec<_> = (0..16).map(|n| (f64::from(n) * 3.0, "total=900")).collect();
+    assert!(!after(&large).is_empty());
+    assert!(after(&[(0.0, "total=50000"), (1.0, "total=40"), (30.0, "total=40")]).is_empty());
+    let usual: Vec<_> = (0..16).map(|n| (f64::from(n) * 3.0, "total=40")).collect();
+    assert!(after(&usual).is_empty());
 }
 
 #[test]

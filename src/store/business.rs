@@ -1,7 +1,7 @@
 //! Watches, flows and surges over the events a batch brings, and what follows from what they find.
 
 use super::sql::Sql;
-use super::{Settings, Store};
+use super::{Settings, Store, StoreError};
 use crate::detect::business::{Known, Seen, Shared, Told};
 use crate::detect::{self, Response};
 use crate::session::{Batch, Detector, Dictionary, Event, Finding, Proof, Session, SessionId};
@@ -85,8 +85,20 @@ impl<S: Sql> Store<S> {
         }
     }
 
-    /// Judges the steps that have waited long enough, by the clock of the events.
-    pub(super) fn settle_steps(&mut self, seq: u64, imposed: &mut Vec<Block>) {
+    /// Judges the steps that waited while nothing came, before the journal up to `end` is folded with them.
+    pub(super) fn settle_before_fold(&mut self, end: u64, now_ms: u64) -> Result<(), StoreError> {
+        self.business.tick(now_ms);
+        let waiting: Vec<SessionId> = self.business.due_at(now_ms).collect();
+        self.load(waiting.into_iter())?;
+        let mut imposed = Vec::new();
+        // What is told of it goes with what the next flush brings.
+        self.settle_steps(end, end + 1, &mut imposed);
+        imposed.into_iter().try_for_each(|block| self.impose(block))
+    }
+
+    /// Judges the steps that have waited long enough, by the clock of the events. `seq` is the newest position, `told_at`
+    /// the one that the fleet is told of it with.
+    pub(super) fn settle_steps(&mut self, seq: u64, told_at: u64, imposed: &mut Vec<Block>) {
         for id in self.business.due() {
             let is_folded = self.marks.is_folded(id, seq);
             let clock_ms = self.business.clock_ms();
@@ -99,7 +111,7 @@ impl<S: Sql> Store<S> {
                     self.counts.findings += 1;
                     imposed.extend(conclude(tracked, finding, response, self.settings.enforce));
                     if let Some(finding) = tracked.session.findings.last() {
-                        self.deltas.found(seq, None, finding);
+                        self.deltas.found(told_at, None, finding);
                     }
                 }
             }

@@ -96,6 +96,7 @@ impl<S: Sql> Store<S> {
         let Some(end) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
         self.since_slice = 0;
         if self.cycle.is_none() {
+            self.settle_before_fold(end, now_ms)?;
             // What comes from here on outlives this fold.
             self.journal.begin(&self.sql, end + 1)?;
         }

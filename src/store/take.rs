@@ -51,7 +51,7 @@ impl<S: Sql> Store<S> {
             newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
         self.take_links(seq, batch);
-        self.settle_steps(seq, &mut imposed);
+        self.settle_steps(seq, seq, &mut imposed);
         for Newcomer { session, client, time_ms } in newcomers {
             // By now it is known whether the origin issued the key.
             if !self.is_proven(session) {

@@ -3,7 +3,7 @@
 //! **Counts** amounts that successful writing requests carry, by parameter and currency, for each country and each AS
 //! number, minute by minute. What is usual is the average of the past, which fades with a half-life of a day; the last
 //! ten minutes are not part of it. **Fires** when a region brought 20 within a minute, three, or ten, and more than
-//! four times what is usual for it, or ten whose sum, the largest left out, is that; when that is beyond chance; and
+//! four times what is usual for it, or ten whose sum, the largest left out, is that and worth 20; when that is beyond chance; and
 //! when it has held for ten seconds, because flushes of other places may still be on their way. Nothing fires in the
 //! first hour.
 //!
@@ -230,7 +230,7 @@ impl Region {
             let mean = if world.count > 0.0 { world.sum / world.count } else { 0.0 };
             let rest = usual((world.sum - self.sum).max(0.0));
             let expected = usual(self.sum) * growth((all_sum - sum).max(0.0), rest, 3.0 * mean.max(0.0));
-            let is_more = expected > 0.0 && sum - largest > FACTOR * expected.max(mean * least);
+            let is_more = expected > 0.0 && sum - largest > (FACTOR * expected).max(mean * f64::from(MIN_COUNT));
             (count >= MIN_OF_SUM && is_more).then_some(Measured { minutes, value: sum, usual: expected, of_sums: true })
         })
     }

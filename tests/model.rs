@@ -14,7 +14,9 @@ use support::events::{START_MS, event, flush, session};
 use support::shard::HOUR_MS;
 use support::sqlite::Sqlite;
 use throughline::detect;
+use throughline::parameter::{Decimal, Value};
 use throughline::query::{EventQuery, Filter, Order};
+use throughline::session::{Event, Params};
 use throughline::store::{Allowance, FoldSizes, Settings, Store, WantedSubject};
 use throughline::subject::{Kind, SubjectHash};
 use throughline::wire::Flush;
@@ -64,6 +66,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Session, event, and the value it brought.
+type Contents = Vec<(u64, String, u64)>;
+
 struct World {
     sql: Sqlite,
     store: Store<Sqlite>,
@@ -74,8 +79,10 @@ struct World {
     /// What was acknowledged: event ids, and requests per session.
     events: BTreeSet<String>,
     requests: BTreeMap<u64, u64>,
+    /// What each session's values add up to.
+    sums: BTreeMap<u64, u64>,
     /// Events of each flush sent, and whether it was acknowledged.
-    contents: Vec<(Vec<(u64, String)>, bool)>,
+    contents: Vec<(Contents, bool)>,
 }
 
 impl World {
@@ -90,6 +97,7 @@ impl World {
             clock: 0,
             events: BTreeSet::new(),
             requests: BTreeMap::new(),
+            sums: BTreeMap::new(),
             contents: Vec::new(),
         }
     }
@@ -99,17 +107,23 @@ impl World {
     }
 
     fn flush(&mut self, isolate: u64, sessions: &[u64]) {
+        let names: [Box<str>; 1] = ["total".into()];
+        let first = self.clock + 1;
+        let values: Vec<_> =
+            (first..).take(sessions.len()).map(|n| [(0, Value::Number(Decimal::whole(n.cast_signed())))]).collect();
         let events: Vec<_> = sessions
             .iter()
-            .map(|n| {
+            .zip(&values)
+            .map(|(n, values)| {
                 self.clock += 1;
-                event(*n, self.clock, self.clock)
+                Event { params: Params::new(&names, values), ..event(*n, self.clock, self.clock) }
             })
             .collect();
         let sequence = self.sequences.entry(isolate).or_default();
         *sequence += 1;
         self.sent.push(flush(isolate, *sequence, &events));
-        let contents = sessions.iter().copied().zip(events.iter().map(|e| e.id.to_string())).collect();
+        let contents = sessions.iter().zip(&events).zip(first..).map(|((n, e), value)| (*n, e.id.to_string(), value));
+        let contents = contents.collect();
         self.contents.push((contents, false));
         self.send(self.sent.len() - 1);
     }
@@ -122,8 +136,9 @@ impl World {
         if core::mem::replace(acknowledged, true) {
             return;
         }
-        for (n, id) in contents {
+        for (n, id, value) in contents {
             self.events.insert(id.clone());
+            *self.sums.entry(*n).or_default() += *value;
             *self.requests.entry(*n).or_default() += 1;
         }
     }
@@ -134,8 +149,10 @@ impl World {
             self.store.events(&query).unwrap().items.into_iter().map(|(_, _, e)| e.id).collect();
         assert_eq!(answered, self.events.iter().cloned().collect::<Vec<_>>());
         for n in 0..6 {
-            let answered = self.store.session(session(n), START_MS).unwrap().map(|s| s.requests);
-            assert_eq!(answered, self.requests.get(&n).copied(), "session {n}");
+            let answered = self.store.session(session(n), START_MS).unwrap();
+            assert_eq!(answered.as_ref().map(|s| s.requests), self.requests.get(&n).copied(), "session {n}");
+            let sum = answered.and_then(|s| s.params["total"].sum);
+            assert_eq!(sum, self.sums.get(&n).map(|sum| *sum as f64), "session {n}");
         }
         let address = WantedSubject { kind: Kind::Ip, names: &["203.0.113.7".to_owned()] };
         let seen = self.store.subject(address).unwrap().0.map_or(0, |subject| subject.requests);
@@ -170,6 +187,7 @@ impl World {
 fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
     let settings = Settings {
         detectors: detect::Settings::default(),
+        business: detect::business::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,

@@ -5,6 +5,7 @@
 //! [`consequence`], from the policy.
 
 pub mod attacks;
+pub mod business;
 mod forced_browsing;
 mod known;
 mod session_rotation;
@@ -23,6 +24,8 @@ use crate::verdict::Action;
 pub struct Memory {
     forced_browsing: forced_browsing::Memory,
     session_rotation: session_rotation::Memory,
+    /// Of few sessions there is any.
+    pub business: Option<Box<business::Memory>>,
 }
 
 /// How a detector is tuned and what follows from its findings.
@@ -31,6 +34,7 @@ pub struct Settings {
     pub forced_browsing: Option<ForcedBrowsingSettings>,
     pub session_rotation: Option<SessionRotationSettings>,
     pub attacks: attacks::Attacks,
+    pub region_surge: Option<Response>,
 }
 
 impl Default for Settings {
@@ -39,6 +43,7 @@ impl Default for Settings {
             forced_browsing: Some(ForcedBrowsingSettings::default()),
             session_rotation: Some(SessionRotationSettings::default()),
             attacks: attacks::Attacks::default(),
+            region_surge: Some(Response { action: Action::Tag, for_ms: 0 }),
         }
     }
 }
@@ -78,8 +83,14 @@ pub fn consequence(settings: &Settings, finding: &Finding, session: &Session) ->
         }
         Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
         Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
+        // What follows from a rule of the policy is told with its finding.
+        _ => None,
     };
-    let configured = configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 });
+    spare(configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 }), session)
+}
+
+/// What is done of what was configured, where the session may be many people.
+pub fn spare(configured: Response, session: &Session) -> Response {
     let spared =
         session.keyless == Keyless::Address || (session.is_address_bound() && session.refused * 2 < session.requests);
     if spared { Response { action: configured.action.min(Action::Tag), for_ms: 0 } } else { configured }

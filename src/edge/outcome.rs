@@ -7,10 +7,11 @@ use super::isolate::Isolate;
 use super::request::{Described, Start, Told};
 use crate::context::{Feedback, parse_feedback};
 use crate::identity::jwt::TokensAt;
-use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound};
+use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
 use crate::inventory::templated;
+use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
-use crate::session::{Event, Issue, Marks, are_strangers};
+use crate::session::{Event, Issue, Marks, Params, are_strangers, limit_params};
 use crate::verdict::Action;
 
 /// Longest user agent kept with an event, bytes.
@@ -53,7 +54,11 @@ impl Exchange {
         if looked.cut {
             self.marks.set(Marks::INSPECTION_CUT);
         }
-        let who = self.identify_outcome(&described, answered, &feedback, policy, isolate);
+        let mut values = Vec::new();
+        let who = self.identify_outcome(&described, answered, &feedback, policy, isolate, &mut values);
+        if limit_params(&mut values) {
+            self.marks.set(Marks::BODY_CUT);
+        }
         let path = templated(described.path, policy.limits.path_bytes as usize);
         let user_agent = cut(client.user_agent, USER_AGENT_BYTES);
         if path.cut || user_agent.len() < client.user_agent.len() {
@@ -85,6 +90,7 @@ impl Exchange {
             principal: self.found.principal,
             token: self.found.token,
             feedback: &names.join(","),
+            params: Params::new(&policy.value_names, &values),
             action: self.action,
             marks: self.marks,
         };
@@ -92,7 +98,8 @@ impl Exchange {
         if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 
-    /// Reads request and response together: whom they name, which sessions they start, continue and end.
+    /// Reads request and response together: whom they name, which sessions they start, continue and end, and which
+    /// business values they hold.
     fn identify_outcome(
         &mut self,
         described: &Described<'_>,
@@ -100,6 +107,7 @@ impl Exchange {
         feedback: &Feedback,
         policy: &Policy,
         isolate: &mut Isolate,
+        values: &mut Vec<(u32, Value)>,
     ) -> Who {
         let body = self.body.take().or_else(|| answered.request_body.clone());
         let request = with_body(described, policy, body.as_ref());
@@ -110,11 +118,17 @@ impl Exchange {
         if [&body, &answered.response_body].into_iter().flatten().any(|start| start.cut) {
             self.marks.set(Marks::BODY_CUT);
         }
+        let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.time_ms };
+        let (parameters, verifies) = (&policy.parameters, policy.keys.verifies());
+        let pseudonym = |kind: &str, value: &str| policy.keys.ring().pseudonym(kind, value);
+        self.take_values(values, parameters.read_request(&request, verifies, &pseudonym, &mut tokens));
         if self.action >= Action::Throttle {
             return Who::default();
         }
         let response = answered.told.parts(policy, answered.status, answered.response_body.as_ref());
-        let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms: self.time_ms };
+        let endpoint = (described.method, described.path);
+        let read = parameters.read_response(endpoint, &response, verifies, &pseudonym, &mut tokens);
+        self.take_values(values, read);
         let came_with = self.found.clone();
         let found = came_with.view();
         let outcome = Outcome::of(&policy.keys, &policy.users, &request, &response, feedback, &found, &mut tokens);
@@ -122,6 +136,12 @@ impl Exchange {
             self.marks.set(Marks::ENDED);
         }
         self.marks.set(outcome.who.marks);
+        if policy.value_names.len() > parameters.names().len() && !outcome.who.attempted {
+            let subject = policy.keys.subject(&request, &found, &mut tokens).unwrap_or_default();
+            // It is told where the user is somebody else, in the form the user is stored in.
+            let subject = policy.users.told_subject(&subject, &outcome.who.user, policy.keys.ring());
+            values.extend(subject.map(|subject| (parameters.names().len() as u32, Value::Text(subject.into()))));
+        }
         if outcome.who.attempted {
             self.marks.set(Marks::USER_ATTEMPTED);
         }
@@ -157,6 +177,11 @@ impl Exchange {
             }
         }
         outcome.who
+    }
+
+    fn take_values(&mut self, values: &mut Vec<(u32, Value)>, read: Reading) {
+        values.extend(read.values.into_iter().map(|(id, value)| (u32::from(id.0), value)));
+        self.marks.set(marks_of(read.marks));
     }
 }
 

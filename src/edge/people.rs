@@ -65,9 +65,12 @@ impl Api<'_> {
         }
     }
 
-    /// Users are asked for by their raw names and stored in several forms.
+    /// Users, and hashed parameters, are asked for by their raw values and stored in several forms.
     pub fn resolve_users(&self, filter: &mut Filter) {
-        filter.resolve_users(|raw| UserPlan::forms(self.policy.keys.ring(), raw));
+        let ring = self.policy.keys.ring();
+        filter.resolve_users(|raw| UserPlan::forms(ring, raw));
+        let forms = |kind: &str, raw: &str| ring.pseudonyms(kind, raw);
+        filter.resolve_params(|name, raw| self.policy.parameters.hashed_forms(name, raw, &forms));
     }
 
     /// Sessions that are asked for by requests are those the requests belong to: only the events know.

@@ -72,6 +72,7 @@ impl DurableObject for Shard {
                     subjects,
                     former_subjects,
                     detectors: policy.detectors.clone(),
+                    business: policy.business(),
                     enforce: policy.mode == crate::policy::Mode::Enforce,
                     retention_ms: policy.retention_ms,
                     max_bytes: u64::from(policy.limits.shard_mb) * 1_000_000,

@@ -29,7 +29,7 @@ impl FlowTags {
 }
 
 /// What the policy says about endpoints, and the names of all flows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tags {
     names: Vec<String>,
     /// Endpoints with the bits they have; no bits for `none`.
@@ -73,6 +73,11 @@ impl Tags {
     pub fn name(&self, number: usize) -> &str {
         let own = || self.names.get(number.checked_sub(BUILT_IN.len())?).map(String::as_str);
         BUILT_IN.get(number).copied().or_else(own).unwrap_or("")
+    }
+
+    /// The names of the flows of an endpoint.
+    pub fn names_of(&self, method: &str, template: &str) -> impl Iterator<Item = &str> {
+        self.of(method, template).numbers().map(|number| self.name(number))
     }
 
     /// The flows of an endpoint. What the policy says of it stands alone; `template` may be a path too.

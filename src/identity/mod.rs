@@ -21,6 +21,7 @@ pub use issue::{Issued, Stage, stage};
 pub use keyring::{Keyring, MIN_SECRET_BYTES};
 pub use keys::{Identified, KEYLESS, KeyPlan, SessionKey};
 pub use lookup::Candidate;
+pub use oddities::marks_of;
 pub use outcome::Outcome;
 pub use preview::{Preview, Sampled, preview};
 pub use standing::{Allowances, Standing, Standings};

@@ -51,7 +51,7 @@ impl KeyPlan {
 }
 
 /// What was out of the ordinary about reading a selector, as the event is marked with it.
-pub(super) fn marks_of(read: ReadMarks) -> Marks {
+pub fn marks_of(read: ReadMarks) -> Marks {
     let all = [
         (ReadMarks::CUT, Marks::BODY_CUT),
         (ReadMarks::MALFORMED, Marks::MALFORMED),

@@ -124,6 +124,14 @@ impl UserPlan {
         self.namings.iter().any(|n| n.from.side() == side && n.from.needs_body() && is_on(n, method, path))
     }
 
+    /// The subject of a token in the form users are stored in, where it is another than `user`; nothing where either is
+    /// not known.
+    pub fn told_subject(&self, subject: &str, user: &str, ring: &Keyring) -> Option<String> {
+        let storing = self.namings.iter().find(|n| n.role == Role::User).map_or(Storing::Hashed, |n| n.store);
+        let told = stored(subject, "user", storing, ring);
+        (!user.is_empty() && !told.is_empty() && told != user).then_some(told)
+    }
+
     /// Forms the raw name of a user may be stored in.
     pub fn forms(ring: &Keyring, raw: &str) -> Vec<String> {
         let mut forms = ring.pseudonyms("user", raw);

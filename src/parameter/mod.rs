@@ -20,7 +20,7 @@ pub use currency::Currency;
 pub use decimal::Decimal;
 pub use quantile::Quantiles;
 pub use redact::Redact;
-pub use rules::{MAX_VALUES, On, ParamId, Parameter, Parameters, Pseudonym, Reading, Unit};
+pub use rules::{MAX_VALUES, On, ParamId, Parameter, Parameters, Pseudonym, Reading, TOKEN_SUBJECT, Unit};
 pub use stats::{Amounts, ParamStats, ParamSummary};
 pub use value::{MAX_TEXT, Reason, Type, Value};
 pub use watch::{Alarm, Kind, MAX_DISTINCT, Names, Of, Past, Per, Watch, WatchState};

@@ -17,6 +17,9 @@ pub const MAX_VALUES: usize = 16;
 /// Selectors compiled for combinations; groups of a combination beyond that are read one by one.
 const MAX_COMBINED: usize = 2_048;
 
+/// The name under which the subject of a token is told where it is not the user; no parameter has it.
+pub const TOKEN_SUBJECT: &str = "token.subject";
+
 /// A parameter by the number of its name. It holds for one policy: what is kept for longer is kept by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ParamId(pub u16);
@@ -90,7 +93,7 @@ pub struct Reading {
 /// The parameters of a policy, ready to be read.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
-    names: Vec<String>,
+    names: Vec<Box<str>>,
     entries: Vec<Entry>,
     groups: Vec<Group>,
     combined: Vec<(Fits, Batch)>,
@@ -157,8 +160,8 @@ impl Parameters {
     }
 
     fn add(&mut self, parameter: Parameter) {
-        let number = self.names.iter().position(|name| *name == parameter.name).unwrap_or_else(|| {
-            self.names.push(parameter.name.clone());
+        let number = self.names.iter().position(|name| **name == parameter.name).unwrap_or_else(|| {
+            self.names.push(parameter.name.as_str().into());
             self.names.len() - 1
         });
         let at = self.entries.len();
@@ -221,13 +224,13 @@ impl Parameters {
     }
 
     /// Every name once, by its number.
-    pub fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[Box<str>] {
         &self.names
     }
 
     /// The name of a parameter.
     pub fn name(&self, id: ParamId) -> &str {
-        self.names.get(usize::from(id.0)).map_or("", String::as_str)
+        self.names.get(usize::from(id.0)).map_or("", AsRef::as_ref)
     }
 
     /// The parameter of that name, by its first entry.

@@ -115,6 +115,11 @@ impl ParamStats {
         }
     }
 
+    /// Forgets the last value where `goes` says so; answers whether it did. How many there were stays.
+    pub fn erase_last(&mut self, goes: impl Fn(&Value) -> bool) -> bool {
+        self.last.take_if(|(_, value)| goes(value)).is_some()
+    }
+
     /// Later events win; of several values of one event the greatest as it is shown, so that order does not matter.
     fn set_last(&mut self, event: EventId, value: &Value) {
         let newer = match &self.last {

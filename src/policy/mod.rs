@@ -16,12 +16,14 @@ pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
 pub use types::{Development, Exception, Mode, OnError, Problem, Route};
 
+use std::rc::Rc;
+
 use crate::context::Signer;
 use crate::detect;
 use crate::flow::{Flow, Tags};
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
 use crate::inventory::Pattern;
-use crate::parameter::{Parameters, Watch};
+use crate::parameter::{Of, Parameters, TOKEN_SUBJECT, Watch};
 use crate::selector::Side;
 use crate::store::Allowance;
 use crate::verdict::Action;
@@ -40,9 +42,12 @@ pub struct Policy {
     pub users: UserPlan,
     pub parameters: Parameters,
     pub watches: Vec<Watch>,
+    /// Names of the values events bring: those of the parameters by their numbers and, where it is watched, the subject
+    /// of a token.
+    pub value_names: Vec<Box<str>>,
     /// Flows with steps, and which endpoints belong to which flow.
     pub flows: Vec<Flow>,
-    pub tags: Tags,
+    pub tags: Rc<Tags>,
     /// Request headers that keys, users and parameters are read from, and response headers (Set-Cookie aside).
     pub headers: Vec<String>,
     pub response_headers: Vec<String>,
@@ -98,6 +103,13 @@ impl Policy {
             || self.parameters.needs_body(Side::Response, method, path)
     }
 
+    /// What shards have to know of the business.
+    pub fn business(&self) -> detect::business::Settings {
+        let names = self.value_names.clone();
+        let (watches, flows, tags) = (self.watches.clone(), self.flows.clone(), self.tags.clone());
+        detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
+    }
+
     /// The exceptions that an endpoint has.
     pub fn exceptions<'a>(&'a self, method: &'a str, path: &'a str) -> impl Iterator<Item = &'a Exception> {
         let fits = move |pattern: &Pattern| pattern.matches(method, path);
@@ -143,6 +155,11 @@ fn union(names: &[String], more: Vec<String>) -> Vec<String> {
     names
 }
 
+fn value_names(parameters: &Parameters, watches: &[Watch]) -> Vec<Box<str>> {
+    let subject = watches.iter().any(|watch| watch.of == Of::Subject).then(|| TOKEN_SUBJECT.into());
+    parameters.names().iter().cloned().chain(subject).collect()
+}
+
 struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<Problem>,
@@ -162,6 +179,7 @@ impl Reader<'_> {
         let users = UserPlan::new(parameters.list().filter_map(|(_, parameter)| parameter.naming()).collect());
         let routes = self.routes();
         let (flows, tags) = self.flows(&parameters, &routes);
+        let watches = self.watches(&parameters);
         let headers = |own: Vec<String>, side| {
             let own = union(&own, users.headers(side));
             union(&own, parameters.headers(side))
@@ -175,10 +193,11 @@ impl Reader<'_> {
             response_headers: headers(keys.response_headers().to_vec(), Side::Response),
             keys,
             users,
-            watches: self.watches(&parameters),
+            value_names: value_names(&parameters, &watches),
+            watches,
             parameters,
             flows,
-            tags,
+            tags: Rc::new(tags),
             signer: self.signer(),
             issuers,
             routes,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::Problem;
 use crate::identity::{Role, Storing};
-use crate::parameter::{Currency, On, Parameter, Redact, Type, Unit};
+use crate::parameter::{Currency, On, Parameter, Redact, TOKEN_SUBJECT, Type, Unit};
 use crate::selector::{Selector, Side};
 
 /// The field at fault and what is wrong with it.
@@ -48,6 +48,9 @@ pub fn check_name(name: &str) -> Result<(), Fault> {
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(fits) {
         let reason = format!("is no name: use up to {MAX_NAME_BYTES} letters, digits, `_`, `-` and `.`");
         return Err(("name".to_owned(), reason));
+    }
+    if name == TOKEN_SUBJECT {
+        return Err(("name".to_owned(), "is taken: it stands for the subject of a token".to_owned()));
     }
     Ok(())
 }

@@ -188,10 +188,15 @@ impl RawDetectors {
                 Some(Detector::SessionRotation) => {
                     settings.session_rotation = tuned.map(Tuned::resolve_rotation).transpose().map_err(inside)?;
                 }
+                Some(Detector::RegionSurge) => {
+                    let response = tuned.map(Tuned::resolve_surge).transpose().map_err(inside)?;
+                    settings.region_surge = response;
+                }
                 Some(Detector::Attack(attack)) => {
                     let tuned = tuned.map(|tuned| tuned.resolve_attack(attack)).transpose().map_err(inside)?;
                     settings.attacks.set(attack, tuned);
                 }
+                Some(_) => return Err((name, "is tuned where its rule is: in WATCHES or FLOWS".into())),
                 None => {
                     let known: Vec<&str> = Detector::all().map(Detector::name).collect();
                     return Err((name, format!("is no detector; there are: {}", known.join(", "))));
@@ -238,6 +243,19 @@ impl Tuned {
             return Err(("at".into(), "is `request`; what sessions do is acted on at `session`".into()));
         }
         Ok(())
+    }
+
+    /// What follows from a surge: customers may be among those it is about.
+    fn resolve_surge(self) -> Result<Response, Fault> {
+        self.of_session()?;
+        if self.limit.is_some() || self.window.is_some() {
+            let field = if self.limit.is_some() { "limit" } else { "window" };
+            return Err((field.into(), "is not for surges: what is usual is learnt".into()));
+        }
+        if self.action.is_some_and(|action| action != Action::Tag) {
+            return Err(("action".into(), "is not `tag`: customers may be among them".into()));
+        }
+        Ok(Response { action: Action::Tag, for_ms: 0 })
     }
 
     /// How many sessions are too many is `LIMITS`' to say: the edge counts them.

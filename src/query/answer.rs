@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::filter::parts;
+use super::params::ParamValues;
 use super::time::rfc3339;
+use crate::flow::Tags;
+use crate::parameter::{Currency, ParamStats};
 use crate::session::{Dictionary, Event, Finding, Kind, Session, State, Value};
 use crate::verdict::Action;
 
@@ -31,6 +35,8 @@ pub struct SessionAnswer {
     pub statuses: BTreeMap<String, u64>,
     pub methods: BTreeMap<String, u64>,
     pub params: BTreeMap<String, ParamAnswer>,
+    /// Values of parameters beyond the 64 that are kept apart.
+    pub params_rest: u64,
     /// Findings by detector.
     pub findings: BTreeMap<String, u64>,
     pub predecessors: Vec<LinkAnswer>,
@@ -74,15 +80,37 @@ pub struct FlowCount {
     pub percent: f64,
 }
 
-/// What a session sent of one business parameter. Nothing is recorded yet.
+/// What a session sent of one business parameter. Sum, minimum and maximum are null where there is no amount, or where
+/// they are in several currencies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParamAnswer {
     pub count: u64,
+    /// Values that could not be read as what they should be, among those.
+    pub invalid: u64,
     pub sum: Option<f64>,
     pub min: Option<f64>,
     pub max: Option<f64>,
     pub last: Option<String>,
     pub distinct: u64,
+    /// Sums by currency, of money alone.
+    pub sums: BTreeMap<String, f64>,
+}
+
+impl ParamAnswer {
+    fn new(stats: &ParamStats) -> Self {
+        let summary = stats.summary();
+        let money = summary.currencies.iter().filter(|of| summary.mixed || of.currency != Currency::NONE);
+        Self {
+            count: summary.count,
+            invalid: summary.invalid,
+            sum: summary.sum,
+            min: summary.min,
+            max: summary.max,
+            last: summary.last,
+            distinct: summary.distinct,
+            sums: money.map(|of| (of.currency.to_string(), of.sum.to_f64())).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,7 +159,8 @@ pub struct EventAnswer {
     pub roles: Vec<String>,
     /// Names of what the origin reported in `Session-Event`.
     pub feedback: Vec<String>,
-    pub params: BTreeMap<String, String>,
+    pub params: BTreeMap<String, ParamValues>,
+    /// Names of the flows its endpoint belongs to, separated by commas.
     pub flow: Option<String>,
     pub action: Action,
     /// `null`: no documents to compare with yet.
@@ -178,11 +207,24 @@ pub struct StatsAnswer {
     pub buckets: Vec<StatsBucket>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StatsCount {
     pub requests: u64,
     pub sessions: u64,
     pub attacks: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub param: Option<ParamSum>,
+}
+
+/// What a parameter adds up to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ParamSum {
+    /// Amounts.
+    pub count: u64,
+    /// `null` where they are in several currencies.
+    pub sum: Option<f64>,
+    /// By currency, of money alone.
+    pub sums: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,8 +245,8 @@ fn some_number(number: u32) -> Option<u32> {
 }
 
 impl SessionAnswer {
-    /// The session at `now_ms`; `blocked` says whether a block holds.
-    pub fn new(session: &Session, dictionary: &Dictionary, blocked: bool, now_ms: u64) -> Self {
+    /// The session at `now_ms`; `tags` tells the flows of its endpoints, `blocked` whether a block holds.
+    pub fn new(session: &Session, dictionary: &Dictionary, tags: &Tags, blocked: bool, now_ms: u64) -> Self {
         let counted = |kind: Kind| {
             let values = session.counts.of(kind).map(move |(number, n)| (kind.value(number, dictionary), u64::from(n)));
             values.filter_map(|(value, n)| Some((value?, n)))
@@ -242,6 +284,7 @@ impl SessionAnswer {
             Value::Detector(detector) => Some((detector.name().to_owned(), n)),
             _ => None,
         });
+        let params = session.params.iter().flat_map(|book| book.iter());
         // A span without a user is one whose user was erased.
         let users = session.users.iter().map(|span| dictionary.text(span.user));
         Self {
@@ -259,11 +302,12 @@ impl SessionAnswer {
             roles: names(Kind::Role),
             ips,
             user_agents: names(Kind::Agent),
+            flows: flows(&endpoints, tags, session.requests),
             endpoints,
-            flows: Vec::new(),
             statuses: statuses.collect(),
             methods: texts(Kind::Method).collect(),
-            params: BTreeMap::new(),
+            params: params.map(|(name, stats)| (dictionary.text(name).to_owned(), ParamAnswer::new(stats))).collect(),
+            params_rest: session.params.as_ref().map_or(0, |book| u64::from(book.rest())),
             findings: found.collect(),
             predecessors: session.predecessors.iter().map(LinkAnswer::new).collect(),
             successors: session.successors.iter().map(LinkAnswer::new).collect(),
@@ -276,9 +320,28 @@ impl SessionAnswer {
     }
 }
 
+fn flows(endpoints: &[EndpointCount], tags: &Tags, of_requests: u64) -> Vec<FlowCount> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for EndpointCount { endpoint, requests } in endpoints {
+        let (method, _, template) = parts(endpoint);
+        tags.names_of(method, template).for_each(|flow| *counts.entry(flow).or_default() += requests);
+    }
+    let percent = |requests: u64| requests as f64 * 100.0 / of_requests.max(1) as f64;
+    let flow =
+        |(flow, requests): (&str, u64)| FlowCount { flow: flow.to_owned(), requests, percent: percent(requests) };
+    let mut flows: Vec<FlowCount> = counts.into_iter().map(flow).collect();
+    flows.sort_by_key(|flow| core::cmp::Reverse(flow.requests));
+    flows
+}
+
 impl EventAnswer {
-    /// The event with the findings it completed.
-    pub fn new<'a>(event: &Event<'_>, findings: impl Iterator<Item = &'a Finding>) -> Self {
+    /// The event with the findings it completed; `tags` tells the flows of its endpoint.
+    pub fn new<'a>(event: &Event<'_>, tags: &Tags, findings: impl Iterator<Item = &'a Finding>) -> Self {
+        let mut params: BTreeMap<String, ParamValues> = BTreeMap::new();
+        for (name, value) in event.params.iter() {
+            params.entry(name.to_owned()).or_default().0.push(value.clone());
+        }
+        let flows: Vec<&str> = tags.names_of(event.method, event.template).collect();
         Self {
             id: event.id.to_string(),
             session: event.session.to_string(),
@@ -301,8 +364,8 @@ impl EventAnswer {
             attempted_user: some_text(event.attempted_user()),
             roles: event.roles().map(str::to_owned).collect(),
             feedback: event.feedback.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            params: BTreeMap::new(),
-            flow: None,
+            params,
+            flow: some_text(&flows.join(",")),
             action: event.action,
             inventory: None,
             marks: event.marks.names().map(str::to_owned).collect(),

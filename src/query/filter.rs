@@ -4,10 +4,13 @@
 //! session counts tell without reading its events: each value is tested once, for all sessions that met it.
 
 use core::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::params::{ParamTerms, ParamTest};
+use crate::flow::Tags;
 use crate::inspect::Attack;
 use crate::session::{Detector, Event, EventId, Kind, SessionId, State, Value};
 
@@ -31,7 +34,7 @@ impl<T> Terms<T> {
     }
 
     /// Which terms a value fits.
-    fn hit(&self, fits: impl Fn(&T) -> bool) -> Hit {
+    pub(super) fn hit(&self, fits: impl Fn(&T) -> bool) -> Hit {
         Hit { any: self.any.iter().any(&fits), none: self.none.iter().any(&fits) }
     }
 
@@ -100,7 +103,7 @@ impl EndpointTerm {
 }
 
 /// Method, host and template of the name `METHOD host/template` that sessions count endpoints by.
-fn parts(name: &str) -> (&str, &str, &str) {
+pub(super) fn parts(name: &str) -> (&str, &str, &str) {
     let (method, rest) = name.split_once(' ').unwrap_or(("", name));
     let (host, template) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
     (method, host, template)
@@ -147,10 +150,13 @@ pub enum Field {
     User,
     AttemptedUser,
     Role,
+    Flow,
+    /// The parameter at this place of [`Filter::params`].
+    Param(usize),
 }
 
 impl Field {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Ip,
         Self::Country,
         Self::Asn,
@@ -164,19 +170,21 @@ impl Field {
         Self::User,
         Self::AttemptedUser,
         Self::Role,
+        Self::Flow,
     ];
 
     /// The kind of the values it is about.
     pub fn kind(self) -> Kind {
         match self {
             Self::Ip | Self::Country | Self::Asn => Kind::Address,
-            Self::Host | Self::Endpoint | Self::Text => Kind::Endpoint,
+            Self::Host | Self::Endpoint | Self::Text | Self::Flow => Kind::Endpoint,
             Self::Method => Kind::Method,
             Self::Status => Kind::Status,
             Self::Detector | Self::Attack => Kind::Detector,
             Self::User => Kind::User,
             Self::AttemptedUser => Kind::Attempted,
             Self::Role => Kind::Role,
+            Self::Param(_) => Kind::Param,
         }
     }
 }
@@ -202,6 +210,12 @@ pub struct Filter {
     /// Users somebody tried to be in vain.
     pub attempted_user: Terms<UserTerm>,
     pub role: Terms<String>,
+    pub flow: Terms<String>,
+    /// By name, each once.
+    pub params: Vec<ParamTerms>,
+    /// What tells flows; whoever answers puts it here.
+    #[serde(skip)]
+    pub tags: Rc<Tags>,
     pub session: Terms<SessionId>,
     pub request: Terms<EventId>,
     /// Substring of the path (events) or of an endpoint (sessions), lower case.
@@ -228,8 +242,35 @@ impl Filter {
             && self.user.hold(|user| user.fits(event.confirmed_user()))
             && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
             && self.role.hold(|role| event.roles().any(|r| r == role))
+            && self.flow.hold(|flow| self.is_of(flow, event.method, event.template))
+            && self
+                .params
+                .iter()
+                .all(|asked| asked.terms.hold(|test| event.params.of(&asked.name).any(|v| test.fits(v))))
             && self.detector.hold(|detector| detected(*detector))
             && self.attack.hold(|attack| detected(Detector::Attack(*attack)))
+    }
+
+    fn is_of(&self, flow: &str, method: &str, template: &str) -> bool {
+        self.tags.names_of(method, template).any(|name| name == flow)
+    }
+
+    /// Adds a test of a parameter.
+    pub fn add_param(&mut self, name: &str, excluded: bool, test: ParamTest) {
+        let at = self.params.iter().position(|asked| asked.name == name).unwrap_or_else(|| {
+            self.params.push(ParamTerms { name: name.to_owned(), terms: Terms::default() });
+            self.params.len() - 1
+        });
+        if let Some(ParamTerms { terms, .. }) = self.params.get_mut(at) {
+            if excluded { &mut terms.none } else { &mut terms.any }.push(test);
+        }
+    }
+
+    /// Says as what the values of hashed parameters may be stored: `forms` answers that for a name and a value.
+    pub fn resolve_params(&mut self, forms: impl Fn(&str, &str) -> Vec<String>) {
+        for ParamTerms { name, terms } in &mut self.params {
+            terms.any.iter_mut().chain(&mut terms.none).for_each(|test| test.resolve(|raw| forms(name, raw)));
+        }
     }
 
     /// Replaces users as they were asked for by the forms they are stored in.
@@ -242,7 +283,8 @@ impl Filter {
 
     /// The fields that something is asked of, and whether something is looked for rather than only excluded.
     pub fn fields(&self) -> impl Iterator<Item = (Field, bool)> {
-        Field::ALL.into_iter().filter_map(|field| {
+        let params = (0..self.params.len()).map(Field::Param);
+        Field::ALL.into_iter().chain(params).filter_map(|field| {
             let (is_asked, looks_for) = match field {
                 Field::Ip => (self.ip.is_asked(), !self.ip.any.is_empty()),
                 Field::Country => (self.country.is_asked(), !self.country.any.is_empty()),
@@ -257,6 +299,8 @@ impl Filter {
                 Field::User => (self.user.is_asked(), !self.user.any.is_empty()),
                 Field::AttemptedUser => (self.attempted_user.is_asked(), !self.attempted_user.any.is_empty()),
                 Field::Role => (self.role.is_asked(), !self.role.any.is_empty()),
+                Field::Flow => (self.flow.is_asked(), !self.flow.any.is_empty()),
+                Field::Param(at) => (true, self.params.get(at).is_some_and(|asked| !asked.terms.any.is_empty())),
             };
             is_asked.then_some((field, looks_for))
         })
@@ -281,6 +325,11 @@ impl Filter {
             (Field::User, Value::Text(name)) => self.user.hit(|user| user.fits(name)),
             (Field::AttemptedUser, Value::Text(name)) => self.attempted_user.hit(|user| user.fits(name)),
             (Field::Role, Value::Text(name)) => self.role.hit(|role| role == name),
+            (Field::Flow, Value::Text(name)) => {
+                let (method, _, template) = parts(name);
+                self.flow.hit(|flow| self.is_of(flow, method, template))
+            }
+            (Field::Param(at), Value::Text(key)) => self.params.get(at).map_or(Hit::default(), |asked| asked.hit(key)),
             _ => Hit::default(),
         }
     }

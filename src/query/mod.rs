@@ -8,6 +8,7 @@ mod distinct;
 mod feed;
 mod filter;
 mod page;
+mod params;
 mod parse;
 mod parts;
 mod rollups;
@@ -15,14 +16,15 @@ mod stats;
 mod time;
 
 pub use answer::{
-    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, KeyAnswer, LinkAnswer, SessionAnswer,
-    StatsAnswer, StatsBucket, StatsCount,
+    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, FlowCount, KeyAnswer, LinkAnswer,
+    ParamAnswer, SessionAnswer, StatsAnswer, StatsBucket, StatsCount,
 };
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
 pub use feed::{FindingQuery, parse_findings};
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};
+pub use params::{ParamTerms, ParamTest, ParamValues};
 pub use parse::{Asked, ParameterError, parse_events, parse_sessions, parse_stats};
 pub use parts::{Parts, list_once};
 pub use rollups::{RollupGroup, RollupQuery, RollupsAnswer, Series, parse_rollups};
@@ -130,6 +132,8 @@ pub struct StatsQuery {
     /// Width of a bucket, ms; 0 for none.
     pub bucket_ms: u64,
     pub group_by: Option<GroupBy>,
+    /// A business parameter whose amounts are added up.
+    pub param: Option<String>,
     /// Where an earlier slice ended.
     pub resume: Option<StatsResume>,
 }
@@ -144,6 +148,8 @@ pub enum GroupBy {
     Method,
     Host,
     Asn,
+    /// An endpoint may belong to several, and then counts in each.
+    Flow,
 }
 
 /// A question to one shard.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::cursor::{Cursor, Positions};
 use super::filter::{EndpointTerm, Filter, StatusTerm, Terms, UserTerm};
+use super::params::ParamTest;
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
 use crate::inspect::Attack;
@@ -123,8 +124,10 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
         Some("method") => Some(GroupBy::Method),
         Some("host") => Some(GroupBy::Host),
         Some("asn") => Some(GroupBy::Asn),
-        Some(_) => return Err(error("group_by", "is none of: country, endpoint, status, method, host, asn")),
+        Some("flow") => Some(GroupBy::Flow),
+        Some(_) => return Err(error("group_by", "is none of: country, endpoint, status, method, host, asn, flow")),
     };
+    let param = take(&mut pairs, "param")?;
     let filter = filter(pairs, now_ms)?;
     if let Some(name) = filter.asks_of_session() {
         return Err(error(name, "filters sessions; a statistic counts events"));
@@ -139,7 +142,7 @@ pub fn parse_stats(query: &str, now_ms: u64) -> Result<StatsQuery, ParameterErro
             ));
         }
     }
-    Ok(StatsQuery { filter, bucket_ms, group_by, resume: None })
+    Ok(StatsQuery { filter, bucket_ms, group_by, param, resume: None })
 }
 
 pub(super) struct PageRequest {
@@ -265,6 +268,7 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
         "user" => add(&mut filter.user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "attempted_user" => add(&mut filter.attempted_user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "role" => add(&mut filter.role, excluded, Some(value.to_owned()), ""),
+        "flow" => add(&mut filter.flow, excluded, Some(value.to_owned()), ""),
         "session" => add(&mut filter.session, excluded, SessionId::parse(value), "is no session id (32 hex digits)"),
         "request" => add(&mut filter.request, excluded, EventId::parse(value), "is no request id (26 base32 digits)"),
         "q" => add(&mut filter.text, excluded, Some(value.to_ascii_lowercase()), ""),
@@ -276,7 +280,14 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             once(&mut filter.min_risk, risk, "is no whole number from 0 to 100")
         }
         "min_requests" => once(&mut filter.min_requests, value.parse().ok(), "is no whole number"),
-        _ => Err("is not known here".to_owned()),
+        _ => match field.strip_prefix("param.").filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let test = ParamTest::parse(value).ok_or("compares with what is neither a number nor a time")?;
+                filter.add_param(name, excluded, test);
+                Ok(())
+            }
+            None => Err("is not known here".to_owned()),
+        },
     }
 }
 

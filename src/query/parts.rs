@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{AddressAnswer, EndpointCount, FlowCount, LinkAnswer, SessionAnswer};
+use super::answer::{AddressAnswer, EndpointCount, FlowCount, LinkAnswer, ParamAnswer, SessionAnswer};
 use super::page::Page;
 use super::time::parse_time;
 use super::{SessionQuery, SortBy};
@@ -107,8 +107,8 @@ impl SessionAnswer {
         add_counts(&mut whole.statuses, later.statuses);
         add_counts(&mut whole.methods, later.methods);
         add_counts(&mut whole.findings, later.findings);
-        // What the later part says of a parameter is the newer word.
-        whole.params.extend(later.params);
+        add_params(&mut whole.params, later.params);
+        whole.params_rest += later.params_rest;
         add_links(&mut whole.predecessors, later.predecessors);
         add_links(&mut whole.successors, later.successors);
         whole.ended = whole.ended.max(later.ended);
@@ -183,6 +183,32 @@ fn add_flows(all: &mut Vec<FlowCount>, more: Vec<FlowCount>, of_requests: u64) {
     for flow in all {
         // Counts of requests are far below 2⁵³.
         flow.percent = flow.requests as f64 * 100.0 / of_requests.max(1) as f64;
+    }
+}
+
+/// How many different values there are in all is not known: at least as many as either part has.
+fn add_params(all: &mut BTreeMap<String, ParamAnswer>, more: BTreeMap<String, ParamAnswer>) {
+    for (name, later) in more {
+        let Some(known) = all.get_mut(&name) else {
+            all.insert(name, later);
+            continue;
+        };
+        let both = |one: Option<f64>, other: Option<f64>, join: fn(f64, f64) -> f64| match (one, other) {
+            (Some(one), Some(other)) => Some(join(one, other)),
+            (one, other) => one.or(other),
+        };
+        later.sums.into_iter().for_each(|(currency, sum)| *known.sums.entry(currency).or_default() += sum);
+        if known.sums.len() > 1 {
+            (known.sum, known.min, known.max) = (None, None, None);
+        } else {
+            known.sum = both(known.sum, later.sum, |one, other| one + other);
+            known.min = both(known.min, later.min, f64::min);
+            known.max = both(known.max, later.max, f64::max);
+        }
+        known.count += later.count;
+        known.invalid += later.invalid;
+        known.last = later.last.or(known.last.take());
+        known.distinct = known.distinct.max(later.distinct);
     }
 }
 

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{StatsAnswer, StatsBucket, StatsCount};
+use super::answer::{ParamSum, StatsAnswer, StatsBucket, StatsCount};
 use super::distinct::Distinct;
 use super::time::rfc3339;
 use super::{GroupBy, StatsQuery};
+use crate::parameter::{Currency, Decimal};
 use crate::session::Event;
 
 /// Buckets times groups of one statistic; beyond that what is left over counts in the total alone.
 const MAX_CELLS: usize = 10_000;
+
+/// Currencies whose sums are told.
+const MAX_CURRENCIES: usize = 16;
 
 /// What one slice of one shard counted.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,6 +24,8 @@ pub struct StatsPart {
     /// By start of the bucket (epoch ms, 0 for none), then group.
     cells: BTreeMap<u64, BTreeMap<String, Cell>>,
     held: usize,
+    /// Whether a parameter is added up.
+    of_param: bool,
     /// Whether something is missing from the buckets.
     pub cut: bool,
     /// Where the next slice begins, if there is one.
@@ -40,6 +46,11 @@ struct Cell {
     requests: u64,
     attacks: u64,
     sessions: Distinct,
+    /// Amounts of the parameter that is asked for: how many, and what they add up to by currency.
+    amounts: u64,
+    sums: Vec<(Currency, Decimal)>,
+    /// Amounts in currencies beyond [`MAX_CURRENCIES`].
+    rest: bool,
 }
 
 impl Cell {
@@ -47,20 +58,53 @@ impl Cell {
         self.requests += other.requests;
         self.attacks += other.attacks;
         self.sessions.merge(&other.sessions);
+        self.amounts += other.amounts;
+        self.rest |= other.rest;
+        other.sums.iter().for_each(|(currency, sum)| self.add_sum(*currency, *sum));
     }
 
-    fn answer(&self) -> StatsCount {
-        StatsCount { requests: self.requests, sessions: self.sessions.count(), attacks: self.attacks }
+    fn add_sum(&mut self, currency: Currency, amount: Decimal) {
+        match self.sums.binary_search_by_key(&currency, |(known, _)| *known) {
+            Ok(at) => self.sums.iter_mut().skip(at).take(1).for_each(|(_, sum)| *sum = sum.plus(amount)),
+            Err(at) if self.sums.len() < MAX_CURRENCIES => self.sums.insert(at, (currency, amount)),
+            Err(_) => self.rest = true,
+        }
+    }
+
+    fn answer(&self, of_param: bool) -> StatsCount {
+        let only = match self.sums.as_slice() {
+            [] if self.amounts == 0 => Some(0.0),
+            [(_, sum)] if !self.rest => Some(sum.to_f64()),
+            _ => None,
+        };
+        let money = self.sums.iter().filter(|(currency, _)| self.sums.len() > 1 || *currency != Currency::NONE);
+        let param = of_param.then(|| ParamSum {
+            count: self.amounts,
+            sum: only,
+            sums: money.map(|(currency, sum)| (currency.to_string(), sum.to_f64())).collect(),
+        });
+        StatsCount { requests: self.requests, sessions: self.sessions.count(), attacks: self.attacks, param }
     }
 }
 
 impl StatsPart {
+    /// Nothing yet.
+    pub fn new(query: &StatsQuery) -> Self {
+        Self { of_param: query.param.is_some(), ..Self::default() }
+    }
+
     /// Counts an event; `attack` says whether it completed a finding.
     pub fn count(&mut self, query: &StatsQuery, event: &Event<'_>, attack: bool) {
         let [a, b, c, d, e, f, g, h, ..] = event.session.0;
         let mut session = Distinct::default();
         session.insert(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
-        let one = Cell { requests: 1, attacks: u64::from(attack), sessions: session };
+        let mut one = Cell { requests: 1, attacks: u64::from(attack), sessions: session, ..Cell::default() };
+        for value in query.param.iter().flat_map(|name| event.params.of(name)) {
+            if let Some(amount) = value.amount() {
+                one.amounts += 1;
+                one.add_sum(value.currency(), amount);
+            }
+        }
         self.total.add(&one);
         if query.bucket_ms == 0 && query.group_by.is_none() {
             return;
@@ -73,12 +117,14 @@ impl StatsPart {
             Some(GroupBy::Status) => event.status.to_string(),
             Some(GroupBy::Method) => event.method.to_owned(),
             Some(GroupBy::Host) => event.host.to_owned(),
-            Some(GroupBy::Asn) => {
-                if event.asn == 0 {
-                    String::new()
-                } else {
-                    event.asn.to_string()
+            Some(GroupBy::Asn) if event.asn == 0 => String::new(),
+            Some(GroupBy::Asn) => event.asn.to_string(),
+            Some(GroupBy::Flow) => {
+                let mut flows = query.filter.tags.names_of(event.method, event.template).peekable();
+                if flows.peek().is_some() {
+                    return flows.for_each(|flow| self.cell(time, flow, &one));
                 }
+                String::new()
             }
         };
         self.cell(time, &group, &one);
@@ -100,6 +146,7 @@ impl StatsPart {
     pub fn add(&mut self, other: &Self) {
         self.total.add(&other.total);
         self.cut |= other.cut;
+        self.of_param |= other.of_param;
         for (time, groups) in &other.cells {
             groups.iter().for_each(|(group, cell)| self.cell(*time, group, cell));
         }
@@ -110,12 +157,12 @@ impl StatsPart {
         let bucket = |time: u64, group: &String, cell: &Cell| StatsBucket {
             time: (time > 0).then(|| rfc3339(time)),
             group: (!group.is_empty()).then(|| group.clone()),
-            count: cell.answer(),
+            count: cell.answer(self.of_param),
         };
         let cells =
             self.cells.iter().flat_map(|(time, groups)| groups.iter().map(|(group, cell)| (*time, group, cell)));
         StatsAnswer {
-            total: self.total.answer(),
+            total: self.total.answer(self.of_param),
             buckets: cells.map(|(time, group, cell)| bucket(time, group, cell)).collect(),
         }
     }

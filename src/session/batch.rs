@@ -12,7 +12,9 @@ use super::event::{Event, Marks};
 use super::finding::Severity;
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
+use super::params::{Params, text_of};
 use crate::inspect::Attack;
+use crate::parameter::Value;
 use crate::verdict::Action;
 
 /// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
@@ -31,6 +33,8 @@ pub struct Batch {
     glimpses: Vec<(Kinds, Row)>,
     /// Attacks that events carry, each with the index of its event, rising.
     carried: Vec<(u32, Carried)>,
+    /// Business values of events that have some, each with the index of its event, rising; names are indices of texts.
+    params: Vec<(u32, Vec<(u32, Value)>)>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -141,6 +145,7 @@ impl Batch {
         let text = |i: u32| u64::from(i) < texts;
         self.sessions.iter().all(|s| text(s.key_source))
             && self.all_rows().all(|r| u64::from(r.session) < sessions && r.texts().into_iter().all(text))
+            && self.params.iter().flat_map(|(_, values)| values).all(|(name, _)| text(*name))
     }
 
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
@@ -184,12 +189,20 @@ impl Batch {
 
     /// The event at `index`, in the order of recording.
     pub fn event(&self, index: usize) -> Option<Event<'_>> {
-        self.rows.get(index).and_then(|row| self.view(row))
+        self.rows.get(index).and_then(|row| self.view(row, self.params(index as u32)))
     }
 
     /// All events in the order of recording.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
-        self.rows.iter().filter_map(|row| self.view(row))
+        let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        (0..count).zip(&self.rows).filter_map(|(index, row)| self.view(row, self.params(index)))
+    }
+
+    /// The business values of the event at `index`.
+    fn params(&self, index: u32) -> Params<'_> {
+        let at = self.params.binary_search_by_key(&index, |(at, _)| *at).ok();
+        let values = at.and_then(|at| self.params.get(at)).map_or(&[][..], |(_, values)| values.as_slice());
+        Params::new(&self.texts, values)
     }
 
     /// Shards of the layout this was made for.
@@ -199,7 +212,7 @@ impl Batch {
 
     /// Events of sessions of other shards, without their paths, with the kinds of those of their subjects that belong here.
     pub fn glimpses(&self) -> impl Iterator<Item = (Kinds, Event<'_>)> {
-        self.glimpses.iter().filter_map(|(kinds, row)| Some((*kinds, self.view(row)?)))
+        self.glimpses.iter().filter_map(|(kinds, row)| Some((*kinds, self.view(row, Params::default())?)))
     }
 
     /// Takes a user out of every event that names it and notes there that it was erased; answers the places of those
@@ -208,8 +221,17 @@ impl Batch {
     pub fn erase_user(&mut self, is_user: impl Fn(&str) -> bool) -> Option<Vec<usize>> {
         let named: Vec<bool> = self.texts.iter().map(|text| is_user(text)).collect();
         let is_named = |index: u32| named.get(index as usize) == Some(&true);
-        let places: Vec<usize> =
+        let mut places: Vec<usize> =
             self.rows.iter().enumerate().filter(|(_, row)| is_named(row.user)).map(|(place, _)| place).collect();
+        for (index, values) in &mut self.params {
+            let before = values.len();
+            values.retain(|(_, value)| !is_user(text_of(value)));
+            if values.len() < before && !places.contains(&(*index as usize)) {
+                places.push(*index as usize);
+            }
+        }
+        places.sort_unstable();
+        self.params.retain(|(_, values)| !values.is_empty());
         if places.is_empty() && !self.glimpses.iter().any(|(_, row)| is_named(row.user)) {
             return None;
         }
@@ -224,13 +246,15 @@ impl Batch {
         }
         // A text that also says something else, a role for example, stays for that.
         let of_rows = self.all_rows().flat_map(Row::texts);
-        let kept: BTreeSet<u32> = of_rows.chain(self.sessions.iter().map(|session| session.key_source)).collect();
+        let of_params = self.params.iter().flat_map(|(_, values)| values).map(|(name, _)| *name);
+        let of_sessions = self.sessions.iter().map(|session| session.key_source);
+        let kept: BTreeSet<u32> = of_rows.chain(of_sessions).chain(of_params).collect();
         let gone = (0u32..).zip(&mut self.texts).filter(|(index, _)| is_named(*index) && !kept.contains(index));
         gone.for_each(|(_, text)| *text = Box::default());
         Some(places)
     }
 
-    fn view(&self, row: &Row) -> Option<Event<'_>> {
+    fn view<'a>(&'a self, row: &Row, params: Params<'a>) -> Option<Event<'a>> {
         let session = self.sessions.get(row.session as usize)?;
         Some(Event {
             id: EventId::located(row.time_ms, row.locator.unwrap_or_else(|| session.id.prefix()), row.unique),
@@ -257,6 +281,7 @@ impl Batch {
             principal: session.principal,
             token: session.token,
             feedback: self.text(row.feedback)?,
+            params,
             action: row.action,
             marks: row.marks,
         })
@@ -287,6 +312,11 @@ impl BatchBuilder {
     pub fn push(&mut self, event: &Event<'_>) {
         let row = self.row(event);
         self.batch.rows.push(row);
+        if !event.params.is_empty() {
+            self.text_bytes += event.params.bytes();
+            let values = event.params.iter().map(|(name, value)| (self.text(name), value.clone())).collect();
+            self.batch.params.push((self.batch.rows.len() as u32 - 1, values));
+        }
     }
 
     /// Notes an attack that the event pushed last carries.

@@ -22,11 +22,13 @@ pub enum Kind {
     /// Users somebody tried to be in vain.
     Attempted = 7,
     Detector = 8,
+    /// Values of business parameters ([`super::key_of`]).
+    Param = 12,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Endpoint,
         Self::Method,
         Self::Status,
@@ -36,6 +38,7 @@ impl Kind {
         Self::Role,
         Self::Attempted,
         Self::Detector,
+        Self::Param,
     ];
 
     /// Distinct values a session keeps apart, first come first kept; what came for others is counted together.
@@ -47,6 +50,7 @@ impl Kind {
             Self::Agent => 8,
             Self::User | Self::Role | Self::Attempted => 16,
             Self::Detector => Detector::COUNT,
+            Self::Param => 32,
         }
     }
 }

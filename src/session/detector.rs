@@ -9,12 +9,31 @@ use crate::inspect::Attack;
 pub enum Detector {
     ForcedBrowsing,
     SessionRotation,
+    ParamThreshold,
+    ParamSpike,
+    ParamVelocity,
+    IdentityDiscrepancy,
+    FlowViolation,
+    FlowSpeed,
+    RegionSurge,
+    ParamDistinct,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
 
 /// Detectors of sessions; attacks have the numbers from [`FIRST_ATTACK`] on.
-const OF_SESSIONS: [Detector; 2] = [Detector::ForcedBrowsing, Detector::SessionRotation];
+const OF_SESSIONS: [Detector; 10] = [
+    Detector::ForcedBrowsing,
+    Detector::SessionRotation,
+    Detector::ParamThreshold,
+    Detector::ParamSpike,
+    Detector::ParamVelocity,
+    Detector::IdentityDiscrepancy,
+    Detector::FlowViolation,
+    Detector::FlowSpeed,
+    Detector::RegionSurge,
+    Detector::ParamDistinct,
+];
 const FIRST_ATTACK: u32 = 64;
 
 impl Detector {
@@ -31,6 +50,14 @@ impl Detector {
         match self {
             Self::ForcedBrowsing => "forced_browsing",
             Self::SessionRotation => "session_rotation",
+            Self::ParamThreshold => "param_threshold",
+            Self::ParamSpike => "param_spike",
+            Self::ParamVelocity => "param_velocity",
+            Self::IdentityDiscrepancy => "identity_discrepancy",
+            Self::FlowViolation => "flow_violation",
+            Self::FlowSpeed => "flow_speed",
+            Self::RegionSurge => "region_surge",
+            Self::ParamDistinct => "param_distinct",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -45,6 +72,14 @@ impl Detector {
         match self {
             Self::ForcedBrowsing => 0,
             Self::SessionRotation => 1,
+            Self::ParamThreshold => 2,
+            Self::ParamSpike => 3,
+            Self::ParamVelocity => 4,
+            Self::IdentityDiscrepancy => 5,
+            Self::FlowViolation => 6,
+            Self::FlowSpeed => 7,
+            Self::RegionSurge => 8,
+            Self::ParamDistinct => 9,
             Self::Attack(attack) => FIRST_ATTACK + attack as u32,
         }
     }
@@ -64,6 +99,14 @@ impl Detector {
         match self {
             Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
             Self::SessionRotation => &["API2:2023", "API4:2023"],
+            Self::IdentityDiscrepancy => &["API2:2023"],
+            Self::ParamThreshold
+            | Self::ParamSpike
+            | Self::ParamVelocity
+            | Self::FlowViolation
+            | Self::FlowSpeed
+            | Self::RegionSurge
+            | Self::ParamDistinct => &["API6:2023"],
             Self::Attack(Attack::Ssrf) => &["API7:2023"],
             Self::Attack(Attack::MassAssignment) => &["API3:2023"],
             Self::Attack(Attack::GraphqlAbuse) => &["API4:2023"],
@@ -98,7 +141,7 @@ mod tests {
             assert_eq!(Detector::from_name(detector.name()), Some(detector));
             assert_eq!(Detector::from_number(detector.number()), Some(detector));
         }
-        assert_eq!(Detector::from_number(2), None);
+        assert_eq!(Detector::from_number(63), None);
         assert_eq!(Detector::from_name("magic"), None);
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{EventId, SessionId};
 use super::link::Principal;
+use super::params::Params;
 use crate::verdict::Action;
 
 /// An event, borrowing its text from whoever holds it: a request being recorded, a batch, or a folded chunk.
@@ -52,6 +53,8 @@ pub struct Event<'a> {
     pub token: u64,
     /// Names of what the origin reported in `Session-Event`, separated by commas.
     pub feedback: &'a str,
+    /// Business values of request and response.
+    pub params: Params<'a>,
     /// What was done with the request.
     pub action: Action,
     pub marks: Marks,

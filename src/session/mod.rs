@@ -10,6 +10,7 @@ mod event;
 mod finding;
 mod id;
 mod link;
+mod params;
 mod risk;
 mod state;
 
@@ -21,5 +22,6 @@ pub use event::{Event, Marks, cut};
 pub use finding::{Evidence, Finding, Severity};
 pub use id::{EventId, SessionId, shard_of_prefix};
 pub use link::{Arrival, Issue, Link, MAX_LINKS, Principal, Reason, are_strangers};
+pub use params::{MAX_PARAMS, ParamBook, Params, key_of, limit as limit_params, shown_of, text_of, value_of};
 pub use risk::{FLAGGED, Risk};
 pub use state::{Keyless, Proof, Session, State, UserSpan};

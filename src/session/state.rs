@@ -9,7 +9,9 @@ use super::event::{Event, Marks};
 use super::finding::Finding;
 use super::id::SessionId;
 use super::link::{self, Arrival, Issue, Link, Principal, are_strangers};
+use super::params::{ParamBook, key_of, shown_of};
 use super::risk::{FLAGGED, Risk};
+use crate::subject::SubjectHash;
 
 /// Findings kept in full, newest first to go in; the counts per detector go on.
 const FINDINGS: usize = 64;
@@ -50,6 +52,8 @@ pub struct Session {
     pub ended_ms: Option<u64>,
     /// Every mark any of its events carries.
     pub marks: Marks,
+    /// What it sent of business parameters; few sessions send any.
+    pub params: Option<Box<ParamBook>>,
 }
 
 /// A user of a session, from when on.
@@ -162,6 +166,7 @@ impl Session {
             admitted: None,
             ended_ms: None,
             marks: Marks::default(),
+            params: None,
         }
     }
 
@@ -204,6 +209,15 @@ impl Session {
         }
     }
 
+    /// Takes in the business values of an event.
+    pub fn observe_params(&mut self, event: &Event<'_>, dictionary: &mut Dictionary, hash: &SubjectHash) {
+        for (name, value) in event.params.iter() {
+            let key = dictionary.symbol(&key_of(name, value));
+            self.counts.add(Kind::Param, key.0, 1);
+            self.params.get_or_insert_default().see(dictionary.symbol(name), value, event.id, hash);
+        }
+    }
+
     /// Events may arrive late and out of order: a span grows at both ends, and spans stay sorted by their start.
     fn name_user(&mut self, user: Symbol, time_ms: u64) {
         if let Some(span) = self.users.iter_mut().find(|span| span.user == user) {
@@ -234,10 +248,13 @@ impl Session {
         (!ended).then_some(current.user)
     }
 
-    /// Forgets a user, but not that there was one; answers whether there was. `is_user` knows the user's texts by their
-    /// numbers, `forms` are these texts.
-    pub fn erase_user(&mut self, is_user: impl Fn(Symbol) -> bool, forms: &[String]) -> bool {
-        let mut erased = false;
+    /// Forgets a user, but not that there was one; answers whether there was. `forms` are all texts that name it.
+    pub fn erase_user(&mut self, dictionary: &Dictionary, forms: &[String]) -> bool {
+        let names_user = |text: &str| forms.iter().any(|form| form == text);
+        let is_user = |symbol| names_user(dictionary.text(symbol));
+        let names_by_value = |number| names_user(shown_of(dictionary.text(Symbol(number))));
+        let mut erased = self.counts.remove_where(Kind::Param, names_by_value);
+        erased |= self.params.as_mut().is_some_and(|book| book.erase(&names_user));
         for kind in [Kind::User, Kind::Attempted] {
             erased |= self.counts.remove_where(kind, |number| is_user(Symbol(number)));
         }
@@ -369,6 +386,7 @@ impl Session {
         self.key_source = to.symbol(from.text(self.key_source));
         self.users.iter_mut().for_each(|span| span.user = to.symbol(from.text(span.user)));
         self.counts = self.counts.renumbered(from, to);
+        self.params.iter_mut().for_each(|book| book.renumber(from, to));
     }
 
     /// Detectors that found something.
@@ -382,6 +400,7 @@ impl Session {
             + self.counts.bytes()
             + self.findings.iter().map(Finding::bytes).sum::<usize>()
             + self.users.len() * size_of::<UserSpan>()
+            + self.params.as_ref().map_or(0, |book| book.bytes())
             + (self.predecessors.len() + self.successors.len()) * size_of::<Link>()
     }
 }

@@ -108,6 +108,7 @@ impl<S: Sql> Store<S> {
             // Durable it is already; only the far end of a link that is taken back cannot be told.
             self.counts.corrupt_rows += 1;
         }
+        self.load_waiting(&batch);
         let imposed = self.take(seq, &batch);
         self.since_slice += bytes;
         self.deltas.seal(seq);

@@ -99,12 +99,12 @@ impl Deltas {
         self.add(seq, event, &cell);
     }
 
-    /// Takes in a finding that an event at this position completed; `first` says that it is the event's first.
-    pub fn found(&mut self, seq: u64, event: &Event<'_>, finding: &Finding, first: bool) {
+    /// Takes in a finding that came about at this position; `first_of` is the event it is the first of.
+    pub fn found(&mut self, seq: u64, first_of: Option<&Event<'_>>, finding: &Finding) {
         if seq <= self.upto() {
             return;
         }
-        if first {
+        if let Some(event) = first_of {
             self.add(seq, event, &Cell { attacks: 1, ..Cell::default() });
         }
         self.findings.push(finding.clone());

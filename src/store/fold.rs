@@ -51,7 +51,7 @@ const EVENT_BYTES: usize = 56;
 const SHORT_TEXT: usize = 8;
 
 /// Kinds of value that are texts of any length.
-const TEXTS: [Kind; 5] = [Kind::Endpoint, Kind::Agent, Kind::User, Kind::Role, Kind::Attempted];
+const TEXTS: [Kind; 6] = [Kind::Endpoint, Kind::Agent, Kind::User, Kind::Role, Kind::Attempted, Kind::Param];
 
 /// The chunks a slice wrote, what they supersede, and where its sessions lie now.
 type Written = (Vec<Chunk>, Superseded, HashMap<SessionId, Place>);
@@ -96,12 +96,15 @@ impl<S: Sql> Store<S> {
         let Some(end) = self.hot.batches.back().map(|b| b.seq) else { return Ok(()) };
         self.since_slice = 0;
         if self.cycle.is_none() {
+            self.settle_before_fold(end, now_ms)?;
             // What comes from here on outlives this fold.
             self.journal.begin(&self.sql, end + 1)?;
         }
-        let cycle = self.cycle.get_or_insert_with(|| Cycle {
-            folded: Folded { upto: end, pending: self.pending.clone(), known: self.known.clone() },
-            next: 0,
+        let business = &mut self.business;
+        let cycle = self.cycle.get_or_insert_with(|| {
+            business.trim();
+            let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
+            Cycle { folded: Folded { upto: end, pending, known, business }, next: 0 }
         });
         let last =
             if self.hot.journal_bytes <= self.settings.fold.one_slice_bytes { PARTITIONS } else { cycle.next + 1 };
@@ -252,6 +255,6 @@ impl<'a> Share<'a> {
         let new: usize = long.filter(|text| self.texts.insert(text.as_ptr() as usize)).map(str::len).sum();
         // A path that is its own template stands there once.
         let path = if event.path == event.template { 0 } else { event.path.len() };
-        EVENT_BYTES + path + new
+        EVENT_BYTES + path + new + event.params.bytes()
     }
 }

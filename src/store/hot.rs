@@ -34,7 +34,8 @@ impl Tracked {
     }
 
     fn bytes(&self) -> usize {
-        self.session.bytes() + size_of::<Memory>() + self.events.capacity() * size_of::<(u64, u32)>()
+        let business = self.memory.business.as_ref().map_or(0, |own| own.bytes());
+        self.session.bytes() + size_of::<Memory>() + business + self.events.capacity() * size_of::<(u64, u32)>()
     }
 }
 
@@ -239,7 +240,7 @@ impl Hot {
         let dictionary = &self.dictionary;
         self.sessions.retain(|_, slot| match slot {
             Slot::Live(tracked) if tracked.dirty => {
-                let erased = tracked.session.erase_user(|user| is_user(dictionary.text(user)), forms);
+                let erased = tracked.session.erase_user(dictionary, forms);
                 sessions += u64::from(erased);
                 true
             }

@@ -12,6 +12,7 @@
 
 mod applied;
 mod apply;
+mod business;
 mod bytes;
 mod chunk;
 pub mod columns;
@@ -87,6 +88,7 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub detectors: detect::Settings,
+    pub business: detect::business::Settings,
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
     pub retention_ms: u64,
@@ -125,6 +127,7 @@ struct Folded {
     upto: u64,
     pending: Pending,
     known: KnownEndpoints,
+    business: detect::business::Shared,
 }
 
 /// A fold under way: what was foretold and known when it began, to be kept when it ends.
@@ -145,6 +148,8 @@ pub struct Store<S> {
     chunks: Vec<Chunk>,
     applied: Applied,
     known: KnownEndpoints,
+    /// What watches and flows remember across sessions.
+    business: detect::business::Shared,
     pending: Pending,
     newcomers: Newcomers,
     installed_ms: u64,
@@ -172,7 +177,7 @@ impl<S: Sql> Store<S> {
     /// Migrates the database and rebuilds memory from it.
     pub fn open(sql: S, settings: Settings, now_ms: u64) -> Result<Self, StoreError> {
         schema::migrate_shard(&sql)?;
-        let Folded { upto: folded, pending, known } = named(&sql, "folded")?.unwrap_or_default();
+        let Folded { upto: folded, pending, known, business } = named(&sql, "folded")?.unwrap_or_default();
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
@@ -181,6 +186,7 @@ impl<S: Sql> Store<S> {
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
+            business,
             pending,
             newcomers: Newcomers::default(),
             installed_ms: installed(&sql, now_ms)?,

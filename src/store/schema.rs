@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 4] = [
+const MIGRATIONS: [&[&str]; 5] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -34,6 +34,8 @@ const MIGRATIONS: [&[&str]; 4] = [
         // States of subjects, each for its own stretch of the journal.
         "CREATE TABLE subjects (id INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL)",
     ],
+    // And so do sessions and events: business parameters.
+    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
 ];
 
 /// Brings the schema up to date; running it again changes nothing.

@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 
 use super::Store;
+use super::business::{business_of, conclude};
 use super::hot::Tracked;
 use super::sql::Sql;
 use crate::detect::{self, Memory};
-use crate::session::{Arrival, Batch, Dictionary, Event, Proof, Session, SessionId};
-use crate::verdict::{Action, Block, Subject, Verdict};
+use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId};
+use crate::verdict::{Block, Subject, Verdict};
 use crate::wire::{Flush, KnownSession};
 
 /// What follows from a flush for whoever sent it.
@@ -50,6 +51,7 @@ impl<S: Sql> Store<S> {
             newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
         self.take_links(seq, batch);
+        self.settle_steps(seq, seq, &mut imposed);
         for Newcomer { session, client, time_ms } in newcomers {
             // By now it is known whether the origin issued the key.
             if !self.is_proven(session) {
@@ -72,6 +74,7 @@ impl<S: Sql> Store<S> {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
             self.known.learn(event, endpoint);
+            self.repeat_business(event);
             return None;
         }
         self.counts.events += 1;
@@ -96,6 +99,8 @@ impl<S: Sql> Store<S> {
         tracked.dirty = true;
         tracked.events.push(place);
         tracked.session.observe(event, endpoint, dictionary);
+        let told = business_of(tracked, dictionary, event, &mut self.business, &self.settings, self.installed_ms);
+        tracked.session.observe_params(event, dictionary, &self.settings.subjects);
         self.known.learn(event, endpoint);
         if self.known.admits(event, endpoint) {
             tracked.session.admit(event.time_ms);
@@ -106,25 +111,19 @@ impl<S: Sql> Store<S> {
             .carried(place.1)
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
         let found = detect::observe(&mut tracked.memory, tuned, is_known, event);
-        for (n, mut finding) in carried.chain(found).enumerate() {
+        let found: Vec<Finding> = carried.chain(found).collect();
+        let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
+        let mut first_of = Some(event);
+        for (finding, response) in told {
+            let response = match response {
+                Some(configured) => detect::spare(configured, &tracked.session),
+                None => detect::consequence(tuned, &finding, &tracked.session),
+            };
             self.counts.findings += 1;
-            let response = detect::consequence(tuned, &finding, &tracked.session);
-            let action = if self.settings.enforce { response.action } else { response.action.min(Action::Tag) };
-            finding.action = finding.action.max(action);
-            if action >= Action::Throttle {
-                imposed.push(Block {
-                    subject: Subject::Session(event.session),
-                    action,
-                    created_ms: event.time_ms,
-                    until_ms: event.time_ms.saturating_add(response.for_ms),
-                    reason: format!("{}: {}", finding.detector.name(), finding.message),
-                    by: "detector".to_owned(),
-                });
-            }
-            tracked.session.record(finding);
+            imposed.extend(conclude(tracked, finding, response, self.settings.enforce));
             // As recorded: with the risk it added.
             if let Some(finding) = tracked.session.findings.last() {
-                self.deltas.found(place.0, event, finding, n == 0);
+                self.deltas.found(place.0, first_of.take(), finding);
             }
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };

@@ -141,6 +141,7 @@ fn events() -> (Vec<SessionId>, Vec<(u64, Event<'static>)>) {
         principal: 0,
         token: 0,
         feedback: "",
+        params: throughline::session::Params::default(),
         action: Action::Allow,
         marks: Marks::default(),
     };

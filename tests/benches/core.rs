@@ -131,6 +131,7 @@ fn apply(criterion: &mut Criterion) {
     const EVENTS: u64 = 250;
     let settings = Settings {
         detectors: detect::Settings::default(),
+        business: detect::business::Settings::default(),
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,

@@ -1,6 +1,6 @@
 //! Events for tests: an ordinary one, to be changed where a test cares, and flushes made of them.
 
-use throughline::session::{BatchBuilder, Event, EventId, Marks, SessionId};
+use throughline::session::{BatchBuilder, Event, EventId, Marks, Params, SessionId};
 use throughline::verdict::Action;
 use throughline::wire::{Flush, IsolateCounts};
 
@@ -42,6 +42,7 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         principal: 0,
         token: 0,
         feedback: "",
+        params: Params::default(),
         action: Action::Allow,
         marks: Marks::default(),
     }

@@ -19,6 +19,7 @@ pub fn hash() -> SubjectHash {
 pub fn settings(enforce: bool) -> Settings {
     Settings {
         detectors: detect::Settings::default(),
+        business: detect::business::Settings::default(),
         enforce,
         retention_ms: 30 * DAY_MS,
         max_bytes: u64::MAX,

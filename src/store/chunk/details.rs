@@ -1,11 +1,12 @@
 //! What only some sessions of a chunk have, and only a look at one of them needs: findings in full, users over time,
-//! links, and what detectors remember.
+//! links, business parameters, and what detectors remember.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::bytes::{Reader, Writer};
 use crate::detect::Memory;
-use crate::session::{Dictionary, Finding, Link, Session, UserSpan};
+use crate::parameter::ParamStats;
+use crate::session::{Dictionary, Finding, Link, ParamBook, Session, UserSpan};
 
 /// Encodes the details of sessions, by their places.
 pub fn encode<'s>(sessions: impl Iterator<Item = (&'s Session, &'s Memory)>, dictionary: &Dictionary) -> Vec<u8> {
@@ -16,6 +17,7 @@ pub fn encode<'s>(sessions: impl Iterator<Item = (&'s Session, &'s Memory)>, dic
             && session.users.is_empty()
             && session.predecessors.is_empty()
             && session.successors.is_empty()
+            && session.params.is_none()
             && *memory == Memory::default();
         if is_plain {
             continue;
@@ -27,6 +29,8 @@ pub fn encode<'s>(sessions: impl Iterator<Item = (&'s Session, &'s Memory)>, dic
             predecessors: &session.predecessors,
             successors: &session.successors,
             memory,
+            params: session.params.iter().flat_map(|p| p.iter()).map(|(n, s)| (dictionary.text(n), s)).collect(),
+            params_rest: session.params.as_ref().map_or(0, |book| book.rest()),
         };
         writer.varint(index - next);
         next = index + 1;
@@ -43,6 +47,8 @@ struct Stored<'a> {
     predecessors: &'a [Link],
     successors: &'a [Link],
     memory: &'a Memory,
+    params: Vec<(&'a str, &'a ParamStats)>,
+    params_rest: u32,
 }
 
 /// The details of one session.
@@ -54,6 +60,9 @@ pub struct Details<'a> {
     predecessors: Vec<Link>,
     successors: Vec<Link>,
     memory: Memory,
+    #[serde(borrow)]
+    params: Vec<(&'a str, ParamStats)>,
+    params_rest: u32,
 }
 
 impl Details<'_> {
@@ -63,6 +72,8 @@ impl Details<'_> {
         let span = |(user, since_ms, last_ms)| UserSpan { user: dictionary.symbol(user), since_ms, last_ms };
         session.users = self.users.into_iter().map(span).collect();
         (session.predecessors, session.successors) = (self.predecessors, self.successors);
+        let stats = self.params.into_iter().map(|(name, stats)| (dictionary.symbol(name), stats)).collect();
+        session.params = ParamBook::of(stats, self.params_rest);
         self.memory
     }
 }

@@ -2,7 +2,8 @@
 //! loses the texts that name the user.
 
 use super::{Chunk, Head, Part, Postings, VERSION, details, open_summary, postings, read, sessions};
-use crate::session::{Dictionary, Event, Kind, Marks, SessionId, Value as Met};
+use crate::parameter::Value as Param;
+use crate::session::{Dictionary, Event, Kind, Marks, SessionId, Value as Met, shown_of, text_of};
 use crate::store::StoreError;
 use crate::store::columns::{self, EventColumns};
 use crate::store::sql::{Sql, Value, blob};
@@ -25,6 +26,7 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
     let old_events = read(sql, chunk.id, Part::Events)?;
     let columns = EventColumns::decode(&old_events)?;
     let named = columns.callers().iter().any(|caller| is_user(caller.user))
+        || columns.params()?.values().any(|value| is_user(text_of(value)))
         || counts_name(&old_postings, is_user)
         || forms.iter().any(|form| holds(&old_details, form.as_bytes()));
     if !named {
@@ -38,14 +40,16 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
     let mut whole = sessions(sql, chunk.id, &summary, &everyone, &mut dictionary)?;
     let mut erased = Erased::default();
     for (index, (session, _)) in whole.iter_mut().enumerate() {
-        if session.erase_user(|user| is_user(dictionary.text(user)), forms) {
+        if session.erase_user(&dictionary, forms) {
             erased.sessions.push((index, session.id));
         }
     }
     let rows = columns.rows(&ids)?;
-    let events: Vec<(u64, Event<'_>)> =
-        rows.iter().map(|(position, event)| (position, without(event, is_user))).collect();
-    erased.events = rows.iter().filter(|(_, event)| is_user(event.user)).count() as u64;
+    let kept: Vec<_> = rows.iter().map(|(_, event)| event.params.without(&is_user)).collect();
+    let without = |((position, event), kept)| (position, without(event, kept, is_user));
+    let events: Vec<(u64, Event<'_>)> = rows.iter().zip(&kept).map(without).collect();
+    let is_named = |((_, event), kept): &((u64, Event<'_>), &Option<_>)| is_user(event.user) || kept.is_some();
+    erased.events = rows.iter().zip(&kept).filter(is_named).count() as u64;
     if erased.sessions.is_empty() && erased.events == 0 {
         // The details hold these bytes, but not as a user: a path, for example.
         return Ok(None);
@@ -69,7 +73,9 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
 }
 
 /// The event without its user, if that is the one.
-fn without<'a>(event: Event<'a>, is_user: impl Fn(&str) -> bool) -> Event<'a> {
+fn without<'a>(event: Event<'a>, kept: &'a Option<Vec<(u32, Param)>>, is_user: impl Fn(&str) -> bool) -> Event<'a> {
+    let params = kept.as_ref().map_or(event.params, |kept| event.params.with(kept));
+    let event = Event { params, ..event };
     if !is_user(event.user) {
         return event;
     }
@@ -80,9 +86,10 @@ fn without<'a>(event: Event<'a>, is_user: impl Fn(&str) -> bool) -> Event<'a> {
 
 /// Whether the counts of some session name the user.
 fn counts_name(postings: &[u8], is_user: impl Fn(&str) -> bool) -> bool {
-    [Kind::User, Kind::Attempted].into_iter().any(|kind| {
+    let names = |kind, text| is_user(if kind == Kind::Param { shown_of(text) } else { text });
+    [Kind::User, Kind::Attempted, Kind::Param].into_iter().any(|kind| {
         let mut values = Postings(postings).of(kind).filter_map(|posting| posting.value);
-        values.any(|value| matches!(value, Met::Text(name) if is_user(name)))
+        values.any(|value| matches!(value, Met::Text(text) if names(kind, text)))
     })
 }
 

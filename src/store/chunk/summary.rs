@@ -201,6 +201,7 @@ impl<'a> Summary<'a> {
                 admitted: admitted.at(index),
                 ended_ms: ended.at(index),
                 marks: Marks(marks.at(index).unwrap_or(0)),
+                params: None,
             });
         }
         sessions

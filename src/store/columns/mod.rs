@@ -9,12 +9,14 @@
 
 pub(crate) mod bytes;
 mod ids;
+mod params;
 mod paths;
 mod rows;
 mod series;
 mod tables;
 
 pub use bytes::Damaged;
+pub use params::ReadParams;
 pub use rows::Rows;
 pub use tables::{Caller, Client, Endpoint, Note};
 
@@ -71,6 +73,7 @@ pub fn encode(sessions: &[SessionId], events: &[(u64, Event<'_>)]) -> Result<Vec
     out.section(|out| events.iter().for_each(|(_, event)| out.varint(event.duration_ms.into())));
     out.section(|out| write_optional(out, &request_bytes));
     out.section(|out| write_optional(out, &response_bytes));
+    out.section(|out| params::write(out, events));
     Ok(out.finish())
 }
 
@@ -104,6 +107,7 @@ struct Columns<'a> {
     durations: &'a [u8],
     request_bytes: &'a [u8],
     response_bytes: &'a [u8],
+    params: &'a [u8],
 }
 
 /// Events of a chunk, borrowed from the bytes that [`encode`] made.
@@ -141,6 +145,7 @@ impl<'a> EventColumns<'a> {
             durations: from.bytes()?,
             request_bytes: from.bytes()?,
             response_bytes: from.bytes()?,
+            params: from.bytes()?,
         };
         from.end()?;
         // Every event has at least a byte of time. Runs and packed numbers may take none, so that the memory they are
@@ -260,8 +265,13 @@ impl<'a> EventColumns<'a> {
         read_optional(self.columns.response_bytes, self.len())
     }
 
+    /// Business values of the events that have some.
+    pub fn params(&self) -> Result<ReadParams, Damaged> {
+        ReadParams::read(self.columns.params, self.len())
+    }
+
     /// What the tables and each column take, bytes: where the size of a chunk comes from.
-    pub fn sizes(&self) -> [(&'static str, usize); 13] {
+    pub fn sizes(&self) -> [(&'static str, usize); 14] {
         let columns = &self.columns;
         [
             ("tables", self.tables.bytes),
@@ -277,6 +287,7 @@ impl<'a> EventColumns<'a> {
             ("durations", columns.durations.len()),
             ("request_bytes", columns.request_bytes.len()),
             ("response_bytes", columns.response_bytes.len()),
+            ("params", columns.params.len()),
         ]
     }
 

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::bytes::Damaged;
+use super::params::ReadParams;
 use super::paths::Paths;
 use super::{EventColumns, ids};
 use crate::session::{Event, EventId, SessionId};
@@ -24,6 +25,7 @@ pub struct Rows<'r> {
     request_bytes: Vec<Option<u64>>,
     response_bytes: Vec<Option<u64>>,
     paths: Paths<'r>,
+    params: ReadParams,
 }
 
 impl<'r> Rows<'r> {
@@ -48,6 +50,7 @@ impl<'r> Rows<'r> {
             response_bytes: columns.response_bytes()?,
             paths: Paths::read(columns.columns.paths, columns.endpoints(), &endpoints)?,
             endpoints,
+            params: columns.params()?,
         })
     }
 
@@ -100,6 +103,7 @@ impl<'r> Rows<'r> {
             principal: caller.principal,
             token: 0,
             feedback: note.feedback,
+            params: self.params.of(index),
             action: note.action,
             marks: note.marks,
         })

@@ -27,6 +27,9 @@ enum Source {
 impl<S: Sql> Store<S> {
     /// A page of events, or a slice of one.
     pub fn events(&self, query: &EventQuery) -> Result<Page<EventAnswer>, StoreError> {
+        let mut query = query.clone();
+        query.filter.tags = self.settings.business.tags().clone();
+        let query = &query;
         let after = query.after.map(|id| (EventId(id).time_ms(), id));
         let wanted = Wanted { order: query.order, limit: query.limit, after, floor: query.floor };
         let (mut best, mut partial) = (Best::new(wanted), false);
@@ -110,6 +113,7 @@ impl<S: Sql> Store<S> {
         found: Vec<(u64, u128, Source)>,
         query: &EventQuery,
     ) -> Result<Vec<(u64, u128, EventAnswer)>, StoreError> {
+        let tags = self.settings.business.tags();
         let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut answers: BTreeMap<u128, EventAnswer> = BTreeMap::new();
         for (_, _, source) in &found {
@@ -119,7 +123,7 @@ impl<S: Sql> Store<S> {
                     let event = self.hot.batch(*seq).and_then(|batch| batch.event(*index as usize));
                     if let Some(event) = event {
                         self.with_session(event, |event, findings| {
-                            answers.insert(event.id.0, EventAnswer::new(event, findings.iter()));
+                            answers.insert(event.id.0, EventAnswer::new(event, tags, findings.iter()));
                         });
                     }
                 }
@@ -130,7 +134,7 @@ impl<S: Sql> Store<S> {
             let chunk = at.ok().and_then(|at| self.chunks.get(at)).ok_or(StoreError::Corrupt("missing chunk"))?;
             let Some(events) = ChunkEvents::open(&self.sql, chunk, &query.filter)? else { continue };
             events.pick(&indices, |event, findings| {
-                answers.insert(event.id.0, EventAnswer::new(event, findings.iter()));
+                answers.insert(event.id.0, EventAnswer::new(event, tags, findings.iter()));
             })?;
         }
         Ok(found.into_iter().filter_map(|(time, id, _)| Some((time, id, answers.remove(&id)?))).collect())

@@ -40,13 +40,12 @@ pub struct Health {
 impl<S: Sql> Store<S> {
     /// One session, if it is known here.
     pub fn session(&self, id: SessionId, now_ms: u64) -> Result<Option<SessionAnswer>, StoreError> {
-        let blocked = self.is_blocked(id, now_ms);
         if let Some(tracked) = self.hot.get(id) {
-            return Ok(Some(SessionAnswer::new(&tracked.session, &self.hot.dictionary, blocked, now_ms)));
+            return Ok(Some(self.answer(&tracked.session, &self.hot.dictionary, now_ms)));
         }
         let mut dictionary = Dictionary::default();
         let found = self.folded_session(id, &mut dictionary)?;
-        Ok(found.map(|session| SessionAnswer::new(&session, &dictionary, blocked, now_ms)))
+        Ok(found.map(|session| self.answer(&session, &dictionary, now_ms)))
     }
 
     /// A session's newest folded state.
@@ -90,6 +89,11 @@ impl<S: Sql> Store<S> {
             let events = (0u32..).zip(hot.batch.events()).map(|(index, event)| (hot.seq, index, event));
             events.filter(|(seq, _, event)| !self.marks.is_folded(event.session, *seq))
         })
+    }
+
+    fn answer(&self, session: &Session, dictionary: &Dictionary, now_ms: u64) -> SessionAnswer {
+        let blocked = self.is_blocked(session.id, now_ms);
+        SessionAnswer::new(session, dictionary, self.settings.business.tags(), blocked, now_ms)
     }
 
     fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {

@@ -27,6 +27,9 @@ enum Source {
 impl<S: Sql> Store<S> {
     /// A page of sessions, or a slice of one.
     pub fn sessions(&self, query: &SessionQuery, now_ms: u64) -> Result<Page<SessionAnswer>, StoreError> {
+        let mut query = query.clone();
+        query.filter.tags = self.settings.business.tags().clone();
+        let query = &query;
         let position = query.position.unwrap_or(self.next_seq - 1);
         let as_of = self.since(position)?;
         let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
@@ -199,17 +202,16 @@ impl<S: Sql> Store<S> {
             let mut dictionary = Dictionary::default();
             let read = chunk::sessions(&self.sql, id, &summary, &indices, &mut dictionary);
             for (session, _) in or_partial(read, partial)? {
-                let answer = SessionAnswer::new(&session, &dictionary, self.is_blocked(session.id, now_ms), now_ms);
-                answers.insert(session.id, answer);
+                answers.insert(session.id, self.answer(&session, &dictionary, now_ms));
             }
         }
         let answer = |(value, id, source): (u64, u128, Source)| {
             let session = SessionId(id.to_be_bytes());
             let answer = match source {
-                Source::Hot => self.hot.get(session).map(|tracked| {
-                    let blocked = self.is_blocked(session, now_ms);
-                    SessionAnswer::new(&tracked.session, &self.hot.dictionary, blocked, now_ms)
-                }),
+                Source::Hot => {
+                    let tracked = self.hot.get(session);
+                    tracked.map(|tracked| self.answer(&tracked.session, &self.hot.dictionary, now_ms))
+                }
                 Source::Chunk(..) => answers.remove(&session),
             };
             answer.map(|answer| (value, id, answer))

@@ -10,7 +10,10 @@ const SLICE_CHUNKS: usize = 48;
 impl<S: Sql> Store<S> {
     /// Counts the events that fit, or a slice of them.
     pub fn stats(&self, query: &StatsQuery) -> Result<StatsPart, StoreError> {
-        let mut part = StatsPart::default();
+        let mut query = query.clone();
+        query.filter.tags = self.settings.business.tags().clone();
+        let query = &query;
+        let mut part = StatsPart::new(query);
         if query.resume.is_none() {
             for (_, _, event) in self.unfolded() {
                 self.with_session(event, |event, findings| {

@@ -9,21 +9,49 @@ use crate::inspect::Attack;
 pub enum Detector {
     ForcedBrowsing,
     SessionRotation,
+    BruteForce,
+    CredentialStuffing,
+    AccountTakeover,
+    MassRegistration,
+    TokenSharing,
+    SessionHijack,
+    ImpossibleTravel,
+    BolaEnumeration,
+    RateSpike,
+    VolumeExfiltration,
+    Automation,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
 
 /// Detectors of sessions; attacks have the numbers from [`FIRST_ATTACK`] on.
 const OF_SESSIONS: [Detector; 2] = [Detector::ForcedBrowsing, Detector::SessionRotation];
+/// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
+const BEHAVIOURS: [Detector; 11] = [
+    Detector::BruteForce,
+    Detector::CredentialStuffing,
+    Detector::AccountTakeover,
+    Detector::MassRegistration,
+    Detector::TokenSharing,
+    Detector::SessionHijack,
+    Detector::ImpossibleTravel,
+    Detector::BolaEnumeration,
+    Detector::RateSpike,
+    Detector::VolumeExfiltration,
+    Detector::Automation,
+];
+const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
 
 impl Detector {
     /// How many there are.
-    pub const COUNT: usize = OF_SESSIONS.len() + Attack::ALL.len();
+    pub const COUNT: usize = OF_SESSIONS.len() + Self::BEHAVIOURS + Attack::ALL.len();
+    /// How many judge behaviour with one limit over one window.
+    pub const BEHAVIOURS: usize = BEHAVIOURS.len();
 
     /// Every detector, for configuration and filters.
     pub fn all() -> impl Iterator<Item = Self> {
-        OF_SESSIONS.into_iter().chain(Attack::ALL.into_iter().map(Self::Attack))
+        OF_SESSIONS.into_iter().chain(BEHAVIOURS).chain(Attack::ALL.into_iter().map(Self::Attack))
     }
 
     /// The name the API and the configuration use.
@@ -31,6 +59,17 @@ impl Detector {
         match self {
             Self::ForcedBrowsing => "forced_browsing",
             Self::SessionRotation => "session_rotation",
+            Self::BruteForce => "brute_force",
+            Self::CredentialStuffing => "credential_stuffing",
+            Self::AccountTakeover => "account_takeover",
+            Self::MassRegistration => "mass_registration",
+            Self::TokenSharing => "token_sharing",
+            Self::SessionHijack => "session_hijack",
+            Self::ImpossibleTravel => "impossible_travel",
+            Self::BolaEnumeration => "bola_enumeration",
+            Self::RateSpike => "rate_spike",
+            Self::VolumeExfiltration => "volume_exfiltration",
+            Self::Automation => "automation",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -46,12 +85,22 @@ impl Detector {
             Self::ForcedBrowsing => 0,
             Self::SessionRotation => 1,
             Self::Attack(attack) => FIRST_ATTACK + attack as u32,
+            behaviour => BEHAVIOURS
+                .into_iter()
+                .zip(FIRST_BEHAVIOUR..)
+                .find(|(of, _)| *of == behaviour)
+                .map_or(0, |(_, number)| number),
         }
     }
 
     /// The detector of that number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::all().find(|d| d.number() == number)
+    }
+
+    /// Its place among the detectors of behaviour; `None` where it is not one.
+    pub fn behaviour(self) -> Option<usize> {
+        BEHAVIOURS.iter().position(|of| *of == self)
     }
 
     /// The class of attack, where it is about one request.
@@ -64,6 +113,12 @@ impl Detector {
         match self {
             Self::ForcedBrowsing => &["API8:2023", "API9:2023"],
             Self::SessionRotation => &["API2:2023", "API4:2023"],
+            Self::BruteForce | Self::CredentialStuffing | Self::AccountTakeover => &["API2:2023"],
+            Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
+            Self::BolaEnumeration => &["API1:2023"],
+            Self::MassRegistration | Self::Automation => &["API6:2023"],
+            Self::RateSpike => &["API4:2023"],
+            Self::VolumeExfiltration => &["API4:2023", "API6:2023"],
             Self::Attack(Attack::Ssrf) => &["API7:2023"],
             Self::Attack(Attack::MassAssignment) => &["API3:2023"],
             Self::Attack(Attack::GraphqlAbuse) => &["API4:2023"],

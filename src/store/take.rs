@@ -49,6 +49,9 @@ impl<S: Sql> Store<S> {
             event.write_endpoint_key(&mut endpoint);
             newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
+        for (kinds, event) in batch.glimpses() {
+            self.crowd.glimpse(&event, kinds, &self.settings.subjects, &self.settings.detectors.behaviours);
+        }
         self.take_links(seq, batch);
         for Newcomer { session, client, time_ms } in newcomers {
             // By now it is known whether the origin issued the key.
@@ -68,6 +71,7 @@ impl<S: Sql> Store<S> {
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
         self.deltas.count(place.0, event);
+        let suspicions = self.crowd.observe(event, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -105,7 +109,7 @@ impl<S: Sql> Store<S> {
         let carried = batch
             .carried(place.1)
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
-        let found = detect::observe(&mut tracked.memory, tuned, is_known, event);
+        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, suspicions);
         for (n, mut finding) in carried.chain(found).enumerate() {
             self.counts.findings += 1;
             let response = detect::consequence(tuned, &finding, &tracked.session);

@@ -31,11 +31,17 @@ pub fn wait_ms(trouble: Trouble, failures: u32, random: f64) -> u64 {
     doubled + (random.clamp(0.0, 1.0) * (doubled / 2) as f64) as u64
 }
 
+/// Flushes a shard that recovers may be sent at once before it counts as well again. Were all that waits sent at once,
+/// one more failure would lose them together, and nothing would ever get through.
+const MOST_RECOVERING: usize = 32;
+
 /// How a shard has been taking flushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backoff {
     failures: u32,
     not_before_ms: u64,
+    /// While it recovers: how many flushes it may be sent at once; 0 while it is well.
+    recovering: usize,
 }
 
 impl Backoff {
@@ -45,14 +51,22 @@ impl Backoff {
         if self.left_ms(now_ms) == 0 {
             self.failures = self.failures.saturating_add(1);
         }
+        self.recovering = 1;
         self.not_before_ms = self.not_before_ms.max(now_ms + wait_ms(trouble, self.failures, random));
     }
 
-    /// A flush was confirmed. One that was sent before another failed says nothing about the time after.
+    /// A flush was confirmed: twice as many may be sent at once. One that was sent before another failed says nothing
+    /// about the time after.
     pub fn succeeded(&mut self, now_ms: u64) {
         if self.left_ms(now_ms) == 0 {
-            *self = Self::default();
+            let recovering = if self.recovering < MOST_RECOVERING { self.recovering * 2 } else { 0 };
+            *self = Self { recovering, ..Self::default() };
         }
+    }
+
+    /// How many flushes the shard may be sent at once.
+    pub fn at_once(&self) -> usize {
+        if self.recovering == 0 { usize::MAX } else { self.recovering }
     }
 
     /// How long the shard is to be left alone, ms.
@@ -91,6 +105,20 @@ mod tests {
         shard.failed(Trouble::Overloaded, 11_000, 0.0);
         assert_eq!(shard.left_ms(11_000), 2_000);
         shard.succeeded(13_000);
+        assert!(!shard.is_probing() && shard.left_ms(13_000) == 0, "{shard:?}");
+    }
+
+    #[test]
+    fn a_shard_that_recovers_is_sent_twice_as_much_after_each_success() {
+        let mut shard = Backoff::default();
+        assert_eq!(shard.at_once(), usize::MAX);
+        shard.failed(Trouble::Failed, 1_000, 0.0);
+        let mut allowed = vec![shard.at_once()];
+        for now_ms in 2_000..2_006 {
+            shard.succeeded(now_ms);
+            allowed.push(shard.at_once());
+        }
+        assert_eq!(allowed, [1, 2, 4, 8, 16, 32, usize::MAX]);
         assert_eq!(shard, Backoff::default());
     }
 

@@ -4,20 +4,43 @@
 //! number in it. Detectors know nothing of storage or responses; what follows from a finding is decided in
 //! [`consequence`], from the policy.
 
+mod account_takeover;
+mod act;
 pub mod attacks;
+mod automation;
+mod baseline;
+mod bola_enumeration;
+mod brute_force;
 pub mod business;
+mod credential_stuffing;
+mod crowd;
 mod forced_browsing;
+mod geography;
+mod impossible_travel;
 mod known;
+mod mass_registration;
+mod rate_spike;
+mod session_hijack;
 mod session_rotation;
+mod suspicion;
+mod token_sharing;
+mod tuning;
+mod volume_exfiltration;
+mod whereabouts;
 
+pub use crowd::{Crowd, MAX_MEMBERS};
 pub use forced_browsing::Settings as ForcedBrowsingSettings;
 pub use known::KnownEndpoints;
 pub use session_rotation::Settings as SessionRotationSettings;
+pub use suspicion::Suspicion;
+pub use tuning::{Behaviours, Tuning};
 
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Detector, Event, Finding, Keyless, Session};
 use crate::verdict::Action;
+use act::Act;
+use whereabouts::Use;
 
 /// What every detector remembers of one session.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +49,11 @@ pub struct Memory {
     session_rotation: session_rotation::Memory,
     /// Of few sessions there is any.
     pub business: Option<Box<business::Memory>>,
+    account_takeover: account_takeover::Memory,
+    whereabouts: whereabouts::Memory,
+    bola_enumeration: bola_enumeration::Memory,
+    automation: automation::Memory,
+    told: suspicion::Told,
 }
 
 /// How a detector is tuned and what follows from its findings.
@@ -33,6 +61,7 @@ pub struct Memory {
 pub struct Settings {
     pub forced_browsing: Option<ForcedBrowsingSettings>,
     pub session_rotation: Option<SessionRotationSettings>,
+    pub behaviours: Behaviours,
     pub attacks: attacks::Attacks,
     pub region_surge: Option<Response>,
 }
@@ -42,6 +71,7 @@ impl Default for Settings {
         Self {
             forced_browsing: Some(ForcedBrowsingSettings::default()),
             session_rotation: Some(SessionRotationSettings::default()),
+            behaviours: Behaviours::default(),
             attacks: attacks::Attacks::default(),
             region_surge: Some(Response { action: Action::Tag, for_ms: 0 }),
         }
@@ -56,15 +86,57 @@ pub struct Response {
     pub for_ms: u64,
 }
 
-/// Shows `event`, whose endpoint is known to exist or not, to every detector that is on; answers what they found.
-pub fn observe(memory: &mut Memory, settings: &Settings, is_known: bool, event: &Event<'_>) -> Vec<Finding> {
+/// Shows `event`, whose endpoint is known to exist or not, to every detector that is on, with what the crowd says of it;
+/// answers what they found.
+pub fn observe(
+    memory: &mut Memory,
+    settings: &Settings,
+    is_known: bool,
+    event: &Event<'_>,
+    mut suspicions: Vec<Suspicion>,
+) -> Vec<Finding> {
     // A request that was stopped here never reached the origin: its status says nothing about the client.
     let stopped = event.action >= Action::Throttle;
     let browsing = settings.forced_browsing.as_ref().filter(|_| !stopped);
     let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, is_known, event));
     let rotation = settings.session_rotation.as_ref();
     let rotation = rotation.and_then(|tuned| memory.session_rotation.observe(tuned, event));
-    browsing.into_iter().chain(rotation).collect()
+    if !stopped {
+        behave(memory, &settings.behaviours, event, &mut suspicions);
+    }
+    let told = &mut memory.told;
+    let behaviour = suspicions.into_iter().filter_map(|suspicion| told.tell(suspicion, event));
+    browsing.into_iter().chain(rotation).chain(behaviour).collect()
+}
+
+/// Shows an event that reached the origin to the detectors of behaviour that look at one session.
+fn behave(memory: &mut Memory, tuned: &Behaviours, event: &Event<'_>, found: &mut Vec<Suspicion>) {
+    if found.iter().any(|suspicion| suspicion.detector == Detector::AccountTakeover) {
+        memory.account_takeover.taken(event.time_ms);
+    } else if act::act(event) == Some(Act::Changed) {
+        found.extend(memory.account_takeover.changed(event, tuned));
+    }
+    let usage = Use::of(event);
+    if let Some(tuning) = tuned.get(Detector::BolaEnumeration) {
+        found.extend(memory.bola_enumeration.observe(event, usage, tuning));
+    }
+    if let Some(tuning) = tuned.get(Detector::Automation) {
+        found.extend(memory.automation.observe(event, usage, tuning));
+    }
+    let Some(usage) = usage else { return };
+    let places = &mut memory.whereabouts;
+    let Some(profile) = places.unlike_the_last(event) else { return };
+    if usage == Use::Client {
+        let hijack = tuned.get(Detector::SessionHijack);
+        found.extend(hijack.and_then(|tuning| session_hijack::judge(places, &profile, tuning)));
+    }
+    if usage != Use::Program {
+        let travel = tuned.get(Detector::ImpossibleTravel);
+        found.extend(travel.and_then(|tuning| impossible_travel::judge(places, &profile, tuning)));
+    }
+    places.take(profile.clone());
+    let sharing = tuned.get(Detector::TokenSharing);
+    found.extend(sharing.and_then(|tuning| token_sharing::judge(places, &profile, usage, tuning)));
 }
 
 /// What follows from a finding about `session` where verdicts are enforced.
@@ -83,8 +155,7 @@ pub fn consequence(settings: &Settings, finding: &Finding, session: &Session) ->
         }
         Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
         Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
-        // What follows from a rule of the policy is told with its finding.
-        _ => None,
+        behaviour => settings.behaviours.get(behaviour).map(|tuned| tuned.response),
     };
     spare(configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 }), session)
 }

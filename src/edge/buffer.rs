@@ -1,8 +1,8 @@
 //! Events on their way to the shards: collected in the isolate, flushed after a second or when there are enough.
 //!
 //! A batch is sealed with a sequence number before it is sent and keeps it through every repetition, so a shard applies
-//! it once. A sealed batch leaves the buffer only when its shard has confirmed it. Whoever records an event while
-//! nobody owns the timer takes it over; an owner whose request died loses it by lease. When a shard in trouble is tried
+//! it once. A sealed batch leaves the buffer only when its shard has confirmed it. Whoever records an event or asks the
+//! API while nobody owns the timer takes it over; an owner whose request died loses it by lease. When a shard in trouble is tried
 //! again is decided in `src/backoff.rs`.
 
 use std::collections::VecDeque;
@@ -25,8 +25,11 @@ use crate::wire::{Flush, FlushReply, IsolateCounts, Place, operation};
 const SEAL_BYTES: usize = 512 * 1024;
 /// What is collected beyond that, while no more batches may be outstanding, bytes: still within a row.
 const MAX_BUILDER_BYTES: usize = 3 * SEAL_BYTES;
-/// Sealed batches one shard may have outstanding: below the window in which it recognises repetitions.
-const MAX_SEALED: usize = FLUSH_WINDOW as usize - 28;
+/// How far the sequence may run ahead of the oldest batch that is not confirmed: below the window in which the shard
+/// tells repetitions from news, or that batch would be taken for a repetition when it comes at last.
+const MAX_AHEAD: u64 = FLUSH_WINDOW - 28;
+/// How often a batch is sent that keeps others from being sealed.
+const MAX_ATTEMPTS: u32 = 16;
 /// Refused requests in the buffer that make it worth flushing before its time …
 const NOTABLE_EVENTS: u32 = 8;
 /// … at most this often, ms: a flood of misses must not become a flood of flushes …
@@ -97,35 +100,42 @@ impl Buffer {
     /// Whether a batch is to be sealed, full or not. While the shard is left alone, or asked how it is, only one that is
     /// full: what comes meanwhile goes in fewer flushes.
     fn is_to_be_sealed(&self, limits: &Limits) -> bool {
-        !self.builder.is_empty()
-            && self.sealed.len() < MAX_SEALED
-            && (!self.backoff.is_probing() || self.is_full(limits))
+        !self.builder.is_empty() && self.has_room() && (!self.backoff.is_probing() || self.is_full(limits))
+    }
+
+    /// Whether one more batch may be outstanding. The first of `sealed` is the oldest.
+    fn has_room(&self) -> bool {
+        self.sealed.front().is_none_or(|oldest| self.sequence.saturating_sub(oldest.flush.sequence) < MAX_AHEAD)
     }
 
     fn is_full(&self, limits: &Limits) -> bool {
         self.builder.len() >= limits.flush_events as usize || self.builder.bytes() >= SEAL_BYTES
     }
 
-    /// The batches to send now: all that are not under way, or one, the one sent least often, to a shard in trouble.
+    /// The batches to send now, those sent least often first: as many as the shard may have under way.
     fn sendable(&mut self, now_ms: u64) -> Vec<Flush> {
         if self.backoff.left_ms(now_ms) > 0 {
             return Vec::new();
         }
-        let is_probing = self.backoff.is_probing();
-        if is_probing && self.sealed.iter().any(|sealed| sealed.is_under_way(now_ms)) {
-            return Vec::new();
-        }
-        let mut ready: Vec<&mut Sealed> = self.sealed.iter_mut().filter(|s| !s.is_under_way(now_ms)).collect();
-        if is_probing {
-            ready.sort_by_key(|sealed| sealed.attempts);
-            ready.truncate(1);
-        }
+        let (under_way, mut ready): (Vec<_>, Vec<_>) = self.sealed.iter_mut().partition(|s| s.is_under_way(now_ms));
+        ready.sort_by_key(|sealed| sealed.attempts);
+        ready.truncate(self.backoff.at_once().saturating_sub(under_way.len()));
         let send = |sealed: &mut Sealed| {
             sealed.sent_ms = Some(now_ms);
             sealed.attempts = sealed.attempts.saturating_add(1);
             sealed.flush.clone()
         };
         ready.into_iter().map(send).collect()
+    }
+
+    /// Gives up the oldest batch if it was sent so often that the shard will never take it, and stands in the way of all
+    /// that came after it. Answers the number of its events.
+    fn give_up(&mut self, now_ms: u64) -> u32 {
+        let is_hopeless = |oldest: &Sealed| oldest.attempts >= MAX_ATTEMPTS && !oldest.is_under_way(now_ms);
+        if self.has_room() || !self.sealed.front().is_some_and(is_hopeless) {
+            return 0;
+        }
+        self.sealed.pop_front().map_or(0, |hopeless| hopeless.events)
     }
 }
 
@@ -254,6 +264,9 @@ impl Buffers {
         let now = real_now_ms();
         let mut sendable = Vec::new();
         for (index, buffer) in (0u32..).zip(&mut self.shards) {
+            let given_up = buffer.give_up(now);
+            self.counts.dropped += u64::from(given_up);
+            self.held = self.held.saturating_sub(given_up);
             if buffer.is_to_be_sealed(limits) || (buffer.sealed.is_empty() && !buffer.builder.is_empty()) {
                 let batch = buffer.builder.take();
                 buffer.sequence += 1;
@@ -315,6 +328,12 @@ impl Buffers {
             self.vigil_until_ms = now_ms + wait_ms + u64::from(FLUSH_TIMEOUT_MS);
         }
         free
+    }
+
+    /// Whether events wait for which nobody will come: the request that owned the timer or waited for a shard in trouble
+    /// has ended before its time.
+    pub fn is_abandoned(&self, now_ms: u64) -> bool {
+        self.held > 0 && self.timer_until_ms <= now_ms && self.vigil_until_ms <= now_ms
     }
 
     fn release_timer(&mut self) {

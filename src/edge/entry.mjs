@@ -65,7 +65,10 @@ async function exchange(request, env, context, state) {
     // Samples are read as traffic would be, with the keys it would wait for.
     if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);
-    if (answer) return answer;
+    if (answer) {
+      later(env, context, Gateway.due());
+      return answer;
+    }
     // No answer of its own: the configuration is refused and traffic passes unseen.
     state.sent = true;
     return forClient(await send(request, env, text, true));

@@ -181,9 +181,14 @@ impl Gateway {
         Ok(response.into())
     }
 
-    /// What is due after [`Gateway::decide`] or [`Gateway::fail`] gave an answer of their own.
+    /// What is due after [`Gateway::decide`], [`Gateway::fail`] or [`Gateway::answer`] gave an answer of their own; what
+    /// was left lying goes along.
     pub fn due() -> u32 {
-        isolate::with(|isolate| core::mem::replace(&mut isolate.due, Due::Nothing)).code()
+        isolate::with(|isolate| match core::mem::replace(&mut isolate.due, Due::Nothing) {
+            Due::Nothing if isolate.buffers.is_abandoned(clock::real_now_ms()) => Due::Now,
+            due => due,
+        })
+        .code()
     }
 
     /// Takes in how the origin answered; `length` is negative where none was announced, `told` describes the response

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 use super::{Exception, OnError, Route, parse_duration_ms};
-use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings, attacks};
+use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings, Tuning, attacks};
 use crate::identity::SessionKey;
 use crate::inspect::Attack;
 use crate::inventory::Pattern;
@@ -196,7 +196,13 @@ impl RawDetectors {
                     let tuned = tuned.map(|tuned| tuned.resolve_attack(attack)).transpose().map_err(inside)?;
                     settings.attacks.set(attack, tuned);
                 }
-                Some(_) => return Err((name, "is tuned where its rule is: in WATCHES or FLOWS".into())),
+                Some(rule) if rule.behaviour().is_none() => {
+                    return Err((name, "is tuned where its rule is: in WATCHES or FLOWS".into()));
+                }
+                Some(behaviour) => {
+                    let tuned = tuned.map(|tuned| tuned.resolve_behaviour(behaviour)).transpose().map_err(inside)?;
+                    settings.behaviours.set(behaviour, tuned);
+                }
                 None => {
                     let known: Vec<&str> = Detector::all().map(Detector::name).collect();
                     return Err((name, format!("is no detector; there are: {}", known.join(", "))));
@@ -276,15 +282,35 @@ impl Tuned {
         Ok(settings)
     }
 
+    fn resolve_behaviour(self, detector: Detector) -> Result<Tuning, Fault> {
+        self.of_session()?;
+        let mut tuning = Tuning::of(detector);
+        tuning.limit = self.limited(tuning.limit)?;
+        if let Some(window) = &self.window {
+            tuning.window_ms = duration("window", window)?;
+        }
+        if let Some(text) = &self.r#for {
+            tuning.response.for_ms = duration("for", text)?;
+        }
+        if let Some(action) = self.action {
+            tuning.response.action = acting(action)?;
+        }
+        Ok(tuning)
+    }
+
+    fn limited(&self, default: f32) -> Result<f32, Fault> {
+        match self.limit {
+            Some(limit) if !(1.0..=10_000.0).contains(&limit) => {
+                Err(("limit".into(), format!("is {limit}; use 1 to 10000")))
+            }
+            limit => Ok(limit.unwrap_or(default)),
+        }
+    }
+
     fn resolve(self) -> Result<ForcedBrowsingSettings, Fault> {
         self.of_session()?;
         let mut settings = ForcedBrowsingSettings::default();
-        if let Some(limit) = self.limit {
-            if !(1.0..=10_000.0).contains(&limit) {
-                return Err(("limit".into(), format!("is {limit}; use 1 to 10000")));
-            }
-            settings.limit = limit;
-        }
+        settings.limit = self.limited(settings.limit)?;
         if let Some(window) = &self.window {
             // The bucket that holds `limit` runs empty in one window.
             settings.leak_ms = (duration("window", window)? as f64 / f64::from(settings.limit)) as u64;

@@ -17,6 +17,17 @@ pub enum Detector {
     FlowSpeed,
     RegionSurge,
     ParamDistinct,
+    BruteForce,
+    CredentialStuffing,
+    AccountTakeover,
+    MassRegistration,
+    TokenSharing,
+    SessionHijack,
+    ImpossibleTravel,
+    BolaEnumeration,
+    RateSpike,
+    VolumeExfiltration,
+    Automation,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
@@ -34,15 +45,32 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::RegionSurge,
     Detector::ParamDistinct,
 ];
+/// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
+const BEHAVIOURS: [Detector; 11] = [
+    Detector::BruteForce,
+    Detector::CredentialStuffing,
+    Detector::AccountTakeover,
+    Detector::MassRegistration,
+    Detector::TokenSharing,
+    Detector::SessionHijack,
+    Detector::ImpossibleTravel,
+    Detector::BolaEnumeration,
+    Detector::RateSpike,
+    Detector::VolumeExfiltration,
+    Detector::Automation,
+];
+const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
 
 impl Detector {
     /// How many there are.
-    pub const COUNT: usize = OF_SESSIONS.len() + Attack::ALL.len();
+    pub const COUNT: usize = OF_SESSIONS.len() + Self::BEHAVIOURS + Attack::ALL.len();
+    /// How many judge behaviour with one limit over one window.
+    pub const BEHAVIOURS: usize = BEHAVIOURS.len();
 
     /// Every detector, for configuration and filters.
     pub fn all() -> impl Iterator<Item = Self> {
-        OF_SESSIONS.into_iter().chain(Attack::ALL.into_iter().map(Self::Attack))
+        OF_SESSIONS.into_iter().chain(BEHAVIOURS).chain(Attack::ALL.into_iter().map(Self::Attack))
     }
 
     /// The name the API and the configuration use.
@@ -58,6 +86,17 @@ impl Detector {
             Self::FlowSpeed => "flow_speed",
             Self::RegionSurge => "region_surge",
             Self::ParamDistinct => "param_distinct",
+            Self::BruteForce => "brute_force",
+            Self::CredentialStuffing => "credential_stuffing",
+            Self::AccountTakeover => "account_takeover",
+            Self::MassRegistration => "mass_registration",
+            Self::TokenSharing => "token_sharing",
+            Self::SessionHijack => "session_hijack",
+            Self::ImpossibleTravel => "impossible_travel",
+            Self::BolaEnumeration => "bola_enumeration",
+            Self::RateSpike => "rate_spike",
+            Self::VolumeExfiltration => "volume_exfiltration",
+            Self::Automation => "automation",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -81,12 +120,22 @@ impl Detector {
             Self::RegionSurge => 8,
             Self::ParamDistinct => 9,
             Self::Attack(attack) => FIRST_ATTACK + attack as u32,
+            behaviour => BEHAVIOURS
+                .into_iter()
+                .zip(FIRST_BEHAVIOUR..)
+                .find(|(of, _)| *of == behaviour)
+                .map_or(0, |(_, number)| number),
         }
     }
 
     /// The detector of that number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::all().find(|d| d.number() == number)
+    }
+
+    /// Its place among the detectors of behaviour; `None` where it is not one.
+    pub fn behaviour(self) -> Option<usize> {
+        BEHAVIOURS.iter().position(|of| *of == self)
     }
 
     /// The class of attack, where it is about one request.
@@ -107,6 +156,12 @@ impl Detector {
             | Self::FlowSpeed
             | Self::RegionSurge
             | Self::ParamDistinct => &["API6:2023"],
+            Self::BruteForce | Self::CredentialStuffing | Self::AccountTakeover => &["API2:2023"],
+            Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
+            Self::BolaEnumeration => &["API1:2023"],
+            Self::MassRegistration | Self::Automation => &["API6:2023"],
+            Self::RateSpike => &["API4:2023"],
+            Self::VolumeExfiltration => &["API4:2023", "API6:2023"],
             Self::Attack(Attack::Ssrf) => &["API7:2023"],
             Self::Attack(Attack::MassAssignment) => &["API3:2023"],
             Self::Attack(Attack::GraphqlAbuse) => &["API4:2023"],

@@ -100,11 +100,11 @@ impl<S: Sql> Store<S> {
             // What comes from here on outlives this fold.
             self.journal.begin(&self.sql, end + 1)?;
         }
-        let business = &mut self.business;
+        let (business, crowd) = (&mut self.business, &self.crowd);
         let cycle = self.cycle.get_or_insert_with(|| {
             business.trim();
             let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
-            Cycle { folded: Folded { upto: end, pending, known, business }, next: 0 }
+            Cycle { folded: Folded { upto: end, pending, known, business }, crowd: crowd.clone(), next: 0 }
         });
         let last =
             if self.hot.journal_bytes <= self.settings.fold.one_slice_bytes { PARTITIONS } else { cycle.next + 1 };
@@ -131,7 +131,7 @@ impl<S: Sql> Store<S> {
         }
         self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
         match self.cycle.take() {
-            Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle.folded, now_ms),
+            Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle, now_ms),
             cycle => {
                 self.cycle = cycle.map(|cycle| Cycle { next: last, ..cycle });
                 Ok(())
@@ -151,10 +151,10 @@ impl<S: Sql> Store<S> {
     }
 
     /// All parts are folded beyond where the fold began: what was journaled by then can go.
-    fn end_cycle(&mut self, folded: &Folded, now_ms: u64) -> Result<(), StoreError> {
-        let upto = folded.upto;
+    fn end_cycle(&mut self, cycle: &Cycle, now_ms: u64) -> Result<(), StoreError> {
+        let upto = cycle.folded.upto;
         self.remember("applied", &self.applied)?;
-        self.remember("folded", folded)?;
+        super::remember_both(&self.sql, ("folded", &cycle.folded), ("crowd", &cycle.crowd))?;
         self.journal.drop_folded(&self.sql, upto)?;
         self.hot.drop_batches(upto);
         // What is left came after the fold began.

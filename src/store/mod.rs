@@ -45,7 +45,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{self, KnownEndpoints};
+use crate::detect::{self, Crowd, KnownEndpoints};
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
 use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
@@ -130,10 +130,11 @@ struct Folded {
     business: detect::business::Shared,
 }
 
-/// A fold under way: what was foretold and known when it began, to be kept when it ends.
+/// A fold under way: what was foretold and known when it began, and who was remembered, to be kept when it ends.
 #[derive(Debug)]
 struct Cycle {
     folded: Folded,
+    crowd: Crowd,
     /// The first part that is left.
     next: usize,
 }
@@ -150,6 +151,7 @@ pub struct Store<S> {
     known: KnownEndpoints,
     /// What watches and flows remember across sessions.
     business: detect::business::Shared,
+    crowd: Crowd,
     pending: Pending,
     newcomers: Newcomers,
     installed_ms: u64,
@@ -178,6 +180,8 @@ impl<S: Sql> Store<S> {
     pub fn open(sql: S, settings: Settings, now_ms: u64) -> Result<Self, StoreError> {
         schema::migrate_shard(&sql)?;
         let Folded { upto: folded, pending, known, business } = named(&sql, "folded")?.unwrap_or_default();
+        // What cannot be read any more is learned again.
+        let crowd = named(&sql, "crowd").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
@@ -187,6 +191,7 @@ impl<S: Sql> Store<S> {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
             business,
+            crowd: crowd.unwrap_or_default(),
             pending,
             newcomers: Newcomers::default(),
             installed_ms: installed(&sql, now_ms)?,
@@ -358,6 +363,18 @@ fn load_from(sql: &dyn Sql, id: u64, missing: &[SessionId], hot: &mut Hot) -> Re
         let place = Place { chunk: id, index: u32::try_from(index).unwrap_or(u32::MAX) };
         hot.insert(Tracked::new(session, memory, Some(place)));
     }
+    Ok(())
+}
+
+/// Writes two small values in one statement: one without the other would lose or repeat what the journal says.
+fn remember_both<A: Serialize, B: Serialize>(sql: &dyn Sql, a: (&str, &A), b: (&str, &B)) -> Result<(), StoreError> {
+    let corrupt = |_| StoreError::Corrupt("state");
+    let bodies = (postcard::to_allocvec(a.1).map_err(corrupt)?, postcard::to_allocvec(b.1).map_err(corrupt)?);
+    let (name_a, name_b) = (Value::Text(a.0.to_owned()), Value::Text(b.0.to_owned()));
+    sql.query(
+        "INSERT INTO state (name, body) VALUES (?, ?), (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+        &[name_a, Value::Blob(bodies.0), name_b, Value::Blob(bodies.1)],
+    )?;
     Ok(())
 }
 

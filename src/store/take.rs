@@ -50,6 +50,9 @@ impl<S: Sql> Store<S> {
             event.write_endpoint_key(&mut endpoint);
             newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
+        for (kinds, event) in batch.glimpses() {
+            self.crowd.glimpse(&event, kinds, &self.settings.subjects, &self.settings.detectors.behaviours);
+        }
         self.take_links(seq, batch);
         self.settle_steps(seq, seq, &mut imposed);
         for Newcomer { session, client, time_ms } in newcomers {
@@ -70,6 +73,7 @@ impl<S: Sql> Store<S> {
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
         self.deltas.count(place.0, event);
+        let suspicions = self.crowd.observe(event, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -110,7 +114,7 @@ impl<S: Sql> Store<S> {
         let carried = batch
             .carried(place.1)
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
-        let found = detect::observe(&mut tracked.memory, tuned, is_known, event);
+        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
         let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
         let mut first_of = Some(event);

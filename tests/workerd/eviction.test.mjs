@@ -14,7 +14,7 @@ import { around, notOurs, startPair } from './harness.mjs';
 import { pelt } from './pelt.mjs';
 import { all, ask, recorded } from './scene.mjs';
 
-const REQUESTS = 60_000;
+const REQUESTS = 200_000;
 const SESSIONS = 1_000;
 const ROUNDS = 4; // with a crash after each
 const SEED = 20_261_101;

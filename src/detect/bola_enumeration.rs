@@ -1,0 +1,245 @@
+//! BOLA enumeration: somebody goes through the ids of other people's objects.
+//!
+//! **Counts** different ids (integers, UUIDs, hex) in the path of one endpoint. **Fires** in any of four cases, and again
+//! when a count has doubled:
+//! - at the limit (30) within the window (1 min), where no list led there;
+//! - at half of it, where most were refused (403, 404): guesses miss;
+//! - when twenty ids in a row follow each other (each within three of the one before, in one direction), or half of that
+//!   where most were refused;
+//! - at ten times the limit within an hour: patience.
+//!
+//! **Innocent behaviour that looks like it**: a page loads the forty things of a list one by one. A list that was
+//! answered (the same path without the id, a search, a feed) leads to a hundred ids of its collection for ten minutes,
+//! whatever their order, unless most of them are refused. A person who pages through a gallery is slow and stops; a
+//! program with an API key that keeps up with many objects may ask for ten times as many. Session keys that are an
+//! address belong to many people and may have four times as many.
+
+use serde::{Deserialize, Serialize};
+
+use super::Suspicion;
+use super::tuning::Tuning;
+use super::whereabouts::Use;
+use crate::session::{Detector, Event, Severity};
+use crate::verdict::Action;
+
+/// Endpoints followed in one session; the one used longest ago makes room.
+const MAX_ENDPOINTS: usize = 4;
+/// Ids told apart within a window.
+const MAX_IDS: usize = 256;
+/// Ids a list leads to, and for how long, ms.
+const LISTED: u32 = 100;
+const LISTED_MS: u64 = 600_000;
+const HOUR_MS: u64 = 3_600_000;
+const RUN: u32 = 20;
+
+/// What is remembered of one session.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Used last, last.
+    endpoints: Vec<Walk>,
+    /// Collections that were listed: hash, when, and how many ids may still follow.
+    lists: Vec<(u32, u64, u32)>,
+}
+
+/// One endpoint, as one session goes through its objects.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Walk {
+    endpoint: u32,
+    from_ms: u64,
+    /// Hashes of the ids within the window. Two of 30 fall together once in 150 times, and one is not counted.
+    ids: Vec<u16>,
+    refused: u32,
+    /// Of them, those that a list led to.
+    listed: u32,
+    hour_ms: u64,
+    hour_ids: u32,
+    hour_listed: u32,
+    last: i64,
+    run: u32,
+    run_refused: u32,
+    up: bool,
+    /// Count at which it fires next.
+    next: u32,
+}
+
+impl Memory {
+    /// Takes in one event; `usage` is `None` where the session may be many people.
+    pub fn observe(&mut self, event: &Event<'_>, usage: Option<Use>, tuning: &Tuning) -> Option<Suspicion> {
+        if event.action >= Action::Throttle || event.status >= 500 {
+            return None;
+        }
+        let Some((parent, id)) = object(event) else {
+            self.list(event);
+            return None;
+        };
+        let is_refused = matches!(event.status, 401 | 403 | 404 | 410);
+        // What nobody may see for lack of a login says nothing about ids.
+        if event.status == 401 || (event.refused() && !is_refused) {
+            return None;
+        }
+        let endpoint = fnv(fnv(FNV, event.method.as_bytes()), event.template.as_bytes());
+        let at = self.endpoints.iter().position(|walk| walk.endpoint == endpoint);
+        let walk = match at {
+            Some(at) => self.endpoints.remove(at),
+            None if self.endpoints.len() >= MAX_ENDPOINTS => {
+                self.endpoints.remove(0);
+                Walk { endpoint, ..Walk::default() }
+            }
+            None => {
+                self.endpoints.reserve_exact(1);
+                Walk { endpoint, ..Walk::default() }
+            }
+        };
+        self.endpoints.push(walk);
+        let walk = self.endpoints.last_mut()?;
+        if !walk.is_new(id, event.time_ms, tuning.window_ms) {
+            return None;
+        }
+        let now_ms = event.time_ms;
+        let list = self.lists.iter_mut().find(|(of, at_ms, left)| {
+            (*of == parent || *of == ANYTHING) && *left > 0 && at_ms.saturating_add(LISTED_MS) >= now_ms
+        });
+        let is_listed = list.is_some();
+        if let Some((_, _, left)) = list {
+            *left -= 1;
+        }
+        walk.count(id, is_refused, is_listed, now_ms);
+        walk.judge(event, usage, tuning)
+    }
+
+    /// Notes a list that was answered.
+    fn list(&mut self, event: &Event<'_>) {
+        if !(200..300).contains(&event.status) || !matches!(event.method, "GET" | "POST" | "QUERY") {
+            return;
+        }
+        let last = event.template.trim_end_matches('/').rsplit('/').next().unwrap_or("");
+        let leads_anywhere =
+            ["search", "feed", "graphql", "home", "catalog", "browse", "list", "recommend", "dashboard"]
+                .iter()
+                .any(|word| last.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
+        let of = if leads_anywhere || last.is_empty() { ANYTHING } else { path_hash(event.template) };
+        if event.method == "POST" && of != ANYTHING {
+            return;
+        }
+        self.lists.retain(|(known, ..)| *known != of);
+        if self.lists.len() >= MAX_ENDPOINTS {
+            self.lists.remove(0);
+        }
+        self.lists.push((of, event.time_ms, LISTED));
+    }
+}
+
+/// Stands for every collection.
+const ANYTHING: u32 = 0;
+
+impl Walk {
+    /// Whether the id was not asked for within the window; begins a new one where it is over.
+    fn is_new(&mut self, id: &str, now_ms: u64, window_ms: u64) -> bool {
+        if now_ms.saturating_sub(self.from_ms) >= window_ms {
+            (self.from_ms, self.refused, self.listed) = (now_ms, 0, 0);
+            // The last few stay, so that what is polled is not new in each window.
+            let old = self.ids.len().saturating_sub(8);
+            self.ids.drain(..old);
+        }
+        if now_ms.saturating_sub(self.hour_ms) >= HOUR_MS {
+            (self.hour_ms, self.hour_ids, self.hour_listed, self.next) = (now_ms, 0, 0, 0);
+        }
+        let hash = fnv(FNV, id.as_bytes());
+        let hash = (hash ^ (hash >> 16)) as u16;
+        if self.ids.contains(&hash) {
+            return false;
+        }
+        if self.ids.len() >= MAX_IDS {
+            self.ids.remove(0);
+        }
+        self.ids.push(hash);
+        true
+    }
+
+    fn count(&mut self, id: &str, is_refused: bool, is_listed: bool, now_ms: u64) {
+        self.refused += u32::from(is_refused);
+        self.listed += u32::from(is_listed);
+        self.hour_ids += 1;
+        self.hour_listed += u32::from(is_listed);
+        let Ok(number) = id.parse::<i64>() else { return };
+        let step = number.saturating_sub(self.last);
+        let goes_on = step != 0 && step.unsigned_abs() <= 3 && (self.run <= 1 || self.up == (step > 0));
+        // A gap of an hour ends a run, a list that leads there begins none.
+        if goes_on && !is_listed && now_ms.saturating_sub(self.hour_ms) < HOUR_MS {
+            self.run += 1;
+        } else {
+            (self.run, self.run_refused) = (u32::from(!is_listed), 0);
+        }
+        self.up = step > 0;
+        self.run_refused += u32::from(is_refused);
+        self.last = number;
+    }
+
+    fn judge(&mut self, event: &Event<'_>, usage: Option<Use>, tuning: &Tuning) -> Option<Suspicion> {
+        let scale = match usage {
+            Some(Use::Program) => 10,
+            Some(Use::Client | Use::Person) => 1,
+            None => 4,
+        };
+        // A float cast saturates; a limit is at most 10,000.
+        let limit = (tuning.limit.max(2.0) as u32).saturating_mul(scale);
+        let in_window = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        let unlisted = in_window.saturating_sub(self.listed);
+        let mostly_refused = self.refused * 2 >= in_window && in_window > 0;
+        let run = if self.run_refused * 2 >= self.run { RUN / 2 } else { RUN } * if usage.is_none() { 2 } else { 1 };
+        let hour = self.hour_ids.saturating_sub(self.hour_listed);
+        let (value, baseline, message) = if self.run >= run {
+            (self.run, run, "ids that follow each other")
+        } else if mostly_refused && self.refused >= limit.div_ceil(2) {
+            (self.refused, limit.div_ceil(2), "ids that are mostly refused")
+        } else if unlisted >= limit {
+            (unlisted, limit, "different ids within the window, that no list led to")
+        } else if hour >= limit.saturating_mul(10) {
+            (hour, limit.saturating_mul(10), "different ids within an hour, that no list led to")
+        } else {
+            return None;
+        };
+        if value < self.next {
+            return None;
+        }
+        self.next = value.saturating_mul(2);
+        Some(Suspicion {
+            detector: Detector::BolaEnumeration,
+            severity: Severity::High,
+            confidence: 0.85,
+            value: f64::from(value),
+            baseline: f64::from(baseline),
+            message: format!("asked {} {} for {value} {message}", event.method, event.template),
+            evidence: Vec::new(),
+        })
+    }
+}
+
+/// The hash of the path up to the object's id, and the id: the last placeholder, where it is the last segment or the
+/// one before. What only a list has (a date, an address of mail) is no object, and neither are files.
+fn object<'a>(event: &Event<'a>) -> Option<(u32, &'a str)> {
+    const IDS: [&str; 4] = ["{integer}", "{uuid}", "{hex}", "{ulid}"];
+    let mut before_id = event.template;
+    let mut path = event.path.trim_end_matches('/');
+    before_id = before_id.trim_end_matches('/');
+    for _ in 0..2 {
+        let (start, last) = before_id.rsplit_once('/')?;
+        let (path_start, id) = path.rsplit_once('/')?;
+        if IDS.contains(&last) {
+            return Some((path_hash(start), id));
+        }
+        (before_id, path) = (start, path_start);
+    }
+    None
+}
+
+fn path_hash(path: &str) -> u32 {
+    fnv(FNV, path.trim_end_matches('/').as_bytes()).max(1)
+}
+
+const FNV: u32 = 0x811c_9dc5;
+
+/// FNV-1a; whoever makes two of their own ids collide hides one from themselves.
+fn fnv(start: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}

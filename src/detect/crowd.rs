@@ -1,0 +1,252 @@
+//! What a shard remembers of those it has seen about accounts: sessions, clients, addresses, users, builds of clients.
+//!
+//! Beside a session's own memory, because attackers drop their sessions: each guess comes with a new cookie, or none.
+//! A function of the stream of events alone, in the order of the journal, so that a replay leaves the same; saved where
+//! the shard's other common knowledge is. At most [`MAX_MEMBERS`] are remembered, those of most recent use; a client
+//! that is pushed out by a flood of others starts again from nothing, and the builds (few) see the flood.
+//!
+//! Where there are several shards, each sees the events of its own sessions, and of other shards' those about subjects
+//! that fall to it: what an address or a user does everywhere is known in one shard, and in parts in the others. A
+//! finding needs a session of the shard that found it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::act::{Act, act};
+use super::baseline::Baselines;
+use super::tuning::Behaviours;
+use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration};
+use crate::session::{Event, EventId, Kinds};
+use crate::subject::{Counts, Family, Identity, Kind, SubjectHash, Windows};
+use crate::verdict;
+
+/// Members remembered. One takes some two hundred bytes, so all of them about a megabyte.
+pub const MAX_MEMBERS: usize = 4_096;
+/// Values of a set that are told apart.
+const MAX_SET: usize = 32;
+/// Events kept as evidence.
+const MAX_EVIDENCE: usize = 8;
+/// A day, in seconds: how long a value stays in a set.
+const DAY_S: u32 = 86_400;
+
+/// Who is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Of {
+    /// A session that has a key of its own.
+    Session,
+    /// An address with its agent and TLS fingerprint: one machine, or the same build on several behind one address.
+    Client,
+    Ip,
+    User,
+    /// Agent and TLS fingerprint, wherever they come from.
+    Build,
+}
+
+/// What is remembered of one of them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Member {
+    /// The newest is the greatest.
+    used: u64,
+    /// Logins; `requests` are new accounts.
+    pub counts: Windows,
+    /// Of all but users: users tried in vain. Of users and builds: addresses that tried.
+    pub tried: Set,
+    /// When accounts were created, epoch seconds, oldest first.
+    pub signups: Vec<u32>,
+    /// Failures since the last success, and when the first and the last of them was, epoch ms.
+    pub streak: u32,
+    pub streak_from_ms: u64,
+    pub failed_ms: u64,
+    /// When a new password was asked for.
+    pub reset_ms: u64,
+    /// When a success looked like somebody else's.
+    pub taken_ms: u64,
+    pub evidence: Vec<EventId>,
+}
+
+/// Hashes of values with when they were last seen, epoch seconds; the oldest make room.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Set(Vec<(u32, u32)>);
+
+impl Set {
+    /// Takes in a value.
+    pub fn see(&mut self, value: u32, now_s: u32) {
+        self.0.retain(|(of, at)| *of != value && at.saturating_add(DAY_S) >= now_s);
+        if self.0.len() >= MAX_SET {
+            self.0.remove(0);
+        }
+        self.0.push((value, now_s));
+    }
+
+    /// Different values seen in the last `window_s` seconds.
+    pub fn within(&self, window_s: u32, now_s: u32) -> usize {
+        self.0.iter().filter(|(_, at)| at.saturating_add(window_s) >= now_s).count()
+    }
+}
+
+/// One event as detectors of accounts judge it: a member before it, and what it was.
+pub struct Judged<'a> {
+    pub of: Of,
+    /// With the event taken in; the streak as it was before.
+    pub member: &'a Member,
+    pub act: Act,
+    pub time_ms: u64,
+}
+
+/// All who are remembered.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Crowd {
+    members: BTreeMap<(Of, u64), Member>,
+    clock: u64,
+    baselines: Baselines,
+}
+
+/// Epoch seconds in 32 bits: until 2106.
+pub fn seconds(time_ms: u64) -> u32 {
+    u32::try_from(time_ms / 1_000).unwrap_or(u32::MAX)
+}
+
+impl Crowd {
+    /// Takes in an event of a session of this shard; answers what looks wrong about those it is of.
+    pub fn observe(&mut self, event: &Event<'_>, hash: &SubjectHash, tuned: &Behaviours) -> Vec<Suspicion> {
+        let mut found = Vec::new();
+        self.baselines.observe(event, hash, tuned, &mut found);
+        if let Some(act) = act(event) {
+            self.take(event, act, Kinds(u8::MAX), hash, tuned, &mut found);
+        }
+        found
+    }
+
+    /// Takes in what an event of another shard's session says of subjects of this one.
+    pub fn glimpse(&mut self, event: &Event<'_>, kinds: Kinds, hash: &SubjectHash, tuned: &Behaviours) {
+        if let Some(act) = act(event) {
+            self.take(event, act, kinds, hash, tuned, &mut Vec::new());
+        }
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Forgets a user.
+    pub fn forget_user(&mut self, user: &str, hash: &SubjectHash) {
+        self.members.remove(&(Of::User, Identity::User(user).key(hash).prefix()));
+    }
+
+    fn take(
+        &mut self,
+        event: &Event<'_>,
+        act: Act,
+        kinds: Kinds,
+        hash: &SubjectHash,
+        tuned: &Behaviours,
+        found: &mut Vec<Suspicion>,
+    ) {
+        let all = kinds == Kinds(u8::MAX);
+        let user = (!event.user.is_empty()).then(|| Identity::User(event.user).key(hash).prefix());
+        let ip = event.ip.map(|ip| Identity::ip(ip).key(hash).prefix());
+        let family = Family::of(event.user_agent);
+        let build = [family.product, " ", event.ja4].concat();
+        let build = Identity::User(&build).key(hash).prefix();
+        let client = event.ip.map(|ip| {
+            let client = [&verdict::Subject::client(ip).to_string(), " ", event.user_agent, " ", event.ja4].concat();
+            Identity::User(&client).key(hash).prefix()
+        });
+        let keyed = all && !crate::identity::is_address_bound(event.key_source);
+        let of = [
+            (Of::Session, keyed.then(|| event.session.prefix())),
+            (Of::Client, client.filter(|_| Kind::Device.is_in(kinds))),
+            (Of::Ip, ip.filter(|_| Kind::Ip.is_in(kinds))),
+            (Of::User, user.filter(|_| Kind::User.is_in(kinds))),
+            (Of::Build, all.then_some(build)),
+        ];
+        for (of, key) in of {
+            let Some(key) = key else { continue };
+            let tried = if matches!(of, Of::User | Of::Build) { ip } else { user };
+            self.clock += 1;
+            let clock = self.clock;
+            let member = self.members.entry((of, key)).or_default();
+            member.used = clock;
+            // A success is judged by the failures before it, and ends them.
+            member.note(event, act, tried);
+            let judged = Judged { of, member, act, time_ms: event.time_ms };
+            brute_force::judge(&judged, tuned, found);
+            credential_stuffing::judge(&judged, tuned, found);
+            mass_registration::judge(&judged, tuned, found);
+            let taken = account_takeover::judge(&judged, tuned, found);
+            member.settle(act, taken, event.time_ms);
+        }
+        if self.members.len() > MAX_MEMBERS {
+            self.shrink();
+        }
+    }
+
+    /// Drops the quarter that was used longest ago.
+    fn shrink(&mut self) {
+        let mut used: Vec<u64> = self.members.values().map(|member| member.used).collect();
+        used.sort_unstable();
+        let Some(horizon) = used.get(used.len() / 4).copied() else { return };
+        self.members.retain(|_, member| member.used >= horizon);
+    }
+}
+
+impl Member {
+    fn note(&mut self, event: &Event<'_>, act: Act, tried: Option<u64>) {
+        let now_s = seconds(event.time_ms);
+        let mut counts = Counts::default();
+        match act {
+            Act::LoginFailed => {
+                counts.failed = 1;
+                if let Some(tried) = tried {
+                    self.tried.see(tried as u32, now_s);
+                }
+                if self.evidence.len() >= MAX_EVIDENCE {
+                    self.evidence.remove(0);
+                }
+                self.evidence.push(event.id);
+            }
+            Act::LoginSucceeded => counts.succeeded = 1,
+            Act::SignedUp => {
+                counts.requests = 1;
+                if self.signups.len() >= MAX_SET {
+                    self.signups.remove(0);
+                }
+                self.signups.push(now_s);
+            }
+            Act::ResetAsked => self.reset_ms = self.reset_ms.max(event.time_ms),
+            Act::Changed => return,
+        }
+        self.counts.count(event.time_ms, &counts);
+    }
+
+    /// Brings the streak up to date once the event is judged.
+    fn settle(&mut self, act: Act, taken: bool, time_ms: u64) {
+        const HOUR_MS: u64 = 3_600_000;
+        if taken {
+            self.taken_ms = time_ms;
+        }
+        match act {
+            Act::LoginFailed => {
+                if self.streak == 0 || time_ms.saturating_sub(self.failed_ms) > HOUR_MS {
+                    (self.streak, self.streak_from_ms) = (0, time_ms);
+                }
+                self.streak = self.streak.saturating_add(1);
+                self.failed_ms = self.failed_ms.max(time_ms);
+            }
+            Act::LoginSucceeded => self.streak = 0,
+            _ => {}
+        }
+    }
+
+    /// Accounts created in the last `window_ms`.
+    pub fn signups_within(&self, window_ms: u64, now_ms: u64) -> usize {
+        self.signups.iter().filter(|at| (u64::from(**at) * 1_000).saturating_add(window_ms) >= now_ms).count()
+    }
+}

@@ -3,6 +3,7 @@
 //! Text is parsed in [`sections`] and becomes types here, once per isolate; nothing downstream reads a binding. Every
 //! problem is found in one go and names the path of the value at fault.
 
+mod detectors;
 mod duration;
 mod flows;
 mod parameters;
@@ -372,7 +373,7 @@ impl Reader<'_> {
     }
 
     fn detectors(&mut self) -> detect::Settings {
-        let raw: sections::RawDetectors = self.section("DETECTORS");
+        let raw: detectors::RawDetectors = self.section("DETECTORS");
         match raw.resolve() {
             Ok(settings) => settings,
             Err((field, reason)) => {

@@ -160,6 +160,28 @@ fn a_session_keeps_so_many_names_apart_and_counts_the_others() {
 }
 
 #[test]
+fn the_largest_of_many_values_is_found_too() {
+    let sql = Sqlite::new();
+    let mut store = open(&sql);
+    for n in 0..60u64 {
+        let sent = values(&[&format!("total:number={}", n * 10)]);
+        store
+            .apply(
+                &flush(1, n + 1, &[order(1, n, n, &sent), order(2, n, 100 + n, &values(&["total:number=5"]))]),
+                START_MS,
+            )
+            .unwrap();
+    }
+    for state in ["hot", "folded"] {
+        for (query, sessions) in [("gt:580", 1), ("gt:590", 0), ("lt:1", 1), ("gt:100", 1), ("590", 1), ("gt:1", 2)] {
+            assert_eq!(list(&store, &format!("param.total={query}")).len(), sessions, "{state} {query}");
+        }
+        assert_eq!(list(&store, "param.total!=gt:580").len(), 1, "{state}");
+        store.fold(START_MS).unwrap();
+    }
+}
+
+#[test]
 fn an_event_without_values_takes_no_more_room() {
     let size = |with: bool| {
         let sql = Sqlite::new();

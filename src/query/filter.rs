@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::params::{ParamTerms, ParamTest};
 use crate::flow::Tags;
 use crate::inspect::Attack;
+use crate::parameter::ParamStats;
 use crate::session::{Detector, Event, EventId, Kind, SessionId, State, Value};
 
 /// Alternatives that are looked for, and those that exclude.
@@ -332,6 +333,13 @@ impl Filter {
             (Field::Param(at), Value::Text(key)) => self.params.get(at).map_or(Hit::default(), |asked| asked.hit(key)),
             _ => Hit::default(),
         }
+    }
+
+    /// What the extremes of a parameter say about a session that sent more values than it counts one by one.
+    pub fn hit_extremes<'a>(&self, field: Field, mut stats: impl Iterator<Item = (&'a str, &'a ParamStats)>) -> Hit {
+        let Field::Param(at) = field else { return Hit::default() };
+        let Some(asked) = self.params.get(at) else { return Hit::default() };
+        stats.find(|(name, _)| *name == asked.name).map_or(Hit::default(), |(_, stats)| asked.hit_extremes(stats))
     }
 
     /// Whether a session with this id and these times and requests fits what is asked of them. `request` is about single

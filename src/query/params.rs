@@ -5,7 +5,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Hit, Terms};
-use crate::parameter::{Currency, Decimal, Type, Value};
+use crate::parameter::{Currency, Decimal, ParamStats, Type, Value};
 use crate::session::value_of;
 
 /// How a value is compared.
@@ -52,6 +52,21 @@ impl ParamTest {
         self.forms = forms(&self.text);
     }
 
+    /// Whether one of all values a session sent passes, as far as the extremes tell: for a session with more values than
+    /// are counted one by one.
+    fn fits_extremes(&self, stats: &ParamStats) -> bool {
+        let Some((asked, currency)) = self.amount else { return false };
+        let mut amounts = stats.summary().currencies.iter();
+        amounts.any(|of| {
+            let fits = currency == Currency::NONE || currency == of.currency;
+            fits && match self.compare {
+                Compare::Greater => of.max > asked,
+                Compare::Less => of.min < asked,
+                Compare::Equal => of.max == asked || of.min == asked,
+            }
+        })
+    }
+
     /// Whether a value passes. An amount without a currency is compared with amounts of any.
     pub fn fits(&self, value: &Value) -> bool {
         let ordering = match value {
@@ -87,6 +102,11 @@ pub struct ParamTerms {
 }
 
 impl ParamTerms {
+    /// What the extremes of all values say about a session.
+    pub fn hit_extremes(&self, stats: &ParamStats) -> Hit {
+        self.terms.hit(|test| test.fits_extremes(stats))
+    }
+
     /// What a value, as sessions count it, says about a session that met it.
     pub fn hit(&self, key: &str) -> Hit {
         match value_of(key).filter(|(name, _)| *name == self.name) {

@@ -66,6 +66,11 @@ pub struct Details<'a> {
 }
 
 impl Details<'_> {
+    /// What was sent of each parameter, by name.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &ParamStats)> {
+        self.params.iter().map(|(name, stats)| (*name, stats))
+    }
+
     /// Puts the details into the session they are of; answers what its detectors remember.
     pub fn complete(self, session: &mut Session, dictionary: &mut Dictionary) -> Memory {
         session.findings = self.findings;

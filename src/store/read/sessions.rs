@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::as_of::AsOf;
 use super::best::{Best, Wanted, ranked};
 use super::{Chunk, Dictionary, Part, Session, SessionAnswer, SessionId, Sql, Store, StoreError, chunk, or_partial};
-use crate::query::{Order, Page, Resume, SessionQuery};
+use crate::query::{Field, Hit, Order, Page, Resume, SessionQuery};
 use crate::session::{Kind, Risk};
 use crate::store::chunk::{Outline, Postings, Summary};
 use crate::store::hot::Tracked;
@@ -104,6 +104,15 @@ impl<S: Sql> Store<S> {
                 }
                 found |= hit.any;
             }
+            if session.counts.rest(field.kind()) > 0 {
+                let stats = session.params.iter().flat_map(|book| book.iter());
+                let stats = stats.map(|(name, stats)| (self.hot.dictionary.text(name), stats));
+                let hit = query.filter.hit_extremes(field, stats);
+                if hit.none {
+                    return false;
+                }
+                found |= hit.any;
+            }
             found
         })
     }
@@ -124,7 +133,8 @@ impl<S: Sql> Store<S> {
         let mut fitting = None;
         if query.filter.fields().next().is_some() {
             let postings = chunk::read(&self.sql, chunk.id, Part::Postings)?;
-            let Some(found) = fitting_sessions(&postings, chunk.sessions, query) else { return Ok(()) };
+            let details = || chunk::read(&self.sql, chunk.id, Part::Details);
+            let Some(found) = fitting_sessions(&postings, chunk.sessions, query, &details)? else { return Ok(()) };
             fitting = Some(found);
         }
         let bytes = chunk::read(&self.sql, chunk.id, Part::Summary)?;
@@ -229,19 +239,19 @@ fn best_value(chunk: &Chunk, query: &SessionQuery) -> u64 {
 }
 
 /// Which sessions of a chunk fit every field that is asked about; `None` where none does.
-fn fitting_sessions(postings: &[u8], sessions: usize, query: &SessionQuery) -> Option<Vec<bool>> {
+fn fitting_sessions(
+    postings: &[u8],
+    sessions: usize,
+    query: &SessionQuery,
+    details: &dyn Fn() -> Result<Vec<u8>, StoreError>,
+) -> Result<Option<Vec<bool>>, StoreError> {
     let mut fitting = vec![true; sessions];
     for (field, looks_for) in query.filter.fields() {
         let mut found = vec![!looks_for; sessions];
         let mut any = !looks_for;
         let kind: Kind = field.kind();
         for posting in Postings(postings).of(kind) {
-            let Some(value) = posting.value else { continue };
-            let hit = query.filter.hit(field, value);
-            if !hit.any && !hit.none {
-                continue;
-            }
-            for (index, _) in posting.sessions() {
+            let mut take = |index: usize, hit: Hit| {
                 if let Some(slot) = found.get_mut(index).filter(|_| hit.any) {
                     *slot = true;
                     any = true;
@@ -249,12 +259,28 @@ fn fitting_sessions(postings: &[u8], sessions: usize, query: &SessionQuery) -> O
                 if let Some(slot) = fitting.get_mut(index).filter(|_| hit.none) {
                     *slot = false;
                 }
+            };
+            let Some(value) = posting.value else {
+                if matches!(field, Field::Param(_)) {
+                    let rest: Vec<usize> = posting.sessions().map(|(index, _)| index).collect();
+                    for (index, packed) in
+                        chunk::details_of(&details()?).filter(|(index, _)| rest.binary_search(index).is_ok())
+                    {
+                        let details = packed.open().ok_or(StoreError::Corrupt("chunk details"))?;
+                        take(index, query.filter.hit_extremes(field, details.params()));
+                    }
+                }
+                continue;
+            };
+            let hit = query.filter.hit(field, value);
+            if hit.any || hit.none {
+                posting.sessions().for_each(|(index, _)| take(index, hit));
             }
         }
         if !any {
-            return None;
+            return Ok(None);
         }
         fitting.iter_mut().zip(found).for_each(|(fits, found)| *fits &= found);
     }
-    fitting.contains(&true).then_some(fitting)
+    Ok(fitting.contains(&true).then_some(fitting))
 }

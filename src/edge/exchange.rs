@@ -42,8 +42,10 @@ pub struct Exchange {
     pub(super) marks: Marks,
     pub(super) action: Action,
     pub(super) recorded: bool,
+    /// The shard decides, and the outcome is flushed before the answer goes out.
+    synchronous: bool,
     /// The outcome is flushed before the answer goes out.
-    pub(super) synchronous: bool,
+    pub(super) at_once: bool,
     /// What the request carries, once it was looked at.
     pub(super) looked: Option<Looked>,
 }
@@ -111,6 +113,7 @@ impl Exchange {
         }
         let route = policy.route(described.method, described.path);
         let recorded = !described.preflight && route.is_none_or(|route| route.record);
+        let synchronous = route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce;
         let mut exchange = Self {
             text: text.to_owned(),
             id: isolate.event_id(time_ms, identified.session),
@@ -124,7 +127,8 @@ impl Exchange {
             marks,
             action: Action::Allow,
             recorded,
-            synchronous: route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce,
+            synchronous,
+            at_once: synchronous || (recorded && policy.is_step_at_once(described.method, described.path)),
             looked: None,
         };
         if policy.mode == Mode::Enforce && recorded {
@@ -366,7 +370,7 @@ impl Exchange {
 
     /// Whether the outcome has to be flushed before the answer goes out.
     pub fn is_synchronous(&self) -> bool {
-        self.synchronous
+        self.at_once
     }
 }
 

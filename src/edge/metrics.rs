@@ -47,6 +47,12 @@ pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) ->
         h.usage.rows_written
     });
     per_shard("blocks", "gauge", "Blocks held.", |h| h.blocks);
+    per_shard(
+        "watched_forgotten_total",
+        "counter",
+        "Users, addresses and countries that watches and flows forgot for want of room.",
+        |h| h.watched_forgotten,
+    );
     per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
 
     let mut total = *local;

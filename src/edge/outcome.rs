@@ -95,7 +95,7 @@ impl Exchange {
             marks: self.marks,
         };
         let due = isolate.buffers.record(&event, looked.carried, policy, now_ms);
-        if self.synchronous { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
+        if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 
     /// Reads request and response together: whom they name, which sessions they start, continue and end, and which
@@ -190,7 +190,7 @@ pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
     let horizon = now_ms.saturating_sub(u64::from(policy.limits.abandon_ms));
     for mut exchange in isolate.exchanges.abandoned(now_ms, horizon) {
         exchange.marks.set(Marks::ABANDONED);
-        exchange.synchronous = false;
+        exchange.at_once = false;
         // 499 is what proxies note for a client that closed its request. Whoever records next carries out what is due.
         let due = exchange.record(&Answered::by_us(499), policy, now_ms, isolate);
         isolate.due = isolate.buffers.more_urgent(isolate.due, due);

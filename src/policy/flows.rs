@@ -21,7 +21,7 @@ const MAX_ENDPOINTS: usize = 64;
 const MAX_SECONDS: f64 = 86_400.0;
 const MAX_COMPLETIONS: u32 = 100;
 /// How long a step recorded by another isolate may be on its way: a flush waits a second, and may be tried again.
-const GRACE_MS: u64 = 3_000;
+pub const GRACE_MS: u64 = 3_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

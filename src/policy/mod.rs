@@ -3,6 +3,7 @@
 //! Text is parsed in [`sections`] and becomes types here, once per isolate; nothing downstream reads a binding. Every
 //! problem is found in one go and names the path of the value at fault.
 
+mod detectors;
 mod duration;
 mod flows;
 mod parameters;
@@ -106,8 +107,19 @@ impl Policy {
     /// What shards have to know of the business.
     pub fn business(&self) -> detect::business::Settings {
         let names = self.value_names.clone();
-        let (watches, flows, tags) = (self.watches.clone(), self.flows.clone(), self.tags.clone());
+        let (watches, mut flows, tags) = (self.watches.clone(), self.flows.clone(), self.tags.clone());
+        if self.mode == Mode::Monitor {
+            // Nobody waits for a record there, so steps are waited for.
+            flows.iter_mut().for_each(|flow| flow.grace_ms = flows::GRACE_MS);
+        }
         detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
+    }
+
+    /// Whether the endpoint is a step of a flow whose steps are recorded before they are answered, because one of them is
+    /// decided inline.
+    pub fn is_step_at_once(&self, method: &str, path: &str) -> bool {
+        let at_once = |flow: &Flow| flow.grace_ms == 0 && flow.steps_of(method, path) != 0;
+        self.mode == Mode::Enforce && self.flows.iter().any(at_once)
     }
 
     /// The exceptions that an endpoint has.
@@ -361,7 +373,7 @@ impl Reader<'_> {
     }
 
     fn detectors(&mut self) -> detect::Settings {
-        let raw: sections::RawDetectors = self.section("DETECTORS");
+        let raw: detectors::RawDetectors = self.section("DETECTORS");
         match raw.resolve() {
             Ok(settings) => settings,
             Err((field, reason)) => {

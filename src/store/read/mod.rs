@@ -31,6 +31,8 @@ pub struct Health {
     pub chunk_bytes_limit: u64,
     pub blocks: u64,
     pub outbox: u64,
+    /// Users, addresses and countries that watches and flows forgot for want of room.
+    pub watched_forgotten: u64,
     /// Rows read and written since the object was loaded, as the platform bills them.
     pub usage: Usage,
     /// Requests to the object since then, alarms included: the platform bills those too.
@@ -113,6 +115,7 @@ impl<S: Sql> Store<S> {
             chunk_bytes_limit: self.settings.max_bytes,
             blocks: self.blocks.set().len() as u64,
             outbox: self.outbox.len() as u64,
+            watched_forgotten: self.business.forgotten(),
             usage: self.sql.usage(),
             // Whoever is asked counts them.
             requests: 0,

@@ -260,7 +260,7 @@ impl Buffers {
     }
 
     /// Seals what is collected and hands out every batch that is not under way, with its shard.
-    fn take_sendable(&mut self, circumstances: &mut Circumstances, limits: &Limits) -> Vec<(u32, Flush)> {
+    fn take_sendable(&mut self, circumstances: &mut Circumstances) -> Vec<(u32, Flush)> {
         self.notable = 0;
         let now = real_now_ms();
         let mut sendable = Vec::new();
@@ -399,7 +399,7 @@ async fn flush_once(env: &Env, policy: &Policy, urgent: bool) -> (bool, bool) {
             wants_known: policy.signer.is_some(),
             questions: i.standings.questions(),
         };
-        let sendable = i.buffers.take_sendable(&mut circumstances, &policy.limits);
+        let sendable = i.buffers.take_sendable(&mut circumstances);
         i.standings.reopen(circumstances.questions);
         sendable
     });

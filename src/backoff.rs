@@ -74,9 +74,10 @@ impl Backoff {
         self.not_before_ms.saturating_sub(now_ms)
     }
 
-    /// Whether the shard was in trouble when last heard of: then one flush asks how it is before the others follow.
-    pub fn is_probing(&self) -> bool {
-        self.failures > 0
+    /// Whether the shard was in trouble lately: then few flushes are sent at once, and the fewer there are the sooner
+    /// all are through.
+    pub fn is_recovering(&self) -> bool {
+        self.recovering > 0
     }
 }
 
@@ -98,14 +99,14 @@ mod tests {
     #[test]
     fn a_shard_too_busy_is_left_alone_and_then_asked_with_one_flush() {
         let mut shard = Backoff::default();
-        assert_eq!((shard.left_ms(5), shard.is_probing()), (0, false));
+        assert_eq!((shard.left_ms(5), shard.is_recovering()), (0, false));
         shard.failed(Trouble::Overloaded, 10_000, 0.0);
         assert_eq!((shard.left_ms(10_000), shard.left_ms(10_999), shard.left_ms(11_000)), (1_000, 1, 0));
-        assert!(shard.is_probing());
+        assert_eq!((shard.at_once(), shard.is_recovering()), (1, true));
         shard.failed(Trouble::Overloaded, 11_000, 0.0);
         assert_eq!(shard.left_ms(11_000), 2_000);
         shard.succeeded(13_000);
-        assert!(!shard.is_probing() && shard.left_ms(13_000) == 0, "{shard:?}");
+        assert_eq!((shard.left_ms(13_000), shard.at_once()), (0, 2));
     }
 
     #[test]

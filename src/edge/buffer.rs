@@ -97,10 +97,11 @@ impl Sealed {
 }
 
 impl Buffer {
-    /// Whether a batch is to be sealed, full or not. While the shard is left alone, or asked how it is, only one that is
-    /// full: what comes meanwhile goes in fewer flushes.
-    fn is_to_be_sealed(&self, limits: &Limits) -> bool {
-        !self.builder.is_empty() && self.has_room() && (!self.backoff.is_probing() || self.is_full(limits))
+    /// Whether a batch is to be sealed, full or not. While the shard recovers, only one that is as large as may be, or
+    /// when nothing else is outstanding: what comes meanwhile goes in fewer flushes.
+    fn is_to_be_sealed(&self) -> bool {
+        let large = !self.backoff.is_recovering() || self.builder.bytes() >= SEAL_BYTES;
+        !self.builder.is_empty() && (self.sealed.is_empty() || (large && self.has_room()))
     }
 
     /// Whether one more batch may be outstanding. The first of `sealed` is the oldest.
@@ -259,7 +260,7 @@ impl Buffers {
     }
 
     /// Seals what is collected and hands out every batch that is not under way, with its shard.
-    fn take_sendable(&mut self, circumstances: &mut Circumstances, limits: &Limits) -> Vec<(u32, Flush)> {
+    fn take_sendable(&mut self, circumstances: &mut Circumstances) -> Vec<(u32, Flush)> {
         self.notable = 0;
         let now = real_now_ms();
         let mut sendable = Vec::new();
@@ -267,7 +268,7 @@ impl Buffers {
             let given_up = buffer.give_up(now);
             self.counts.dropped += u64::from(given_up);
             self.held = self.held.saturating_sub(given_up);
-            if buffer.is_to_be_sealed(limits) || (buffer.sealed.is_empty() && !buffer.builder.is_empty()) {
+            if buffer.is_to_be_sealed() {
                 let batch = buffer.builder.take();
                 buffer.sequence += 1;
                 let shards = circumstances.shards;
@@ -315,7 +316,7 @@ impl Buffers {
     fn waits_ms(&self, now_ms: u64) -> Option<u64> {
         let waiting = self.shards.iter().filter(|buffer| {
             // What is collected for a shard that takes everything has its own timer.
-            (buffer.backoff.is_probing() && !buffer.builder.is_empty())
+            (buffer.backoff.is_recovering() && !buffer.builder.is_empty())
                 || buffer.sealed.iter().any(|sealed| !sealed.is_under_way(now_ms))
         });
         waiting.map(|buffer| buffer.backoff.left_ms(now_ms)).min()
@@ -398,7 +399,7 @@ async fn flush_once(env: &Env, policy: &Policy, urgent: bool) -> (bool, bool) {
             wants_known: policy.signer.is_some(),
             questions: i.standings.questions(),
         };
-        let sendable = i.buffers.take_sendable(&mut circumstances, &policy.limits);
+        let sendable = i.buffers.take_sendable(&mut circumstances);
         i.standings.reopen(circumstances.questions);
         sendable
     });

@@ -5,44 +5,35 @@
 //! API while nobody owns the timer takes it over; an owner whose request died loses it by lease. When a shard in trouble is tried
 //! again is decided in `src/backoff.rs`.
 
-use std::collections::VecDeque;
-
 use worker::Env;
 
 use super::clock::real_now_ms;
 use super::due::Due;
+use super::queue::{Queue, SEAL_BYTES, Sealed};
 use super::{glue, isolate, object};
-use crate::backoff::{Backoff, Trouble};
+use crate::backoff::Trouble;
 use crate::detect::attacks::SURE;
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, BatchBuilder, Carried, Event, Issue, Kinds, SessionId};
-use crate::store::FLUSH_WINDOW;
+use crate::session::{Arrival, Carried, Event, Issue, Kinds, SessionId};
 use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
 use crate::wire::{Flush, FlushReply, IsolateCounts, Place, operation};
 
-/// A batch is sealed at this size, bytes, whatever its number of events: well within a row of two megabytes.
-const SEAL_BYTES: usize = 512 * 1024;
 /// What is collected beyond that, while no more batches may be outstanding, bytes: still within a row.
 const MAX_BUILDER_BYTES: usize = 3 * SEAL_BYTES;
-/// How far the sequence may run ahead of the oldest batch that is not confirmed: below the window in which the shard
-/// tells repetitions from news, or that batch would be taken for a repetition when it comes at last.
-const MAX_AHEAD: u64 = FLUSH_WINDOW - 28;
-/// How often a batch is sent that keeps others from being sealed.
-const MAX_ATTEMPTS: u32 = 16;
 /// Refused requests in the buffer that make it worth flushing before its time …
 const NOTABLE_EVENTS: u32 = 8;
 /// … at most this often, ms: a flood of misses must not become a flood of flushes …
 const NOTABLE_EVERY_MS: u64 = 100;
 /// … though a few in a row may come sooner, so that a fast scan is seen while it lasts.
 const NOTABLE_BURST_MS: u64 = 4 * NOTABLE_EVERY_MS;
-/// A flush that has not come back after this long is taken for lost and repeated, ms.
-const IN_FLIGHT_MS: u64 = 20_000;
 /// How long the shard may take to a flush, ms.
 const FLUSH_TIMEOUT_MS: u32 = 10_000;
 /// How long one request goes on waiting for shards in trouble, ms; after that the next flush takes it along. What runs
 /// on in the background of a request is ended by the platform after 30 s.
 const PATIENCE_MS: u64 = 20_000;
+/// Who has not come back this long after a wait was over, ms, is taken for dead, and another waits instead.
+const GRACE_MS: u64 = 2_000;
 /// The shortest such wait, ms: a batch may be ready while another is still under way to the same shard.
 const MIN_WAIT_MS: u64 = 200;
 /// Events beyond the buffer's limit that are still taken if they are notable: benign ones are dropped first.
@@ -51,7 +42,7 @@ const NOTABLE_RESERVE: u32 = 4;
 /// The buffers of all shards.
 pub struct Buffers {
     isolate: u64,
-    shards: Vec<Buffer>,
+    shards: Vec<Queue>,
     pub counts: IsolateCounts,
     /// Until when somebody waits to flush, platform time.
     timer_until_ms: u64,
@@ -72,72 +63,6 @@ struct Circumstances {
     wants_known: bool,
     /// Sessions whose keys the isolate would like to know proven.
     questions: Vec<SessionId>,
-}
-
-#[derive(Default)]
-struct Buffer {
-    builder: BatchBuilder,
-    sealed: VecDeque<Sealed>,
-    sequence: u64,
-    backoff: Backoff,
-}
-
-struct Sealed {
-    flush: Flush,
-    events: u32,
-    /// How often it was sent.
-    attempts: u32,
-    sent_ms: Option<u64>,
-}
-
-impl Sealed {
-    fn is_under_way(&self, now_ms: u64) -> bool {
-        self.sent_ms.is_some_and(|sent| now_ms.saturating_sub(sent) < IN_FLIGHT_MS)
-    }
-}
-
-impl Buffer {
-    /// Whether a batch is to be sealed, full or not. While the shard recovers, only one that is as large as may be, or
-    /// when nothing else is outstanding: what comes meanwhile goes in fewer flushes.
-    fn is_to_be_sealed(&self) -> bool {
-        let large = !self.backoff.is_recovering() || self.builder.bytes() >= SEAL_BYTES;
-        !self.builder.is_empty() && (self.sealed.is_empty() || (large && self.has_room()))
-    }
-
-    /// Whether one more batch may be outstanding. The first of `sealed` is the oldest.
-    fn has_room(&self) -> bool {
-        self.sealed.front().is_none_or(|oldest| self.sequence.saturating_sub(oldest.flush.sequence) < MAX_AHEAD)
-    }
-
-    fn is_full(&self, limits: &Limits) -> bool {
-        self.builder.len() >= limits.flush_events as usize || self.builder.bytes() >= SEAL_BYTES
-    }
-
-    /// The batches to send now, those sent least often first: as many as the shard may have under way.
-    fn sendable(&mut self, now_ms: u64) -> Vec<Flush> {
-        if self.backoff.left_ms(now_ms) > 0 {
-            return Vec::new();
-        }
-        let (under_way, mut ready): (Vec<_>, Vec<_>) = self.sealed.iter_mut().partition(|s| s.is_under_way(now_ms));
-        ready.sort_by_key(|sealed| sealed.attempts);
-        ready.truncate(self.backoff.at_once().saturating_sub(under_way.len()));
-        let send = |sealed: &mut Sealed| {
-            sealed.sent_ms = Some(now_ms);
-            sealed.attempts = sealed.attempts.saturating_add(1);
-            sealed.flush.clone()
-        };
-        ready.into_iter().map(send).collect()
-    }
-
-    /// Gives up the oldest batch if it was sent so often that the shard will never take it, and stands in the way of all
-    /// that came after it. Answers the number of its events.
-    fn give_up(&mut self, now_ms: u64) -> u32 {
-        let is_hopeless = |oldest: &Sealed| oldest.attempts >= MAX_ATTEMPTS && !oldest.is_under_way(now_ms);
-        if self.has_room() || !self.sealed.front().is_some_and(is_hopeless) {
-            return 0;
-        }
-        self.sealed.pop_front().map_or(0, |hopeless| hopeless.events)
-    }
 }
 
 impl Buffers {
@@ -217,8 +142,7 @@ impl Buffers {
         if self.timer_until_ms > now {
             return Due::Nothing;
         }
-        // The lease outlives the wait by enough for the flush itself.
-        self.timer_until_ms = now + u64::from(limits.flush_ms) + u64::from(FLUSH_TIMEOUT_MS);
+        self.timer_until_ms = now + u64::from(limits.flush_ms) + GRACE_MS;
         Due::Later
     }
 
@@ -245,14 +169,14 @@ impl Buffers {
         }
     }
 
-    fn buffer_of(&mut self, session: SessionId, shards: u32) -> Option<&mut Buffer> {
+    fn buffer_of(&mut self, session: SessionId, shards: u32) -> Option<&mut Queue> {
         self.buffer_at(session.shard(shards), shards)
     }
 
-    fn buffer_at(&mut self, index: u32, shards: u32) -> Option<&mut Buffer> {
+    fn buffer_at(&mut self, index: u32, shards: u32) -> Option<&mut Queue> {
         let index = index as usize;
         if self.shards.len() <= index {
-            self.shards.resize_with(index + 1, Buffer::default);
+            self.shards.resize_with(index + 1, Queue::default);
         }
         let buffer = self.shards.get_mut(index)?;
         buffer.builder.set_layout(shards);
@@ -326,7 +250,7 @@ impl Buffers {
     fn keep_vigil(&mut self, wait_ms: u64, now_ms: u64) -> bool {
         let free = self.vigil_until_ms <= now_ms;
         if free {
-            self.vigil_until_ms = now_ms + wait_ms + u64::from(FLUSH_TIMEOUT_MS);
+            self.vigil_until_ms = now_ms + wait_ms + GRACE_MS;
         }
         free
     }

@@ -24,6 +24,7 @@ mod object;
 mod outcome;
 mod people;
 mod problem;
+mod queue;
 mod request;
 mod shard;
 mod slices;

@@ -4,6 +4,7 @@
 // twice and no more, and a failure of the Wasm side can still be answered, by passing the request on. No decision
 // about a request is made here.
 
+import { consoleAnswer } from "./console.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
@@ -62,6 +63,8 @@ async function exchange(request, env, context, state) {
   // Whatever is still missing: it is decided without.
   if (code <= UNLOADED) code = DECIDE;
   if (code === ANSWER) {
+    const page = consoleAnswer(request, env);
+    if (page) return page;
     // Samples are read as traffic would be, with the keys it would wait for.
     if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);

@@ -1,0 +1,37 @@
+// The feed of findings, newest first.
+
+import { FilterBar, Range } from '../filterbar.jsx';
+import { asked, FINDING_FILTERS } from '../filters.js';
+import { FindingCard } from '../finding.jsx';
+import { count } from '../format.js';
+import { useList } from '../hooks.js';
+import { CopyLink, Empty, Loading, Partial, Trouble, Value } from '../ui.jsx';
+
+const TO = ['findings'];
+
+export function Findings({ search }) {
+  const query = asked(search, FINDING_FILTERS, ['from', 'to']);
+  const list = useList(`findings${query && `?${query}`}`, { every: 5_000 });
+  return (
+    <>
+      <FilterBar search={search} to={TO} allowed={FINDING_FILTERS} hint="sqli, or severity=high">
+        <Range search={search} to={TO} /><CopyLink />
+      </FilterBar>
+      <Trouble problem={list.problem} again={list.again} />
+      <Partial on={list.partial} />
+      {list.items.map((finding) => (
+        <div class="entry" key={finding.id}>
+          <FindingCard finding={finding} linked />
+          <p class="tallies"><Value name="detector" value={finding.detector} search={search} to={TO} /> <Value name="severity" value={finding.severity} search={search} to={TO} /></p>
+        </div>
+      ))}
+      {list.items.length === 0 && !list.loading && !list.problem && (
+        <Empty title={query ? 'No finding fits' : 'Nothing was found yet'}>
+          <p>{query ? 'Take a filter away or widen the range.' : 'Detectors look at every request that passes. What they find shows up here within a few seconds.'}</p>
+        </Empty>
+      )}
+      <Loading on={list.loading && list.items.length === 0} />
+      {list.next && <p class="more"><button type="button" onClick={list.more} disabled={list.loading}>More findings</button> {count(list.items.length)} shown</p>}
+    </>
+  );
+}

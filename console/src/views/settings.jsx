@@ -1,0 +1,72 @@
+// Settings: the configuration as loaded, and what a sample request would be told apart by.
+
+import { useState } from 'preact/hooks';
+import { useAnswer, useSigned } from '../hooks.js';
+import { sampleFrom } from '../sample.js';
+import { Link, Loading, Panel, Trouble } from '../ui.jsx';
+
+const EXAMPLE = 'GET /api/orders HTTP/1.1\nHost: api.example.com\nCookie: sid=4f2c9d1e7a\nUser-Agent: example';
+
+export const Settings = () => <div class="columns"><Panel title="Policy as loaded"><Policy /></Panel><Panel title="Preview a request"><Preview /></Panel></div>;
+
+function Policy() {
+  const { data, problem, loading, again } = useAnswer('policy');
+  const { version } = useSigned();
+  if (!data) return <><Trouble problem={problem} again={again} /><Loading on={loading} /></>;
+  return <><Tree value={data} /><p class="note">Version {version}. Bindings are changed in <code>wrangler.toml</code> and take effect with the next deployment; secrets are never shown.</p></>;
+}
+
+/** A JSON value as nested lists; deep or long values are cut with a word about it. */
+function Tree({ value, depth = 0 }) {
+  if (value === null) return <span>–</span>;
+  if (typeof value !== 'object') return <code>{String(value)}</code>;
+  if (depth > 6) return <span>…</span>;
+  const entries = Object.entries(value);
+  if (entries.length === 0) return <span>none</span>;
+  if (Array.isArray(value)) return <ol class="tree">{entries.slice(0, 200).map(([at, item]) => <li key={at}><Tree value={item} depth={depth + 1} /></li>)}{entries.length > 200 && <li>… {entries.length} in all</li>}</ol>;
+  return <dl class="tree">{entries.map(([name, item]) => <div key={name}><dt>{name}</dt><dd><Tree value={item} depth={depth + 1} /></dd></div>)}</dl>;
+}
+
+function Preview() {
+  const { api } = useSigned();
+  const [text, setText] = useState('');
+  const [state, setState] = useState({ items: null, problem: null });
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      const { items } = await api.post('api/v1/identify', sampleFrom(text));
+      setState({ items, problem: null });
+    } catch (error) {
+      setState({ items: null, problem: error.status ? error : { title: 'Not readable', detail: error.message } });
+    }
+  };
+  return (
+    <>
+      <form class="order" onSubmit={submit}>
+        <label>Request, or a HAR file's text <textarea data-search rows="10" value={text} placeholder={EXAMPLE} spellcheck={false} onInput={(event) => setText(event.currentTarget.value)} /></label>
+        <p><button type="submit" class="primary">Preview</button> <button type="button" onClick={() => setText(EXAMPLE)}>Use the example</button></p>
+      </form>
+      <p class="note">Nothing is stored, and nothing is sent to the origin.</p>
+      <Trouble problem={state.problem} />
+      {state.items?.map((item, at) => <Identified key={at} item={item} />)}
+    </>
+  );
+}
+
+function Identified({ item }) {
+  return (
+    <article class="finding">
+      <p class="message"><strong>{item.method}</strong> {item.url}</p>
+      <dl class="facts">
+        <div><dt>Session</dt><dd><Link to={['sessions', item.session]}><code>{item.session}</code></Link></dd></div>
+        <div><dt>Key</dt><dd><code>{item.key.source}</code>{item.key.verified ? ' verified' : ''}</dd></div>
+        <div><dt>User</dt><dd>{item.user ?? '–'}{item.user_attempted ? ' (attempted)' : ''}</dd></div>
+        <div><dt>Roles</dt><dd>{item.roles.join(', ') || '–'}</dd></div>
+        <div><dt>Marks</dt><dd>{item.marks.join(', ') || '–'}</dd></div>
+      </dl>
+      <table><thead><tr><th scope="col">Tried</th><th scope="col">Outcome</th><th scope="col">Why</th></tr></thead>
+        <tbody>{item.tried.map((tried, at) => <tr key={at}><th scope="row"><code>{tried.source}</code></th><td>{tried.outcome}</td><td>{tried.reason}</td></tr>)}</tbody></table>
+      {item.links.length > 0 && <ul class="plain">{item.links.map((link, at) => <li key={at}>{link.reason} links <Link to={['sessions', link.session]}><code>{link.session.slice(0, 8)}</code></Link> by {link.source}</li>)}</ul>}
+    </article>
+  );
+}

@@ -1,0 +1,182 @@
+// The analyst's way through the console, in a real Chromium against the built Worker: from a finding to the session, to
+// its neighbours, to a block and its end; and what clients send stays text wherever it is shown.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { startPair, waitFor } from '../workerd/harness.mjs';
+import { ask, client, recorded } from '../workerd/scene.mjs';
+import { openPage, signIn, startBrowser } from './chromium.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const HOSTILE = `"><img src=x onerror=alert(1)><script>alert(2)</script>'\`javascript:alert(3)`;
+const VIEWS = ['', 'sessions', 'findings', 'endpoints', 'subjects', 'blocks', 'audit', 'settings'];
+
+describe('the console', () => {
+  let pair;
+  let browser;
+  before(async () => {
+    browser = await startBrowser();
+    pair = await startPair({ vars: { MODE: 'enforce', DEV_CLIENT_HEADERS: true, LIMITS: { flush_ms: 20 },
+      PARAMETERS: [{ name: 'order_total', from: 'request.query.total', type: 'number' }] } });
+    const scanner = client(pair, { ip: '203.0.113.66', country: 'NL', asn: 64500, cookie: 'sid=scanner' });
+    const colleague = client(pair, { ip: '203.0.113.66', country: 'NL', asn: 64500, cookie: 'sid=colleague' });
+    const buyer = client(pair, { ip: '198.51.100.7', country: 'DE', asn: 3320, cookie: 'sid=buyer' });
+    const odd = client(pair, { ip: '198.51.100.8', agent: `Mozilla/5.0 ${HOSTILE}`, cookie: 'sid=odd' });
+    let sent = 0;
+    const send = async (who, target, options) => { await who(target, options); sent += 1; };
+    for (let i = 0; i < 14; i += 1) await send(scanner, `/backup/${i}/dump.sql`, { status: 404 });
+    await send(colleague, '/api/products');
+    for (let i = 0; i < 60; i += 1) await send(buyer, `/api/orders?total=${i * 10}`);
+    await send(odd, `/api/${encodeURIComponent(HOSTILE)}`);
+    await send(odd, '/api/search', { headers: [['Referer', `https://x.test/${encodeURIComponent(HOSTILE)}`], ['X-Odd', HOSTILE]] });
+    await recorded(pair, sent);
+    await waitFor(async () => (await ask(pair, 'findings')).items.length > 0, { what: 'a finding in the feed', timeout: 20_000 });
+  });
+  after(async () => {
+    await browser?.close();
+    await pair?.stop();
+  });
+
+  const open = (options) => openPage(browser, pair.worker.url, options);
+
+  test('from a finding to the session, its neighbours, a block and its end', async () => {
+    const { page, troubles, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.admin, 'findings');
+    await page.locator('.entry').filter({ hasText: 'forced_browsing' }).first().locator('a[href*="/sessions/"]').first().click();
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    const id = new URL(page.url()).pathname.split('/').at(-1);
+    assert.match(id, /^[0-9a-f]{32}$/);
+    await page.getByText('/backup/0/dump.sql').first().waitFor();
+    const { items: [neighbour] } = await ask(pair, 'sessions?ip=203.0.113.66&detector!=forced_browsing');
+    await page.locator(`a[href*="${neighbour.id}"]`).first().waitFor();
+
+    await page.getByRole('button', { name: 'Block', exact: true }).click();
+    await page.getByLabel('Reason').fill('a scanner');
+    await page.getByRole('button', { name: 'Carry out' }).click();
+    await waitFor(async () => (await ask(pair, 'blocks')).items.some(({ value, reason }) => value === id && reason.includes('a scanner')), { what: 'the block' });
+    await page.getByRole('button', { name: 'Unblock' }).first().click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Unblock' }).click();
+    await waitFor(async () => !(await ask(pair, 'blocks')).items.some(({ value }) => value === id), { what: 'the end of the block' });
+    const { items: audit } = await ask(pair, 'audit');
+    assert.ok(audit.length >= 2, JSON.stringify(audit));
+    assert.deepEqual(troubles, []);
+    await close();
+  });
+
+  test('filters are made by clicking values, stand in the address, and come back with it', async () => {
+    const { page, troubles, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.viewer, 'sessions');
+    await page.locator('tbody tr').first().waitFor();
+    const all = await page.locator('tbody tr').count();
+    assert.ok(all >= 4, `${all} sessions`);
+    await page.locator('tbody').getByText('DE', { exact: true }).first().click();
+    await page.waitForURL(/country=DE/);
+    await page.getByRole('list', { name: 'Filters' }).getByText('country = DE').waitFor();
+    await waitFor(async () => (await page.locator('tbody tr').count()) === 1, { what: 'one session' });
+    await page.getByRole('list', { name: 'Filters' }).getByText('country = DE').click();
+    await waitFor(async () => (await page.locator('tbody tr').count()) === all - 1, { what: 'the other sessions' });
+    const address = page.url().slice(page.url().indexOf('/console/') + 9);
+    assert.deepEqual(troubles, []);
+    await close();
+    const again = await open();
+    await signIn(again.page, pair.worker.url, pair.tokens.viewer, address);
+    await waitFor(async () => (await again.page.locator('tbody tr').count()) === all - 1, { what: 'the shared filter' });
+    await again.close();
+  });
+
+  test('a viewer is offered nothing a viewer may not do, and an unknown token nothing at all', async () => {
+    const { page, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.viewer, 'sessions');
+    await page.locator('tbody tr a').first().click();
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Block', exact: true }).count(), 0);
+    await page.goto(`${pair.worker.url}/_throughline/console/sessions`);
+    await page.getByLabel('Token').fill('not-a-token');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.getByRole('navigation', { name: 'Views' }).count(), 0);
+    await close();
+  });
+
+  test('the keyboard leads through a list', async () => {
+    const { page, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.admin, 'sessions');
+    await page.locator('tbody tr').first().waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('b');
+    await page.waitForURL(/\/console\/blocks$/);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await close();
+  });
+
+  test('what clients send is text in every view', async () => {
+    const { page, troubles, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.admin);
+    const { items: [odd] } = await ask(pair, 'sessions?ip=198.51.100.8');
+    for (const view of [...VIEWS, `sessions/${odd.id}`, 'subjects/ip/198.51.100.8', `sessions?q=${encodeURIComponent(HOSTILE)}`]) {
+      // A click inside the page: the token lives in its memory only.
+      await page.evaluate((to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }, `/_throughline/console/${view}`);
+      await page.waitForLoadState('networkidle');
+    }
+    await page.evaluate((to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }, `/_throughline/console/sessions/${odd.id}`);
+    await page.getByText('onerror=alert(1)').first().waitFor();
+    assert.equal(await page.locator('img').count(), 0);
+    assert.deepEqual(troubles, []);
+    await close();
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    test(`axe finds nothing serious, ${colorScheme}`, async () => {
+      const { page, troubles, close } = await open({ colorScheme });
+      await signIn(page, pair.worker.url, pair.tokens.admin);
+      const { items: [session] } = await ask(pair, 'sessions?ip=203.0.113.66');
+      for (const view of [...VIEWS, `sessions/${session.id}`]) {
+        await page.evaluate((to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }, `/_throughline/console/${view}`);
+        await page.waitForLoadState('networkidle');
+        // Evaluated from outside the page's own policy, like a debugger.
+        const session_ = await page.context().newCDPSession(page);
+        await session_.send('Page.setBypassCSP', { enabled: true });
+        await page.evaluate(AXE);
+        const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+        const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+        assert.deepEqual(serious.map(({ id, nodes }) => [view, id, nodes.slice(0, 3).map(({ html }) => html.slice(0, 200))]), []);
+      }
+      assert.deepEqual(troubles.filter((trouble) => !/Trusted/.test(trouble)), []);
+      await close();
+    });
+  }
+
+  test('everything fits a narrow screen', async () => {
+    const { page, close } = await open({ viewport: { width: 360, height: 740 } });
+    await signIn(page, pair.worker.url, pair.tokens.admin);
+    for (const view of VIEWS) {
+      await page.evaluate((to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }, `/_throughline/console/${view}`);
+      await page.waitForLoadState('networkidle');
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 0, `${view || 'overview'} is ${wide} px wider than the screen`);
+    }
+    await close();
+  });
+
+  test('its files are served with a strict policy, and to the admin host alone', async () => {
+    const answer = await fetch(`${pair.worker.url}/_throughline/console/`);
+    assert.equal(answer.status, 200);
+    const policy = answer.headers.get('content-security-policy');
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe|\*/);
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(answer.headers.get('referrer-policy'), 'no-referrer');
+    assert.doesNotMatch(await answer.text(), /<script(?![^>]*\bsrc=)|style=/);
+    const known = await fetch(`${pair.worker.url}/_throughline/console/app.js`, { headers: { 'If-None-Match': (await fetch(`${pair.worker.url}/_throughline/console/app.js`)).headers.get('etag') } });
+    assert.equal(known.status, 304);
+    assert.equal((await fetch(`${pair.worker.url}/_throughline/console/`, { method: 'POST' })).status, 405);
+    const html = await fetch(`${pair.worker.url}/_throughline/`, { headers: { Accept: 'text/html' }, redirect: 'manual' });
+    assert.deepEqual([html.status, html.headers.get('location')], [302, '/_throughline/console/']);
+  });
+});

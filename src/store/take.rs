@@ -109,7 +109,7 @@ impl<S: Sql> Store<S> {
         let carried = batch
             .carried(place.1)
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
-        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, suspicions);
+        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         for (n, mut finding) in carried.chain(found).enumerate() {
             self.counts.findings += 1;
             let response = detect::consequence(tuned, &finding, &tracked.session);

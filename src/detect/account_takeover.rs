@@ -15,9 +15,12 @@ use super::act::Act;
 use super::crowd::{Judged, Of};
 use super::tuning::Behaviours;
 use crate::session::{Detector, Event, Severity};
+use crate::subject::Window;
 
 /// Faster than this nobody types, ms for each attempt.
 const BY_HAND_MS: u64 = 4_000;
+/// Logins in a day that are more than one household's.
+const MANY: u32 = 10;
 
 /// Judges a login that succeeded; answers whether it looks like somebody else's.
 pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>) -> bool {
@@ -30,6 +33,9 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
         Of::Ip => f64::from(tuning.limit) * 2.0,
         Of::User | Of::Build => return false,
     };
+    // Where many log in, failures of several people can come in a row.
+    let many = member.counts.sum(Window::Day, judged.time_ms).succeeded > MANY;
+    let limit = if many { limit * 2.0 } else { limit };
     let since_ms = |at_ms: u64| judged.time_ms.saturating_sub(at_ms);
     let streak = f64::from(member.streak);
     if streak < limit || since_ms(member.failed_ms) > tuning.window_ms || since_ms(member.reset_ms) < tuning.window_ms {
@@ -45,6 +51,7 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
         baseline: limit,
         message: format!("a login succeeded after {} that failed", member.streak),
         evidence: member.evidence.clone(),
+        if_idle: false,
     });
     true
 }
@@ -77,6 +84,7 @@ impl Memory {
             baseline: tuning.window_ms as f64 / 1_000.0,
             message: "the account was changed right after a login that looked like somebody else's".to_owned(),
             evidence: Vec::new(),
+            if_idle: false,
         })
     }
 }

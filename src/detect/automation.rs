@@ -88,6 +88,7 @@ impl Memory {
                 variation * 100.0
             ),
             evidence: Vec::new(),
+            if_idle: false,
         })
     }
 

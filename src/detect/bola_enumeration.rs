@@ -8,10 +8,11 @@
 //!   where most were refused;
 //! - at ten times the limit within an hour: patience.
 //!
-//! **Innocent behaviour that looks like it**: a page loads the forty things of a list one by one. A list that was
-//! answered (the same path without the id, a search, a feed) leads to a hundred ids of its collection for ten minutes,
-//! whatever their order, unless most of them are refused. A person who pages through a gallery is slow and stops; a
-//! program with an API key that keeps up with many objects may ask for ten times as many. Session keys that are an
+//! **Innocent behaviour that looks like it**: a page loads the forty things of a list one by one. Whatever is answered
+//! without an id leads to eighty ids of any kind in the next ten seconds, in any order. A list that was answered (the
+//! same path without the id, a search, a feed) leads to as many ids of its collection as its bytes can hold, at most a
+//! hundred, for ten minutes; but who then goes from one number to the next is not led by it. A person who pages through a gallery is slow and stops; a
+//! program with an API key or a verified claim that keeps up with many objects may ask for ten times as many. Session keys that are an
 //! address belong to many people and may have four times as many.
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,11 @@ const MAX_IDS: usize = 256;
 /// Ids a list leads to, and for how long, ms.
 const LISTED: u32 = 100;
 const LISTED_MS: u64 = 600_000;
+/// Bytes an entry of a list takes at the least.
+const ENTRY_BYTES: u64 = 40;
+/// Ids one page loads, and how long that takes, ms.
+const OF_PAGE: u32 = 80;
+const PAGE_MS: u64 = 10_000;
 const HOUR_MS: u64 = 3_600_000;
 const RUN: u32 = 20;
 
@@ -39,6 +45,9 @@ pub struct Memory {
     endpoints: Vec<Walk>,
     /// Collections that were listed: hash, when, and how many ids may still follow.
     lists: Vec<(u32, u64, u32)>,
+    /// When something without an id was answered last, and how many ids of its page may still follow.
+    page_ms: u64,
+    page_left: u32,
 }
 
 /// One endpoint, as one session goes through its objects.
@@ -103,7 +112,9 @@ impl Memory {
         if let Some((_, _, left)) = list {
             *left -= 1;
         }
-        walk.count(id, is_refused, is_listed, now_ms);
+        let of_page = self.page_left > 0 && now_ms.saturating_sub(self.page_ms) <= PAGE_MS;
+        self.page_left -= u32::from(of_page);
+        walk.count(id, is_refused, is_listed || of_page, of_page);
         walk.judge(event, usage, tuning)
     }
 
@@ -121,11 +132,15 @@ impl Memory {
         if event.method == "POST" && of != ANYTHING {
             return;
         }
+        (self.page_ms, self.page_left) = (event.time_ms, OF_PAGE);
+        let entries = event.response_bytes.map_or(LISTED, |bytes| (bytes / ENTRY_BYTES).min(LISTED.into()) as u32);
+        // What is said again leads on from there.
+        let left = self.lists.iter().find(|(known, ..)| *known == of).map_or(0, |(_, _, left)| *left);
         self.lists.retain(|(known, ..)| *known != of);
         if self.lists.len() >= MAX_ENDPOINTS {
             self.lists.remove(0);
         }
-        self.lists.push((of, event.time_ms, LISTED));
+        self.lists.push((of, event.time_ms, entries.max(left)));
     }
 }
 
@@ -156,7 +171,7 @@ impl Walk {
         true
     }
 
-    fn count(&mut self, id: &str, is_refused: bool, is_listed: bool, now_ms: u64) {
+    fn count(&mut self, id: &str, is_refused: bool, is_listed: bool, of_page: bool) {
         self.refused += u32::from(is_refused);
         self.listed += u32::from(is_listed);
         self.hour_ids += 1;
@@ -164,11 +179,12 @@ impl Walk {
         let Ok(number) = id.parse::<i64>() else { return };
         let step = number.saturating_sub(self.last);
         let goes_on = step != 0 && step.unsigned_abs() <= 3 && (self.run <= 1 || self.up == (step > 0));
-        // A gap of an hour ends a run, a list that leads there begins none.
-        if goes_on && !is_listed && now_ms.saturating_sub(self.hour_ms) < HOUR_MS {
+        if of_page {
+            // Neither goes on nor ends.
+        } else if goes_on {
             self.run += 1;
         } else {
-            (self.run, self.run_refused) = (u32::from(!is_listed), 0);
+            (self.run, self.run_refused) = (1, 0);
         }
         self.up = step > 0;
         self.run_refused += u32::from(is_refused);
@@ -183,6 +199,8 @@ impl Walk {
         };
         // A float cast saturates; a limit is at most 10,000.
         let limit = (tuning.limit.max(2.0) as u32).saturating_mul(scale);
+        // Programs know what there is: they have no more misses than people.
+        let guesses = if usage == Some(Use::Program) { limit / scale } else { limit }.div_ceil(2);
         let in_window = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
         let unlisted = in_window.saturating_sub(self.listed);
         let mostly_refused = self.refused * 2 >= in_window && in_window > 0;
@@ -190,8 +208,8 @@ impl Walk {
         let hour = self.hour_ids.saturating_sub(self.hour_listed);
         let (value, baseline, message) = if self.run >= run {
             (self.run, run, "ids that follow each other")
-        } else if mostly_refused && self.refused >= limit.div_ceil(2) {
-            (self.refused, limit.div_ceil(2), "ids that are mostly refused")
+        } else if mostly_refused && self.refused >= guesses {
+            (self.refused, guesses, "ids that are mostly refused")
         } else if unlisted >= limit {
             (unlisted, limit, "different ids within the window, that no list led to")
         } else if hour >= limit.saturating_mul(10) {
@@ -211,6 +229,7 @@ impl Walk {
             baseline: f64::from(baseline),
             message: format!("asked {} {} for {value} {message}", event.method, event.template),
             evidence: Vec::new(),
+            if_idle: false,
         })
     }
 }

@@ -47,6 +47,7 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
             baseline: limit,
             message: format!("{} logins failed{of} within {}, {} succeeded", sum.failed, window.name(), sum.succeeded),
             evidence: judged.member.evidence.clone(),
+            if_idle: false,
         });
         return;
     }

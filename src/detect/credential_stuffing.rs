@@ -7,7 +7,8 @@
 //!
 //! **Innocent behaviour that looks like it**: a family on one device is fewer; an office or a shop's terminal has many
 //! users and most of their logins succeed, so failures count only where they are more than three times the successes,
-//! of a build six times. A popular browser has its share of mistyped passwords, and far more logins that succeed.
+//! of a build six times. A popular browser has its share of mistyped passwords, and far more logins that succeed; a
+//! client that was let in once in a day, or a session that is answered elsewhere, is not blamed for others of its build.
 
 use super::Suspicion;
 use super::act::Act;
@@ -20,6 +21,8 @@ use crate::subject::Window;
 const DAY_S: u32 = 86_400;
 /// Of a build: addresses, failures, and failures for each success.
 const BUILD: (usize, u32, u32) = (8, 40, 6);
+/// … and failures of the client in question, without a success: who mistypes once uses the same browser by chance.
+const BY_CLIENT: u32 = 3;
 
 /// Judges a failed login.
 pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>) {
@@ -35,7 +38,11 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
         Of::User => return,
         Of::Build => {
             let hour = sum(Window::Hour);
-            if tried < addresses || hour.failed < failures || hour.failed <= hour.succeeded.saturating_mul(per_success)
+            if tried < addresses
+                || hour.failed < failures
+                || hour.failed <= hour.succeeded.saturating_mul(per_success)
+                || judged.client.failed < BY_CLIENT
+                || judged.client.succeeded > 0
             {
                 return;
             }
@@ -72,5 +79,6 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
         baseline,
         message,
         evidence: judged.member.evidence.clone(),
+        if_idle: judged.of == Of::Build,
     });
 }

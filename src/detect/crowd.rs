@@ -18,7 +18,7 @@ use super::baseline::Baselines;
 use super::tuning::Behaviours;
 use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration};
 use crate::session::{Event, EventId, Kinds};
-use crate::subject::{Counts, Family, Identity, Kind, SubjectHash, Windows};
+use crate::subject::{Counts, Family, Identity, Kind, SubjectHash, Window, Windows};
 use crate::verdict;
 
 /// Members remembered. One takes some two hundred bytes, so all of them about a megabyte.
@@ -90,6 +90,8 @@ pub struct Judged<'a> {
     pub of: Of,
     /// With the event taken in; the streak as it was before.
     pub member: &'a Member,
+    /// What the client behind the event did in the last day, itself included.
+    pub client: Counts,
     pub act: Act,
     pub time_ms: u64,
 }
@@ -167,6 +169,7 @@ impl Crowd {
             (Of::User, user.filter(|_| Kind::User.is_in(kinds))),
             (Of::Build, all.then_some(build)),
         ];
+        let mut client = Counts::default();
         for (of, key) in of {
             let Some(key) = key else { continue };
             let tried = if matches!(of, Of::User | Of::Build) { ip } else { user };
@@ -176,7 +179,10 @@ impl Crowd {
             member.used = clock;
             // A success is judged by the failures before it, and ends them.
             member.note(event, act, tried);
-            let judged = Judged { of, member, act, time_ms: event.time_ms };
+            if of == Of::Client {
+                client = member.counts.sum(Window::Day, event.time_ms);
+            }
+            let judged = Judged { of, member, client, act, time_ms: event.time_ms };
             brute_force::judge(&judged, tuned, found);
             credential_stuffing::judge(&judged, tuned, found);
             mass_registration::judge(&judged, tuned, found);

@@ -59,5 +59,6 @@ pub fn judge(memory: &mut Memory, new: &Profile, tuning: &Tuning) -> Option<Susp
         baseline: f64::from(tuning.limit),
         message,
         evidence: Vec::new(),
+        if_idle: false,
     })
 }

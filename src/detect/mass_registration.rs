@@ -40,6 +40,7 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
             baseline: limit,
             message: format!("created {created} accounts within {} minutes", window_ms / 60_000),
             evidence: Vec::new(),
+            if_idle: false,
         });
         return;
     }

@@ -86,13 +86,14 @@ pub struct Response {
     pub for_ms: u64,
 }
 
-/// Shows `event`, whose endpoint is known to exist or not, to every detector that is on, with what the crowd says of it;
-/// answers what they found.
+/// Shows `event`, whose endpoint is known to exist or not, to every detector that is on, with what the crowd says of it
+/// and its session, the event taken in; answers what they found.
 pub fn observe(
     memory: &mut Memory,
     settings: &Settings,
     is_known: bool,
     event: &Event<'_>,
+    session: &Session,
     mut suspicions: Vec<Suspicion>,
 ) -> Vec<Finding> {
     // A request that was stopped here never reached the origin: its status says nothing about the client.
@@ -101,6 +102,8 @@ pub fn observe(
     let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, is_known, event));
     let rotation = settings.session_rotation.as_ref();
     let rotation = rotation.and_then(|tuned| memory.session_rotation.observe(tuned, event));
+    let is_idle = session.requests < session.refused + 2;
+    suspicions.retain(|suspicion| is_idle || !suspicion.if_idle);
     if !stopped {
         behave(memory, &settings.behaviours, event, &mut suspicions);
     }

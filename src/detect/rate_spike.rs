@@ -28,6 +28,7 @@ pub fn judge(judged: &Judged, endpoint: &str, tuned: &Behaviours, found: &mut Ve
             baseline: limit,
             message: format!("called {endpoint} more than {limit:.0} times within a minute"),
             evidence: Vec::new(),
+            if_idle: false,
         });
     }
     judged.after > limit

@@ -37,6 +37,7 @@ pub fn judge(memory: &mut Memory, new: &Profile, tuning: &Tuning) -> Option<Susp
             baseline: f64::from(tuning.limit),
             message: message.to_owned(),
             evidence: Vec::new(),
+            if_idle: false,
         })
     };
     if !known_client && !known_network {

@@ -17,6 +17,8 @@ pub struct Suspicion {
     pub message: String,
     /// Events before the one that completed it.
     pub evidence: Vec<EventId>,
+    /// Whether it is not held against a session that does other things too, and is answered.
+    pub if_idle: bool,
 }
 
 /// How long nothing is said again that has not become twice as much, ms.

@@ -42,5 +42,6 @@ pub fn judge(memory: &mut Memory, new: &Profile, usage: Use, tuning: &Tuning) ->
         baseline: f64::from(tuning.limit),
         message: format!("one key was used from {ips} addresses in {} networks", networks.len()),
         evidence: Vec::new(),
+        if_idle: false,
     })
 }

@@ -29,6 +29,7 @@ pub fn judge(judged: &Judged, endpoint: &str, tuned: &Behaviours, found: &mut Ve
             baseline: limit,
             message: format!("was given {:.0} bytes by {endpoint} within ten minutes", judged.after),
             evidence: Vec::new(),
+            if_idle: false,
         });
     }
     judged.after > limit

@@ -30,7 +30,7 @@ impl Use {
         let source = event.key_source;
         if crate::identity::is_address_bound(source) {
             None
-        } else if source.ends_with("api-key") || source.ends_with("apikey") {
+        } else if source.ends_with("api-key") || source.ends_with("apikey") || is_service(event) {
             Some(Self::Program)
         } else if source.ends_with(".sub") || source.ends_with(".email") || source.ends_with(".user_id") {
             Some(Self::Person)
@@ -38,6 +38,11 @@ impl Use {
             Some(Self::Client)
         }
     }
+}
+
+/// Whether somebody with a verified claim calls with what is neither a browser nor an app: a service account.
+fn is_service(event: &Event<'_>) -> bool {
+    event.verified && !event.user_agent.starts_with("Mozilla/") && platform(event.user_agent).is_empty()
 }
 
 /// One way the key was used.

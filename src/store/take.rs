@@ -114,7 +114,7 @@ impl<S: Sql> Store<S> {
         let carried = batch
             .carried(place.1)
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
-        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, suspicions);
+        let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
         let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
         let mut first_of = Some(event);

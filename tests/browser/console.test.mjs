@@ -48,7 +48,7 @@ describe('the console', () => {
     await page.getByRole('heading', { name: 'Timeline' }).waitFor();
     const id = new URL(page.url()).pathname.split('/').at(-1);
     assert.match(id, /^[0-9a-f]{32}$/);
-    await page.getByText('/backup/0/dump.sql').first().waitFor();
+    await page.getByText('/backup/13/dump.sql').locator('visible=true').first().waitFor();
     const { items: [neighbour] } = await ask(pair, 'sessions?ip=203.0.113.66&detector!=forced_browsing');
     await page.locator(`a[href*="${neighbour.id}"]`).first().waitFor();
 

@@ -4,7 +4,7 @@
 //! when a count has doubled:
 //! - at the limit (30) within the window (1 min), where no list led there;
 //! - at half of it, where most were refused (403, 404): guesses miss;
-//! - when twenty ids in a row follow each other (each within three of the one before, in one direction), or half of that
+//! - when thirty ids in a row follow each other (each within three of the one before, in one direction), or half of that
 //!   where most were refused;
 //! - at ten times the limit within an hour: patience.
 //!
@@ -13,7 +13,8 @@
 //! same path without the id, a search, a feed) leads to as many ids of its collection as its bytes can hold, at most a
 //! hundred, for ten minutes; but who then goes from one number to the next is not led by it. A person who pages through a gallery is slow and stops; a
 //! program with an API key or a verified claim that keeps up with many objects may ask for ten times as many. Session keys that are an
-//! address belong to many people and may have four times as many.
+//! address belong to many people and may have four times as many. Products, articles and the like are nobody's own: five times
+//! as many before it is told, and with little weight, because to copy a catalogue harms less than to read other people's orders.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,14 @@ const ENTRY_BYTES: u64 = 40;
 const OF_PAGE: u32 = 80;
 const PAGE_MS: u64 = 10_000;
 const HOUR_MS: u64 = 3_600_000;
-const RUN: u32 = 20;
+const RUN: u32 = 30;
+/// Collections that are there for everybody to go through.
+const CATALOGUE: [&str; 22] = [
+    "product", "item", "article", "post", "news", "categor", "catalog", "page", "image", "photo", "media", "video",
+    "song", "book", "movie", "recipe", "listing", "event", "hotel", "flight", "store", "stock",
+];
+/// How much further one may go through those.
+const CATALOGUE_SCALE: u32 = 5;
 
 /// What is remembered of one session.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -198,13 +206,17 @@ impl Walk {
             None => 4,
         };
         // A float cast saturates; a limit is at most 10,000.
+        let is_catalogue = is_catalogue(event.template);
+        let scale = scale * if is_catalogue { CATALOGUE_SCALE } else { 1 };
         let limit = (tuning.limit.max(2.0) as u32).saturating_mul(scale);
         // Programs know what there is: they have no more misses than people.
         let guesses = if usage == Some(Use::Program) { limit / scale } else { limit }.div_ceil(2);
         let in_window = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
         let unlisted = in_window.saturating_sub(self.listed);
         let mostly_refused = self.refused * 2 >= in_window && in_window > 0;
-        let run = if self.run_refused * 2 >= self.run { RUN / 2 } else { RUN } * if usage.is_none() { 2 } else { 1 };
+        let run = if self.run_refused * 2 >= self.run { RUN / 2 } else { RUN }
+            * if usage.is_none() { 2 } else { 1 }
+            * if is_catalogue { CATALOGUE_SCALE } else { 1 };
         let hour = self.hour_ids.saturating_sub(self.hour_listed);
         let (value, baseline, message) = if self.run >= run {
             (self.run, run, "ids that follow each other")
@@ -223,8 +235,8 @@ impl Walk {
         self.next = value.saturating_mul(2);
         Some(Suspicion {
             detector: Detector::BolaEnumeration,
-            severity: Severity::High,
-            confidence: 0.85,
+            severity: if is_catalogue { Severity::Low } else { Severity::High },
+            confidence: if is_catalogue { 0.5 } else { 0.85 },
             value: f64::from(value),
             baseline: f64::from(baseline),
             message: format!("asked {} {} for {value} {message}", event.method, event.template),
@@ -250,6 +262,12 @@ fn object<'a>(event: &Event<'a>) -> Option<(u32, &'a str)> {
         (before_id, path) = (start, path_start);
     }
     None
+}
+
+/// Whether the collection that an object's id follows is one of things for everybody.
+fn is_catalogue(template: &str) -> bool {
+    let before_id = template.rsplit('/').find(|segment| !segment.starts_with('{')).unwrap_or("");
+    CATALOGUE.iter().any(|word| before_id.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
 }
 
 fn path_hash(path: &str) -> u32 {

@@ -20,6 +20,8 @@ const HEADERS = {
 
 // The answer to a request for the console; undefined where it is for something else.
 export function consoleAnswer(request, env) {
+  // A target that is no path is refused like any other.
+  if (!URL.canParse(request.url)) return undefined;
   const { host, hostname, pathname } = new URL(request.url);
   if (!pathname.startsWith(PREFIX)) return undefined;
   const admin = typeof env.ADMIN_HOST === "string" ? env.ADMIN_HOST.trim().toLowerCase() : "";

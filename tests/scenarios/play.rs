@@ -96,6 +96,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
                 principal: 0,
                 token: 0,
                 feedback: "",
+                params: Default::default(),
                 action: Action::Allow,
                 marks: if request.attempted { Marks::USER_ATTEMPTED } else { Marks::default() },
             });

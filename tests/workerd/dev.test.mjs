@@ -130,7 +130,7 @@ describe('scripts/dev', { skip: notOurs }, () => {
     const { code, stdout, stderr } = await run('dev', '--demo', '--var', 'SHARDS=2').done;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^session +state +risk +key /m);
-    assert.match(stdout, /! forced_browsing \(/);
+    assert.match(stdout, /! [a-z_]+ \((?:low|medium|high|critical), /);
     assert.match(stdout, /^demo ok: \d+ sessions, 2000 requests/m);
   });
 });

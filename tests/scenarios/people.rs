@@ -112,7 +112,7 @@ fn browse(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, pages: u64) {
 
 /// Logs in with as many mistakes as people make; a site knows its visitors by a cookie, an app by nothing yet.
 fn log_in(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, who: u64) {
-    let path = if who % 2 == 0 { "/api/login" } else { "/api/signin" };
+    let path = if who.is_multiple_of(2) { "/api/login" } else { "/api/signin" };
     let user = format!("user{who}");
     let mut wrong = 0.08;
     while rng.chance(wrong) {
@@ -166,7 +166,7 @@ pub fn visit(t: &mut Traffic, rng: &mut Rng, n: u64, start: u64) {
         }
         63..=66 => {
             a.label = Label::Innocent("forgot");
-            let path = if n % 2 == 0 { "/api/login" } else { "/api/signin" };
+            let path = if n.is_multiple_of(2) { "/api/login" } else { "/api/signin" };
             for _ in 0..rng.within(2, 7) {
                 t.login(&mut a, path, &format!("user{n}"), false);
                 a.wait(rng.around(11_000.0, 0.6).max(3_000));
@@ -229,7 +229,7 @@ pub fn visit(t: &mut Traffic, rng: &mut Rng, n: u64, start: u64) {
                 ip: format!("185.{}.7.{}", rng.within(1, 250), rng.within(1, 250)),
                 country: far,
                 asn,
-                ..before.clone()
+                ..before
             };
             a.wait(20_000);
             browse(t, rng, &mut a, 6);

@@ -17,10 +17,13 @@ const FLUSH: usize = 50;
 /// A fold is done every so many flushes.
 const FOLD: u64 = 800;
 
+/// Of one class: attackers, those found, those flagged, and the requests until each was found.
+pub type Tally = (u32, u32, u32, Vec<u32>);
+
 #[derive(Debug, Default)]
 pub struct Score {
     /// By class and strength: attackers, those found, those of whom a session was flagged, requests until found.
-    pub attacks: BTreeMap<(&'static str, Strength), (u32, u32, u32, Vec<u32>)>,
+    pub attacks: BTreeMap<(&'static str, Strength), Tally>,
     pub innocent: u32,
     /// Innocent sessions with a finding: whose, and which.
     pub wrong: Vec<(&'static str, String, u8)>,

@@ -193,7 +193,8 @@ impl ParamStats {
             min: only.map(|amounts| amounts.min.to_f64()),
             max: only.map(|amounts| amounts.max.to_f64()),
             last: self.last.as_ref().map(|(_, value)| value.to_string()),
-            distinct: self.different.count(),
+            // A sketch may guess more than there were.
+            distinct: self.different.count().min(u64::from(self.count)),
             currencies: &self.amounts,
             mixed: self.amounts.len() > 1 || self.rest > 0,
         }

@@ -126,7 +126,7 @@ fn encoded(text: &str, letter: char) -> String {
         '+' => text.replace("%20", "+"),
         'j' => {
             let quoted = serde_json::to_string(text).unwrap();
-            quoted[1..quoted.len() - 1].to_owned()
+            quoted.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or_default().to_owned()
         }
         'u' => text
             .encode_utf16()

@@ -92,3 +92,24 @@ fn every_dependency_has_its_line_in_the_architecture() {
         }
     }
 }
+
+#[test]
+fn tests_that_documents_name_exist() {
+    let documents = sources(&root().join("docs"), "md")
+        .into_iter()
+        .chain([root().join("SECURITY.md"), root().join("CONTRIBUTING.md")]);
+    let mut named = 0;
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        // Between backticks, without a wildcard or a placeholder.
+        let paths = text.split('`').skip(1).step_by(2).filter(|span| {
+            ["tests/", "examples/", "scripts/", "src/"].iter().any(|folder| span.starts_with(folder))
+                && span.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b))
+        });
+        for path in paths {
+            assert!(root().join(path).exists(), "{} names {path}, which is not there", document.display());
+            named += 1;
+        }
+    }
+    assert!(named > 30, "the test reads too little: {named}");
+}

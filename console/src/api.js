@@ -32,7 +32,33 @@ export function client(token, onUnauthorized = () => {}) {
     get: (path, signal) => send('GET', path, { signal }),
     post: (path, body) => send('POST', path, { body }),
     remove: (path) => send('DELETE', path),
+    download: (path, signal, onRead) => download(token, path, signal, onRead),
   };
+}
+
+/** A file: { blob, name }. `onRead` is told how many bytes there are so far. One that breaks off fails with a Problem. */
+async function download(token, path, signal, onRead) {
+  let answer;
+  const parts = [];
+  try {
+    answer = await fetch(`${PREFIX}/${path}`, {
+      headers: { authorization: `Bearer ${token}` }, signal, redirect: 'error', credentials: 'omit', cache: 'no-store',
+    });
+    if (!answer.ok) throw new Problem({ title: `HTTP ${answer.status}`, detail: '', ...(await parsed(answer)), status: answer.status });
+    let read = 0;
+    for (const reader = answer.body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+      read += value.length;
+      onRead(read);
+    }
+  } catch (error) {
+    if (error.name === 'AbortError' || error instanceof Problem) throw error;
+    throw new Problem(answer ? { title: 'Incomplete', detail: 'The transfer broke off: something could not be read. Try again.' } : {});
+  }
+  const [, name = 'export'] = /filename="([^"/\\]+)"/.exec(answer.headers.get('content-disposition') ?? '') ?? [];
+  return { blob: new Blob(parts, { type: answer.headers.get('content-type') ?? '' }), name };
 }
 
 async function parsed(answer) {

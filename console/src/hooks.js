@@ -4,7 +4,7 @@ import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { onNavigate, parseRoute } from './router.js';
 
-/** Who is signed in: { api, role, mode, version, problems }. */
+/** Who is signed in: { api, role, mode, version, problems }, and for who came by a share link open(session). */
 export const Signed = createContext(null);
 export const useSigned = () => useContext(Signed);
 

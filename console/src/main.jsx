@@ -19,6 +19,7 @@ import { Overview } from './views/overview.jsx';
 import { Session } from './views/session.jsx';
 import { Sessions } from './views/sessions.jsx';
 import { Settings } from './views/settings.jsx';
+import { Shared } from './views/shared.jsx';
 import { Subject, Subjects } from './views/subjects.jsx';
 
 const NAVIGATION = [['', 'Overview'], ['sessions', 'Sessions'], ['findings', 'Findings'], ['endpoints', 'Endpoints'], ['subjects', 'Subjects'],
@@ -49,6 +50,7 @@ function App() {
   useEffect(() => listen({ help: () => setHelp(true), refresh: () => setTurn((n) => n + 1) }), []);
   const name = NAVIGATION.find(([view]) => view === address.view)?.[1] ?? 'Not found';
   useEffect(() => { document.title = `${signed ? name : 'Sign in'} · Throughline`; }, [name, signed]);
+  if (address.view === 'shared') return <Shared token={location.hash.slice(1)} />;
   if (signed === null) return <SignIn expired={expired} onSigned={setWho} />;
   return (
     <Signed.Provider value={signed}>

@@ -3,11 +3,16 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ago, dash, localTime, utcTime } from './format.js';
 import { standing, withFilter, withoutFilter } from './filters.js';
+import { useSigned } from './hooks.js';
 import { navigate, route } from './router.js';
 
-/** A link to a view of this console. */
+/** A link to a view of this console. What a share link does not show is no link there. */
 export function Link({ to, search, children, ...rest }) {
+  const { open } = useSigned() ?? {};
   const address = route(to, search);
+  if (open) {
+    return to[0] === 'sessions' && to.length === 2 ? <button type="button" class="link" onClick={() => open(to[1])} {...rest}>{children}</button> : <span>{children}</span>;
+  }
   const go = (event) => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
@@ -24,7 +29,9 @@ export function Time({ at, precise, relative }) {
 
 /** A value that filters when it is clicked: once for only, again for any; the button beside it excludes. */
 export function Value({ name, value, label = value, search, to }) {
+  const { open } = useSigned() ?? {};
   if (value === null || value === undefined || value === '') return <span>–</span>;
+  if (open) return <span>{dash(label)}</span>;
   const now = standing(search, name, String(value));
   const set = (excluded) => {
     const same = now === (excluded ? 'not' : 'only');

@@ -1,10 +1,13 @@
 // The feed of findings, newest first.
 
+import { Export } from '../exporting.jsx';
 import { FilterBar, Range } from '../filterbar.jsx';
 import { asked, FINDING_FILTERS } from '../filters.js';
 import { FindingCard } from '../finding.jsx';
 import { count } from '../format.js';
 import { useList } from '../hooks.js';
+import { Saved } from '../saved.jsx';
+import { Share } from '../share.jsx';
 import { CopyLink, Empty, Loading, Partial, Trouble, Value } from '../ui.jsx';
 
 const TO = ['findings'];
@@ -15,7 +18,8 @@ export function Findings({ search }) {
   return (
     <>
       <FilterBar search={search} to={TO} allowed={FINDING_FILTERS} hint="sqli, or severity=high">
-        <Range search={search} to={TO} /><CopyLink />
+        <Range search={search} to={TO} /><Saved to={TO} search={search} /><CopyLink />
+        <Export path="findings/export" query={query} /><Share scope={{ list: 'findings', filter: query }} />
       </FilterBar>
       <Trouble problem={list.problem} again={list.again} />
       <Partial on={list.partial} />

@@ -3,8 +3,10 @@
 import { EVENT_FILTERS, asked } from '../filters.js';
 import { count, duration, words } from '../format.js';
 import { useAnswer, useSigned } from '../hooks.js';
+import { Export } from '../exporting.jsx';
 import { FilterBar } from '../filterbar.jsx';
 import { Act } from '../act.jsx';
+import { Share } from '../share.jsx';
 import { Badge, CopyLink, Empty, Link, Loading, Panel, Partial, Risk, Time, Trouble } from '../ui.jsx';
 import { Distributions } from './session/distributions.jsx';
 import { FindingsOf } from './session/findings.jsx';
@@ -15,7 +17,7 @@ const FILTERS = EVENT_FILTERS.filter((name) => name !== 'session');
 
 export function Session({ id, search }) {
   const { data: session, problem, loading, again } = useAnswer(`sessions/${encodeURIComponent(id)}`, { every: 10_000 });
-  const { role } = useSigned();
+  const { role, open } = useSigned();
   if (problem && !session) {
     return problem.status === 404
       ? <Empty title="No session has this id"><p>It may be older than what is kept. <Link to={['sessions']}>Look through the sessions</Link>.</p></Empty>
@@ -25,17 +27,18 @@ export function Session({ id, search }) {
   const to = ['sessions', session.id];
   return (
     <>
-      <Summary session={session} actions={<>{role === 'admin' && <Act kind="session" value={session.id} state={session.state} done={again} />}<CopyLink /></>} />
+      <Summary session={session} actions={<>{role === 'admin' && <Act kind="session" value={session.id} state={session.state} done={again} />}{!open && <CopyLink />}
+        <Export path={`sessions/${session.id}/export`} query={asked(search, FILTERS, ['from', 'to'])} events /> <Share scope={{ session: session.id }} /></>} />
       <Partial on={session.partial} />
       <div class="columns">
         <Panel title="What it did"><Distributions session={session} search={search} to={to} /></Panel>
         <Panel title="Findings"><FindingsOf session={session} to={to} search={search} /></Panel>
       </div>
       <Panel title="Timeline" class="wide">
-        <FilterBar search={search} to={to} allowed={FILTERS} hint="path, or status=4xx" />
-        <Timeline session={session} query={asked(search, FILTERS, ['from', 'to', 'order'])} search={search} to={to} />
+        {!open && <FilterBar search={search} to={to} allowed={FILTERS} hint="path, or status=4xx" />}
+        <Timeline path={`sessions/${session.id}/events`} total={session.requests} query={asked(search, FILTERS, ['from', 'to', 'order'])} search={search} to={to} />
       </Panel>
-      <Neighbours session={session} />
+      {!open && <Neighbours session={session} />}
     </>
   );
 }

@@ -1,11 +1,14 @@
 // Sessions: who came, filtered by clicking what is seen.
 
 import { useEffect, useState } from 'preact/hooks';
+import { Export } from '../exporting.jsx';
 import { FilterBar, Range } from '../filterbar.jsx';
 import { asked, SESSION_FILTERS, withParameter } from '../filters.js';
 import { count, duration, shortId } from '../format.js';
 import { useList } from '../hooks.js';
 import { navigate, route } from '../router.js';
+import { Saved } from '../saved.jsx';
+import { Share } from '../share.jsx';
 import { CopyLink, Empty, Link, Loading, Partial, Risk, Time, Trouble, Value } from '../ui.jsx';
 
 const TO = ['sessions'];
@@ -23,7 +26,8 @@ export function Sessions({ search }) {
       <FilterBar search={search} to={TO} allowed={SESSION_FILTERS} least={[['min_risk', 'Risk ≥'], ['min_requests', 'Requests ≥']]}>
         <Range search={search} to={TO} />
         <label class="inline"><input type="checkbox" checked={live} onChange={() => setLive(!live)} /> Live</label>
-        <CopyLink />
+        <Saved to={TO} search={search} />
+        <CopyLink /> <Export path="sessions/export" query={query} /> <Share scope={{ list: 'sessions', filter: asked(search, SESSION_FILTERS, ['from', 'to']) }} />
       </FilterBar>
       <Trouble problem={list.problem} again={list.again} />
       <Partial on={list.partial} />
@@ -44,7 +48,7 @@ function Nothing({ filtered }) {
     </Empty>;
 }
 
-function Table({ list, search, given }) {
+export function Table({ list, search, given }) {
   const sort = given.get('sort') ?? 'last_seen';
   const ascending = given.get('order') === 'asc';
   const header = (name) => (

@@ -3,11 +3,41 @@
 import { useState } from 'preact/hooks';
 import { useAnswer, useSigned } from '../hooks.js';
 import { sampleFrom } from '../sample.js';
-import { Link, Loading, Panel, Trouble } from '../ui.jsx';
+import { Link, Loading, Panel, Time, Trouble } from '../ui.jsx';
 
 const EXAMPLE = 'GET /api/orders HTTP/1.1\nHost: api.example.com\nCookie: sid=4f2c9d1e7a\nUser-Agent: example';
 
-export const Settings = () => <div class="columns"><Panel title="Policy as loaded"><Policy /></Panel><Panel title="Preview a request"><Preview /></Panel></div>;
+export const Settings = () => (
+  <>
+    <div class="columns"><Panel title="Policy as loaded"><Policy /></Panel><Panel title="Preview a request"><Preview /></Panel></div>
+    <Panel title="Share links"><Shares /></Panel>
+  </>
+);
+
+/** Links that hold, and their end. */
+function Shares() {
+  const { api, role } = useSigned();
+  const { data, problem, loading, again } = useAnswer('share');
+  const [failed, setFailed] = useState(null);
+  const revoke = (id) => api.remove(`api/v1/share/${id}`).then(() => { setFailed(null); again(); }, setFailed);
+  const items = data?.items ?? [];
+  return (
+    <>
+      <Trouble problem={problem ?? failed} again={again} />
+      <Loading on={loading && !data} />
+      {data && items.length === 0 && <p>No link holds. An admin can share a session, or a list as it is filtered.</p>}
+      {items.length > 0 && <div class="scroll" tabIndex={0} role="region" aria-label="Share links"><table>
+        <thead><tr><th scope="col">Shows</th><th scope="col">Note</th><th scope="col">By</th><th scope="col">Since</th><th scope="col">Until</th>{role === 'admin' && <th scope="col">End</th>}</tr></thead>
+        <tbody>{items.map((share) => (
+          <tr key={share.id}>
+            <th scope="row">{share.session ? <Link to={['sessions', share.session]}>session <code>{share.session.slice(0, 8)}</code></Link> : <>{share.list} <code>{share.filter}</code></>}</th>
+            <td>{share.note || '–'}</td><td>{share.by}</td><td><Time at={share.created} /></td><td><Time at={share.until} /></td>
+            {role === 'admin' && <td><button type="button" onClick={() => revoke(share.id)} aria-label={`revoke the link ${share.id}`}>Revoke</button></td>}
+          </tr>
+        ))}</tbody></table></div>}
+    </>
+  );
+}
 
 function Policy() {
   const { data, problem, loading, again } = useAnswer('policy');

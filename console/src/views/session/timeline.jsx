@@ -13,8 +13,9 @@ import { FindingCard } from '../../finding.jsx';
 const ROW = 28; // px, as in style.css
 const PAGE = 500; // the most the API gives at once
 
-export function Timeline({ session, query, search, to }) {
-  const list = useList(`sessions/${session.id}/events${query && `?${query}`}`, { limit: PAGE });
+/** `path` lists events; `total` is about how many there are, 0 where nobody knows. */
+export function Timeline({ path, total, query, search, to }) {
+  const list = useList(`${path}${query && `?${query}`}`, { limit: PAGE });
   const [view, setView] = useState({ top: 0, height: 480 });
   const [all, setAll] = useState(false);
   const [open, setOpen] = useState(null);
@@ -31,7 +32,7 @@ export function Timeline({ session, query, search, to }) {
   return (
     <>
       <Partial on={list.partial} />
-      <p class="bar" role="status">{count(list.items.length)} {list.next ? `of about ${count(session.requests)}` : ''} events
+      <p class="bar" role="status">{count(list.items.length)} {list.next && total > 0 ? `of about ${count(total)}` : ''} events
         {list.next && <button type="button" onClick={() => setAll(!all)}>{all ? 'Stop loading' : 'Load all'}</button>}</p>
       <Trouble problem={list.problem} again={list.more} />
       <div class="timeline" ref={ref} onScroll={seen} tabIndex={0} role="region" aria-label="Events of the session">

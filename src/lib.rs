@@ -5,6 +5,7 @@
 //! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
 
 pub mod api;
+pub mod backlog;
 pub mod backoff;
 pub mod context;
 pub mod detect;
@@ -13,6 +14,8 @@ pub mod flow;
 pub mod identity;
 pub mod inspect;
 pub mod inventory;
+pub mod json_path;
+pub mod ordered;
 pub mod parameter;
 pub mod policy;
 pub mod query;
@@ -20,6 +23,7 @@ pub mod recent;
 pub mod rollup;
 pub mod selector;
 pub mod session;
+pub mod sorting;
 pub mod store;
 pub mod subject;
 pub mod verdict;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ordered::OrderedMap;
 use crate::session::{Event, Finding};
 
 /// A minute, ms. Minutes are numbered from the epoch.
@@ -141,7 +142,7 @@ pub struct Delta {
     /// … up to this one, which is included.
     pub upto: u64,
     /// By minute of the event.
-    pub minutes: BTreeMap<u64, Rollup>,
+    pub minutes: OrderedMap<u64, Rollup>,
     pub findings: Vec<Finding>,
     pub lost: Lost,
 }

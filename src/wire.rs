@@ -8,13 +8,14 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backlog::Backlog;
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
 use crate::session::{Arrival, Detector, Finding, Risk, SessionId, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A shard: which one of how many.
 ///
@@ -125,6 +126,8 @@ pub struct Flush {
     /// Version of the block set the isolate holds.
     pub blocks_version: u64,
     pub counts: IsolateCounts,
+    /// What the isolate holds for this shard beside this flush.
+    pub backlog: Backlog,
     /// Sessions of this shard whose keys the isolate would like to know proven.
     pub questions: Vec<SessionId>,
     /// Whether the isolate tells the origin what is known of sessions.

@@ -1,7 +1,5 @@
 //! `POST identify`: what would be made of a sample exchange, or of every exchange in a HAR file.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use crate::identity::jwt::{Tokens, TokensAt};
 use crate::identity::{Preview, Sampled, preview};
+use crate::ordered::OrderedMap;
 use crate::policy::Policy;
 use crate::query::{parse_time, rfc3339};
 use crate::selector::{Body, Client, HeaderView, Request, Response};
@@ -64,7 +63,7 @@ struct SampleClient {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected an object of header names with their values, or a list of [name, value]")]
 enum Fields {
-    Table(BTreeMap<String, OneOrMore>),
+    Table(OrderedMap<String, OneOrMore>),
     Pairs(Vec<(String, String)>),
 }
 

@@ -306,8 +306,8 @@ impl Api<'_> {
     async fn metrics(&self) -> Answer {
         let spread = self.spread().await;
         let asked = self.ask::<crate::store::Health>(&spread, spread.all(), &Question::Health).await?;
-        let local = isolate::with(|i| i.buffers.counts);
-        let text = metrics::text(&asked.answers, asked.missing, &local) + &self.fleet_metrics().await;
+        let (counts, backlog) = isolate::with(|i| (i.buffers.counts, i.buffers.backlog()));
+        let text = metrics::text(&asked.answers, asked.missing, &counts, backlog) + &self.fleet_metrics().await;
         Ok(respond(200, "text/plain; version=0.0.4; charset=utf-8", text.as_bytes(), &[]))
     }
 

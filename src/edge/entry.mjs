@@ -5,6 +5,7 @@
 // about a request is made here.
 
 import { consoleAnswer } from "./console.mjs";
+import { BEFORE_ANSWER, NOW, carryOut } from "./flush.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
@@ -22,8 +23,6 @@ const REQUEST_BODY = 2;
 const RESPONSE_BODY = 4;
 const SYNCHRONOUS = 8;
 const FLAG_BITS = 4;
-// What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
-const BEFORE_ANSWER = 3;
 
 // What was read from the policy once: names of the headers to read, origin, timeout, headers to strip.
 let setup;
@@ -114,7 +113,7 @@ async function exchange(request, env, context, state) {
   }
   const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
-    if (!(await Gateway.flush(env, due))) later(env, context, 2);
+    if (!(await carryOut(env, due))) later(env, context, NOW);
   } else {
     later(env, context, due);
   }
@@ -132,7 +131,7 @@ async function finishWithBodies(token, status, length, now, told, body, copy, pa
   const due = Gateway.finishWithBodies(
     token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
   );
-  if (due && !(await Gateway.flush(env, due))) later(env, context, 2);
+  if (due && !(await carryOut(env, due))) later(env, context, NOW);
 }
 
 // What is read of a request's body by then; nothing, where its client is slower than that.
@@ -204,7 +203,7 @@ function tell(headers) {
 
 function later(env, context, due) {
   if (!due) return;
-  context.waitUntil(Gateway.flush(env, due));
+  context.waitUntil(carryOut(env, due));
   // Keys of token issuers are renewed ahead of their time, and nobody waits for it.
   if (setup?.learns) for (const issuer of Gateway.keysDue(false)) context.waitUntil(learn(issuer, env));
 }

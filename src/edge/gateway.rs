@@ -12,7 +12,7 @@ use super::isolate::{self, Isolate, Setup};
 use super::outcome::{self, Answered};
 use super::problem::Problem;
 use super::request::{self, Described, Start, Told};
-use super::{admin, buffer, clock, jwks};
+use super::{admin, clock, jwks};
 use crate::policy::{OnError, Policy};
 use crate::session::SessionId;
 use crate::verdict::{Action, Verdict};
@@ -230,14 +230,6 @@ impl Gateway {
             isolate.due = isolate.buffers.more_urgent(isolate.due, due);
             response
         })
-    }
-
-    /// Does what [`Gateway::finish`] found due; true if everything that was to be sent is confirmed.
-    pub async fn flush(env: Env, due: u32) -> bool {
-        match policy() {
-            Ok(policy) => buffer::carry_out(Due::from_code(due), &env, &policy).await,
-            Err(_) => true,
-        }
     }
 
     /// Answers what is no traffic; nothing where the configuration is refused and traffic is to pass.

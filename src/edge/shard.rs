@@ -13,6 +13,7 @@ use super::group::Group;
 use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
+use crate::backlog::Backlogs;
 use crate::query::{Filter, Parts, Question, SessionQuery};
 use crate::store::{self, EraseSizes, Health, Store, StoreError};
 use crate::verdict::BlockChange;
@@ -25,6 +26,8 @@ const STALE_MS: u64 = 3_000;
 const SYNC_TIMEOUT_MS: u32 = 400;
 /// What a flush brought is told to the fleet after this long, ms, with what came meanwhile: each telling costs rows.
 const TELL_AFTER_MS: u32 = 3_000;
+/// An alarm that is late by this much, ms, is set again.
+const ALARM_GRACE_MS: u64 = 60_000;
 /// A fold that failed is tried again after this long, ms.
 const FOLD_AGAIN_MS: u64 = 30_000;
 
@@ -55,6 +58,8 @@ struct Inner {
     requests: Cell<u64>,
     /// Flushes that wait to share a row.
     group: Group<core::result::Result<(FlushReply, bool), Failure>>,
+    /// What isolates hold for this shard.
+    backlogs: RefCell<Backlogs>,
     /// Whether the fleet is about to be told what flushes brought.
     telling: Cell<bool>,
     /// When the alarm that is set goes off, platform time; 0 for none.
@@ -104,6 +109,7 @@ impl DurableObject for Shard {
             layout_asked: Cell::new(false),
             requests: Cell::new(0),
             group: Group::default(),
+            backlogs: RefCell::default(),
             telling: Cell::new(false),
             alarm_at_ms: Cell::new(0),
             alarm_not_before_ms: Cell::new(0),
@@ -174,6 +180,7 @@ impl Inner {
     async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
         self.layout.set(flush.layout);
+        self.backlogs.borrow_mut().hear(flush.isolate, flush.backlog, clock::real_now_ms());
         let (ticket, wait_ms) = self.group.join(flush, clock::real_now_ms());
         if let Some(wait_ms) = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms > 0) {
             // A timer cannot fail; should it, the row is merely written early.
@@ -246,7 +253,10 @@ impl Inner {
                     wire::encode(&store.subject(store::WantedSubject { kind: *kind, names })?)
                 }
                 Question::Known(ids) => wire::encode(&store.known_of(ids)?),
-                Question::Health => wire::encode(&Health { requests: self.requests.get(), ..store.health() }),
+                Question::Health => {
+                    let backlog = self.backlogs.borrow().total(clock::real_now_ms());
+                    wire::encode(&Health { requests: self.requests.get(), backlog, ..store.health() })
+                }
             })
         })
     }
@@ -387,7 +397,9 @@ impl Inner {
         let at = clock::real_now_ms().saturating_add(wait).max(self.alarm_not_before_ms.get());
         let wait = at.saturating_sub(clock::real_now_ms());
         let set = self.alarm_at_ms.get();
-        if set != 0 && set <= at {
+        // One that should have come and did not never will.
+        let is_coming = set != 0 && set.saturating_add(ALARM_GRACE_MS) > clock::real_now_ms();
+        if is_coming && set <= at {
             return Ok(());
         }
         self.alarm_at_ms.set(at);

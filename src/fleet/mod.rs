@@ -6,6 +6,7 @@ mod deltas;
 mod findings;
 mod rollups;
 
+use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
@@ -151,7 +152,7 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::List { now_ms } => {
                 let mut blocks: Vec<Block> = self.blocks.holding(now_ms).cloned().collect();
-                blocks.sort_by_key(|b| (core::cmp::Reverse(b.created_ms), b.subject));
+                sorting::sort_by_key(&mut blocks, |b| (core::cmp::Reverse(b.created_ms), b.subject));
                 FleetReply::Blocks(blocks)
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
@@ -222,7 +223,7 @@ impl<S: Sql> Fleet<S> {
 
     /// Forgets layouts that hold nothing any more and, of more than are remembered, those not heard of for longest.
     fn forget_layouts(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        self.layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        sorting::sort_by_key(&mut self.layouts, |layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
         while let Some(last) = self.layouts.last().copied() {
             let over = self.is_over(last.last_ms, now_ms);
             if !over && self.layouts.len() <= MAX_LAYOUTS {
@@ -245,7 +246,7 @@ impl<S: Sql> Fleet<S> {
     fn layouts(&self, now_ms: u64) -> Result<Layouts, StoreError> {
         let kept = self.layouts.iter().filter(|layout| !self.is_over(layout.last_ms, now_ms));
         let mut layouts: Vec<Layout> = kept.copied().collect();
-        layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        sorting::sort_by_key(&mut layouts, |layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
         let forgotten: Option<u64> = named(&self.sql, "forgotten_layout")?;
         Ok(Layouts { layouts, forgotten: forgotten.is_some_and(|last_ms| !self.is_over(last_ms, now_ms)) })
     }

@@ -8,6 +8,7 @@
 use crate::identity::{Naming, Role, Storing};
 use crate::inventory::Pattern;
 use crate::selector::{Found, ReadMarks, ReadTokens, Request, Response, Selector, SelectorSet, Side, Trust};
+use crate::sorting;
 
 use super::value::printable;
 use super::{Currency, MAX_TEXT, Reason, Redact, Type, Value};
@@ -196,7 +197,7 @@ impl Parameters {
                 continue;
             }
             selectors += entries.len();
-            entries.sort_unstable();
+            sorting::sort(&mut *entries);
             self.combined.push((fits, Batch::new(entries, &self.entries)));
         }
     }

@@ -24,6 +24,7 @@ use crate::detect;
 use crate::flow::{Flow, Tags};
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
 use crate::inventory::Pattern;
+use crate::json_path::{self, PathError};
 use crate::parameter::{Of, Parameters, TOKEN_SUBJECT, Watch};
 use crate::selector::Side;
 use crate::store::Allowance;
@@ -399,17 +400,11 @@ impl Reader<'_> {
 
     fn section<T: Default + serde::de::DeserializeOwned>(&mut self, name: &str) -> T {
         let Some(text) = self.text(name) else { return T::default() };
-        let json = &mut serde_json::Deserializer::from_str(&text);
-        match serde_path_to_error::deserialize(json) {
-            Ok(section) => section,
-            Err(error) => {
-                let inner = error.path().to_string();
-                let dot = if inner.starts_with('[') { "" } else { "." };
-                let path = if inner == "." { name.to_owned() } else { format!("{name}{dot}{inner}") };
-                self.problem(path, error.inner().to_string());
-                T::default()
-            }
-        }
+        json_path::read(text.as_bytes()).unwrap_or_else(|PathError { path, reason }| {
+            let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+            self.problem(format!("{name}{dot}{path}"), reason);
+            T::default()
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, 
 use crate::inspect::Attack;
 use crate::policy::parse_duration_ms;
 use crate::session::{Detector, EventId, SessionId, State};
+use crate::sorting;
 
 /// A parameter that cannot be taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +177,7 @@ pub(super) fn take_page(pairs: &mut Pairs, list: &str, default_order: Order) -> 
 
 fn question_hash(list: &str, pairs: &Pairs) -> u32 {
     let mut sorted: Vec<_> = pairs.iter().collect();
-    sorted.sort();
+    sorting::sort(&mut sorted);
     let bytes = sorted.into_iter().flat_map(|(n, v)| n.bytes().chain([0]).chain(v.bytes()).chain([1]));
     list.bytes()
         .chain([2])

@@ -15,6 +15,7 @@ use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
 use crate::inspect::Attack;
 use crate::parameter::Value;
+use crate::sorting;
 use crate::verdict::Action;
 
 /// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
@@ -230,7 +231,7 @@ impl Batch {
                 places.push(*index as usize);
             }
         }
-        places.sort_unstable();
+        sorting::sort(&mut places);
         self.params.retain(|(_, values)| !values.is_empty());
         if places.is_empty() && !self.glimpses.iter().any(|(_, row)| is_named(row.user)) {
             return None;
@@ -413,6 +414,11 @@ impl BatchBuilder {
     /// How many events were pushed, and glimpsed.
     pub fn len(&self) -> usize {
         self.batch.rows.len() + self.batch.glimpses.len()
+    }
+
+    /// Of those, the events of this shard's own sessions.
+    pub fn events(&self) -> usize {
+        self.batch.rows.len()
     }
 
     /// Whether there is nothing in it.

@@ -11,6 +11,7 @@ use super::id::SessionId;
 use super::link::{self, Arrival, Issue, Link, Principal, are_strangers};
 use super::params::{ParamBook, key_of, shown_of};
 use super::risk::{FLAGGED, Risk};
+use crate::sorting;
 use crate::subject::SubjectHash;
 
 /// Findings kept in full, newest first to go in; the counts per detector go on.
@@ -231,7 +232,7 @@ impl Session {
         } else {
             return;
         }
-        self.users.sort_by_key(|span| span.since_ms);
+        sorting::sort_by_key(&mut self.users, |span| span.since_ms);
     }
 
     /// The user at a moment: who was last named before it, or is named at it; nobody after a logout, and nobody in a
@@ -270,7 +271,7 @@ impl Session {
                 whole.last_ms = whole.last_ms.max(span.last_ms);
             }
             self.users.push(whole);
-            self.users.sort_by_key(|span| span.since_ms);
+            sorting::sort_by_key(&mut self.users, |span| span.since_ms);
         }
         self.findings.iter_mut().fold(erased, |erased, finding| finding.erase(forms) | erased)
     }

@@ -14,13 +14,14 @@
 //!
 //! Too many bytes are never a reason to merge segments: counts get coarser and the oldest findings are dropped, counted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::partition::Marks;
 use super::sql::Sql;
 use super::{Store, StoreError, named};
+use crate::ordered::OrderedMap;
 use crate::rollup::{Cell, Delta, Group, Lost, MINUTE_MS, Rollup};
 use crate::session::{Event, Finding};
 
@@ -35,7 +36,7 @@ const OFFER_BYTES: usize = 192 * 1024;
 /// Minutes that become one where counts are coarsest.
 const HOUR: u64 = 60;
 
-type Minutes = BTreeMap<u64, Rollup>;
+type Minutes = OrderedMap<u64, Rollup>;
 
 /// What happened between two journal positions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -40,12 +40,11 @@ pub use schema::migrate;
 pub use subjects::Wanted as WantedSubject;
 pub use take::{Answer, Outcome};
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{self, Crowd, KnownEndpoints};
+use crate::ordered::OrderedMap;
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
 use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
@@ -157,7 +156,7 @@ pub struct Store<S> {
     installed_ms: u64,
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
-    outbox: BTreeMap<u64, Block>,
+    outbox: OrderedMap<u64, Block>,
     journal: Journal,
     next_seq: u64,
     next_chunk: u64,
@@ -251,7 +250,7 @@ impl<S: Sql> Store<S> {
         if self.outbox.len() >= MAX_OUTBOX {
             return Ok(());
         }
-        let id = self.outbox.last_key_value().map_or(1, |(id, _)| id + 1);
+        let id = self.outbox.keys().next_back().map_or(1, |id| id + 1);
         let body = postcard::to_allocvec(&block).map_err(|_| StoreError::Corrupt("block"))?;
         self.sql.query("INSERT INTO outbox (id, body) VALUES (?, ?)", &[id.into(), Value::Blob(body)])?;
         self.outbox.insert(id, block);
@@ -412,7 +411,7 @@ fn sessions_of(batch: &Batch) -> impl Iterator<Item = SessionId> {
     batch.events().map(|e| e.session).chain(ends).chain(batch.issued().iter().copied()).chain(arrived)
 }
 
-fn read_outbox(sql: &dyn Sql) -> Result<BTreeMap<u64, Block>, StoreError> {
+fn read_outbox(sql: &dyn Sql) -> Result<OrderedMap<u64, Block>, StoreError> {
     let rows = sql.query("SELECT id, body FROM outbox", &[])?;
     let read = |mut row: sql::Row| {
         let block = postcard::from_bytes(&blob(&mut row, 1)).map_err(|_| StoreError::Corrupt("outbox"))?;

@@ -110,6 +110,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
             now_ms,
             blocks_version: 0,
             counts: IsolateCounts::default(),
+            backlog: Default::default(),
             questions: Vec::new(),
             wants_known: false,
             urgent: false,

@@ -66,6 +66,7 @@ pub fn flush(isolate: u64, sequence: u64, events: &[Event<'_>]) -> Flush {
         now_ms,
         blocks_version: 0,
         counts,
+        backlog: Default::default(),
         questions,
         wants_known,
         urgent: false,

@@ -20,6 +20,7 @@ pub mod parameter;
 pub mod policy;
 pub mod query;
 pub mod recent;
+pub mod replay;
 pub mod rollup;
 pub mod selector;
 pub mod session;

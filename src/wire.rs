@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::backlog::Backlog;
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
-use crate::session::{Arrival, Detector, Finding, Risk, SessionId, shard_of_prefix};
+use crate::session::{Arrival, Detector, Finding, Risk, SessionId, Stop, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
@@ -179,6 +179,10 @@ pub struct Ask {
     pub blocks_version: u64,
     /// The session's id under the secret before this one.
     pub former: Option<SessionId>,
+    /// Where rules about the business may stop it: the request as an encoded [`crate::session::Batch`] of one event, as it
+    /// would be recorded if it were answered with success. Else empty.
+    #[serde(with = "plain_bytes")]
+    pub attempt: Vec<u8>,
 }
 
 /// The shard's answer.
@@ -191,6 +195,8 @@ pub struct AskReply {
     pub proven: bool,
     /// `None` where the session is not known.
     pub known: Option<KnownSession>,
+    /// The rules that the request would break, where it is stopped for that: to be recorded with it.
+    pub stops: Vec<Stop>,
 }
 
 /// Erase a user: to be sent again until the shard's answer, a [`crate::store::Erased`], says that it is done.

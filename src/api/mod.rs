@@ -6,6 +6,7 @@ pub mod access;
 pub mod erasure;
 pub mod identify;
 pub mod order;
+pub mod replay;
 pub mod story;
 pub mod subject;
 
@@ -34,6 +35,7 @@ pub enum Operation {
     SessionAction(SessionId),
     SessionStory(SessionId),
     Identify,
+    Replay,
     Events,
     Stats,
     Findings,
@@ -81,6 +83,8 @@ pub enum Refusal {
     Method(&'static str),
     Parameter(ParameterError),
     Body(String),
+    /// The value in the body at fault, and what is wrong with it.
+    Member(String, String),
     TooLarge(usize),
     /// The block set holds as many as it may.
     Full,
@@ -106,6 +110,7 @@ impl Refusal {
             Self::Method(allow) => (405, "Method not allowed", format!("Use {allow}.")),
             Self::Parameter(error) => (400, "Bad parameter", format!("{error}.")),
             Self::Body(reason) => (400, "Bad body", format!("{reason}.")),
+            Self::Member(path, reason) => (400, "Bad body", format!("`{path}` {reason}.")),
             Self::TooLarge(max) => (413, "Content too large", format!("A body has at most {max} bytes.")),
             Self::Full => (409, "Too many blocks", format!("{limit} blocks hold already; lift some first.")),
             Self::Unavailable => (503, "Service unavailable", "The data could not be reached; try again.".into()),
@@ -116,6 +121,7 @@ impl Refusal {
     pub fn parameter(&self) -> Option<String> {
         match self {
             Self::Parameter(error) => Some(error.name.clone()),
+            Self::Member(path, _) => Some(path.clone()),
             _ => None,
         }
     }
@@ -154,6 +160,7 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["findings"] => get(Operation::Findings),
             ["rollups"] => get(Operation::Rollups),
             ["identify"] => post(Operation::Identify),
+            ["replay"] => post(Operation::Replay),
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),
             ["subjects", "user", _] if method == "DELETE" => Ok(Operation::EraseUser),

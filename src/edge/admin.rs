@@ -125,6 +125,7 @@ impl Api<'_> {
             Operation::SessionAction(id) => self.act(id, role).await,
             Operation::SessionStory(id) => self.story(id).await,
             Operation::Identify => self.identify().await,
+            Operation::Replay => self.replay(role).await,
             Operation::Blocks => self.blocks().await,
             Operation::Block => self.block(role).await,
             Operation::Unblock => self.unblock(role).await,
@@ -348,6 +349,12 @@ impl Api<'_> {
     }
 }
 
+/// Cursor of the page after this one, if there is one.
+pub fn next_of<T>(page: &Page<T>, hash: u32, as_of_ms: u64, positions: Positions) -> Option<String> {
+    let last = page.cut.or_else(|| page.items.last().map(|(value, id, _)| (*value, *id)));
+    last.filter(|_| page.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id, positions).encode())
+}
+
 pub fn page<T: serde::Serialize>(
     merged: Page<T>,
     missing: bool,
@@ -355,9 +362,7 @@ pub fn page<T: serde::Serialize>(
     as_of_ms: u64,
     positions: Positions,
 ) -> Response {
-    let last = merged.cut.or_else(|| merged.items.last().map(|(value, id, _)| (*value, *id)));
-    let next =
-        last.filter(|_| merged.more).map(|(value, id)| Cursor::new(hash, as_of_ms, value, id, positions).encode());
+    let next = next_of(&merged, hash, as_of_ms, positions);
     let partial = missing || merged.partial;
     let items = merged.items.into_iter().map(|(_, _, item)| item).collect();
     json(200, &ListAnswer { items, next, partial })

@@ -20,7 +20,7 @@ use crate::backlog::Backlog;
 use crate::backoff::Trouble;
 use crate::detect::attacks::SURE;
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, Carried, Event, Issue, Kinds, SessionId};
+use crate::session::{Arrival, Carried, Event, Issue, Kinds, SessionId, Stop};
 use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
 use crate::wire::{self, Flush, FlushReply, IsolateCounts, Place};
@@ -118,6 +118,15 @@ impl Buffers {
             self.glimpse(event, shards, &policy.keys.ring().subjects().0);
         }
         self.due(full, limits, now_ms)
+    }
+
+    /// Notes what the request recorded last was stopped for.
+    pub fn stopped(&mut self, session: SessionId, stops: Vec<Stop>, shards: u32) {
+        if !stops.is_empty()
+            && let Some(buffer) = self.buffer_of(session, shards)
+        {
+            stops.into_iter().for_each(|stop| buffer.builder.stop(stop));
+        }
     }
 
     /// Tells the shards that own the event's other subjects. What does not fit there is left out: the event itself is not.

@@ -1,5 +1,6 @@
 //! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
+use super::attempt;
 use super::inspection::{self, Looked};
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
@@ -8,9 +9,9 @@ use super::{clock, object};
 use crate::context::{Context, Signed, Target, merge};
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Identified, Standing, is_address_bound};
-use crate::policy::{Mode, OnError, Policy, Route};
+use crate::policy::{Inline, Mode, OnError, Policy};
 use crate::selector::{Client, Request};
-use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId};
+use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId, Stop};
 use crate::verdict::{Action, Verdict};
 use crate::wire::{Ask, AskReply, Place, operation};
 use worker::Env;
@@ -42,8 +43,10 @@ pub struct Exchange {
     pub(super) marks: Marks,
     pub(super) action: Action,
     pub(super) recorded: bool,
-    /// The shard decides, and the outcome is flushed before the answer goes out.
-    synchronous: bool,
+    /// How the shard decides, where it does; then the outcome is flushed before the answer goes out.
+    inline: Option<Inline>,
+    /// The rules it is stopped for.
+    pub(super) stops: Vec<Stop>,
     /// The outcome is flushed before the answer goes out.
     pub(super) at_once: bool,
     /// What the request carries, once it was looked at.
@@ -113,7 +116,7 @@ impl Exchange {
         }
         let route = policy.route(described.method, described.path);
         let recorded = !described.preflight && route.is_none_or(|route| route.record);
-        let synchronous = route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce;
+        let inline = policy.inline(described.method, described.path).filter(|_| recorded);
         let mut exchange = Self {
             text: text.to_owned(),
             id: isolate.event_id(time_ms, identified.session),
@@ -127,8 +130,9 @@ impl Exchange {
             marks,
             action: Action::Allow,
             recorded,
-            synchronous,
-            at_once: synchronous || (recorded && policy.is_step_at_once(described.method, described.path)),
+            inline,
+            stops: Vec::new(),
+            at_once: inline.is_some() || (recorded && policy.is_step_at_once(described.method, described.path)),
             looked: None,
         };
         if policy.mode == Mode::Enforce && recorded {
@@ -190,10 +194,10 @@ impl Exchange {
             room
         });
         if room {
-            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS).await;
+            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS, Vec::new()).await;
             isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
             match asked {
-                Ok(Asked { verdict, proven: false }) => self.settled = verdict,
+                Ok(Asked { verdict, proven: false, .. }) => self.settled = verdict,
                 Ok(Asked { proven: true, .. }) => {
                     isolate::with(|i| i.standings.prove(self.found.session));
                     return;
@@ -217,7 +221,7 @@ impl Exchange {
         policy.mode == Mode::Monitor
             // A preflight carries nothing and decides nothing; without it the browser could not even show the refusal.
             || described.preflight
-            || (!self.synchronous
+            || (self.inline.is_none()
                 && !is_stale(isolate, self.started_ms)
                 && !self.is_attack()
                 && self.cached(described, isolate) == Verdict::ALLOW)
@@ -244,10 +248,9 @@ impl Exchange {
     /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
     /// the answer of a route that fails closed.
     pub async fn decide(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) -> Result<Verdict, Response> {
-        let route: Option<&Route> = policy.route(described.method, described.path).filter(|_| self.synchronous);
         let (cold, stale) = isolate::with(|i| (i.blocks_heard_ms == 0, is_stale(i, self.started_ms)));
-        let (timeout, on_error) = match route {
-            Some(route) => (route.deadline_ms, route.on_error),
+        let (timeout, on_error) = match self.inline {
+            Some(inline) => (inline.deadline_ms, inline.on_error),
             None if !stale => return Ok(isolate::with(|i| self.cached(described, i))),
             None if cold => (FIRST_TIMEOUT_MS, OnError::Open),
             None => (REFRESH_TIMEOUT_MS, OnError::Open),
@@ -256,7 +259,16 @@ impl Exchange {
             // One request asks; those that come meanwhile decide on what is known.
             isolate::with(|i| i.blocks_asked_ms = self.started_ms);
         }
-        if let Ok(asked) = self.ask(described, policy, env, timeout).await {
+        let attempt = match self.inline {
+            Some(Inline { judged: true, .. }) => isolate::with(|i| self.attempt(described, policy, i)),
+            _ => Ok(Vec::new()),
+        };
+        let asked = match attempt {
+            Ok(attempt) => self.ask(described, policy, env, timeout, attempt).await,
+            Err(()) => Err(()),
+        };
+        if let Ok(asked) = asked {
+            self.stops = asked.stops;
             return Ok(asked.verdict.stricter(isolate::with(|i| self.cached(described, i))));
         }
         self.marks.set(Marks::UNDECIDED);
@@ -275,13 +287,21 @@ impl Exchange {
     }
 
     /// Asks the shard of the session; its answer also brings the block set up to date.
-    async fn ask(&self, described: &Described<'_>, policy: &Policy, env: &Env, timeout_ms: u32) -> Result<Asked, ()> {
+    async fn ask(
+        &self,
+        described: &Described<'_>,
+        policy: &Policy,
+        env: &Env,
+        timeout_ms: u32,
+        attempt: Vec<u8>,
+    ) -> Result<Asked, ()> {
         let ask = Ask {
             session: self.found.session,
             ip: described.client.ip,
             now_ms: self.time_ms,
             blocks_version: isolate::with(|i| i.blocks.version()),
             former: self.found.former,
+            attempt,
         };
         let shard = Place::of(self.found.session, policy.shards);
         let reply: Result<AskReply, _> = object::tell_shard(env, shard, operation::ASK, &ask, timeout_ms).await;
@@ -295,7 +315,7 @@ impl Exchange {
                 i.known.insert(known.session, known);
             }
         });
-        Ok(Asked { verdict: reply.verdict, proven: reply.proven })
+        Ok(Asked { verdict: reply.verdict, proven: reply.proven, stops: reply.stops })
     }
 
     /// The answer to a stopped request: nothing about why, only until when.
@@ -378,12 +398,13 @@ impl Exchange {
 struct Asked {
     verdict: Verdict,
     proven: bool,
+    stops: Vec<Stop>,
 }
 
 /// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session
 /// key while none before that one is there.
 pub fn wants_body(described: &Described<'_>, policy: &Policy, isolate: &mut Isolate) -> bool {
-    if inspection::wants_body_first(described, policy) {
+    if inspection::wants_body_first(described, policy) || attempt::wants_body(described, policy) {
         return true;
     }
     let Some(place) = policy.keys.first_in_body(described.method, described.path) else { return false };

@@ -5,6 +5,7 @@
 //! [`shard`] and [`fleet`] are the Durable Objects; [`admin`] answers the public API.
 
 mod admin;
+mod attempt;
 mod buffer;
 mod clock;
 mod due;
@@ -25,6 +26,7 @@ mod outcome;
 mod people;
 mod problem;
 mod queue;
+mod replay;
 mod request;
 mod shard;
 mod slices;

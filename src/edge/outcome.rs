@@ -15,7 +15,7 @@ use crate::session::{Event, Issue, Marks, Params, are_strangers, limit_params};
 use crate::verdict::Action;
 
 /// Longest user agent kept with an event, bytes.
-const USER_AGENT_BYTES: usize = 512;
+pub(super) const USER_AGENT_BYTES: usize = 512;
 
 /// What became of a request, for its record.
 #[derive(Debug, Default)]
@@ -95,6 +95,7 @@ impl Exchange {
             marks: self.marks,
         };
         let due = isolate.buffers.record(&event, looked.carried, policy, now_ms);
+        isolate.buffers.stopped(event.session, core::mem::take(&mut self.stops), policy.shards);
         if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 
@@ -198,7 +199,7 @@ pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
 }
 
 /// The longest start of at most `max` bytes that cuts no character.
-fn cut(text: &str, max: usize) -> &str {
+pub(super) fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     text.get(..end).unwrap_or("")
 }

@@ -226,9 +226,9 @@ impl Inner {
         let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
         self.freshen().await;
         let reply = self.with_store(|store| {
-            let store::Answer { verdict, proven, known } = store.ask(&ask)?;
+            let store::Answer { verdict, proven, known, stops } = store.ask(&ask)?;
             let blocks = store.block_news(ask.blocks_version, Vec::new());
-            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known })
+            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known, stops })
         })?;
         Ok(wire::encode(&reply))
     }

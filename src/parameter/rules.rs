@@ -252,6 +252,17 @@ impl Parameters {
         self.groups.iter().any(|group| wants(group) && on(group))
     }
 
+    /// The parameters that are looked for in the body of a request to this endpoint.
+    pub fn in_body(&self, method: &str, path: &str) -> Vec<ParamId> {
+        let entries = self.groups_of(self.fits(method, path)).flat_map(|group| group.entries.iter());
+        let entries = entries.filter_map(|at| self.entries.get(*at));
+        let in_body = entries.filter(|entry| {
+            let from = &entry.parameter.from;
+            from.side() == Side::Request && from.needs_body()
+        });
+        in_body.map(|entry| entry.id).collect()
+    }
+
     /// The values of a request. `verifies` says whether tokens are verified at all: where they are, what an unverified
     /// one claims is nothing.
     pub fn read_request(

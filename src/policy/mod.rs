@@ -15,7 +15,7 @@ mod watches;
 pub use duration::parse_duration_ms;
 pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
-pub use types::{Development, Exception, Mode, OnError, Problem, Route};
+pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
 
 use std::rc::Rc;
 
@@ -49,6 +49,8 @@ pub struct Policy {
     pub value_names: Vec<Box<str>>,
     /// Flows with steps, and which endpoints belong to which flow.
     pub flows: Vec<Flow>,
+    /// How the steps of each of them are decided, where one of them is on an inline route.
+    inline_of: Vec<Option<Inline>>,
     pub tags: Rc<Tags>,
     /// Request headers that keys, users and parameters are read from, and response headers (Set-Cookie aside).
     pub headers: Vec<String>,
@@ -63,6 +65,9 @@ pub struct Policy {
     pub admin_host: Option<String>,
     pub development: Development,
 }
+
+/// What an outcome takes to reach its shard once the origin has answered or is given up, ms.
+const RECORDED_WITHIN_MS: u64 = 10_000;
 
 /// Headers that say how a body is to be read.
 const INSPECTED: [&str; 2] = ["content-type", "content-encoding"];
@@ -113,7 +118,24 @@ impl Policy {
             // Nobody waits for a record there, so steps are waited for.
             flows.iter_mut().for_each(|flow| flow.grace_ms = flows::GRACE_MS);
         }
+        let patience_ms = u64::from(self.limits.origin_timeout_ms) + RECORDED_WITHIN_MS;
         detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
+            .with_patience(patience_ms)
+    }
+
+    /// How a request to this endpoint is decided before it is sent on, where it is: as its route says or, of a step of a
+    /// flow that may stop it, as the inline route of that flow says.
+    pub fn inline(&self, method: &str, path: &str) -> Option<Inline> {
+        if self.mode == Mode::Monitor {
+            return None;
+        }
+        let watched = || self.watches.iter().any(|watch| watch.response.action >= Action::Throttle);
+        let mut flows = self.flows.iter().zip(&self.inline_of).filter(|(flow, _)| flow.is_judged());
+        let step = flows.find(|(flow, _)| flow.steps_of(method, path) != 0).and_then(|(_, inline)| *inline);
+        match self.route(method, path).filter(|route| route.inline) {
+            Some(route) => Some(Inline { judged: step.is_some() || watched(), ..Inline::of(route) }),
+            None => step,
+        }
     }
 
     /// Whether the endpoint is a step of a flow whose steps are recorded before they are answered, because one of them is
@@ -193,6 +215,7 @@ impl Reader<'_> {
         let routes = self.routes();
         let (flows, tags) = self.flows(&parameters, &routes);
         let watches = self.watches(&parameters);
+        let inline_of = flows.iter().map(|flow| flows::inline_of(flow, &routes)).collect();
         let headers = |own: Vec<String>, side| {
             let own = union(&own, users.headers(side));
             union(&own, parameters.headers(side))
@@ -210,6 +233,7 @@ impl Reader<'_> {
             watches,
             parameters,
             flows,
+            inline_of,
             tags: Rc::new(tags),
             signer: self.signer(),
             issuers,

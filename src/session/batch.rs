@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Marks};
-use super::finding::Severity;
+use super::finding::{Finding, Severity};
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
@@ -18,9 +18,9 @@ use crate::parameter::Value;
 use crate::sorting;
 use crate::verdict::Action;
 
-/// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
-/// never released.
-pub const VERSION: u8 = 2;
+/// First byte of every encoded batch. A reader accepts this version and none before it: the versions before
+/// it were never released.
+pub const VERSION: u8 = 3;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct Batch {
     carried: Vec<(u32, Carried)>,
     /// Business values of events that have some, each with the index of its event, rising; names are indices of texts.
     params: Vec<(u32, Vec<(u32, Value)>)>,
+    /// What requests were stopped for before they were sent on; each names its request.
+    stops: Vec<Stop>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -106,6 +108,15 @@ pub struct Carried {
     pub stopped: bool,
 }
 
+/// A rule that a request was stopped for, because it would have been broken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Its action is the one that was taken.
+    pub finding: Finding,
+    /// For how long the session is stopped with it, ms; 0 where the request alone was.
+    pub for_ms: u64,
+}
+
 /// Kinds of subject, a bit each by their number ([`crate::subject::Kind`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Kinds(pub u8);
@@ -171,6 +182,11 @@ impl Batch {
     pub fn carried(&self, index: u32) -> impl Iterator<Item = &Carried> {
         let from = self.carried.partition_point(|(at, _)| *at < index);
         self.carried.iter().skip(from).take_while(move |(at, _)| *at == index).map(|(_, carried)| carried)
+    }
+
+    /// What the request was stopped for.
+    pub fn stops(&self, request: EventId) -> impl Iterator<Item = &Stop> {
+        self.stops.iter().filter(move |stop| stop.finding.request == request)
     }
 
     /// Keys issued inside sessions, in the order of recording.
@@ -325,6 +341,12 @@ impl BatchBuilder {
         let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
         self.text_bytes += size_of::<Carried>() + carried.place.len() + carried.what.len();
         self.batch.carried.push((last as u32, carried));
+    }
+
+    /// Notes what a request that was pushed was stopped for.
+    pub fn stop(&mut self, stop: Stop) {
+        self.text_bytes += size_of::<Stop>() + stop.finding.bytes();
+        self.batch.stops.push(stop);
     }
 
     /// Appends what subjects of these kinds have to know of an event whose session belongs elsewhere.

@@ -39,7 +39,7 @@ pub fn business_of(
     told
 }
 
-fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>) -> &'a str {
+pub fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>) -> &'a str {
     session.user_at(event.time_ms).map_or("", |user| dictionary.text(user))
 }
 
@@ -47,7 +47,8 @@ fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>)
 pub fn conclude(tracked: &mut Tracked, mut finding: Finding, response: Response, enforce: bool) -> Option<Block> {
     let action = if enforce { response.action } else { response.action.min(Action::Tag) };
     finding.action = finding.action.max(action);
-    let block = (action >= Action::Throttle).then(|| Block {
+    // Where it holds for no time, the request alone was stopped.
+    let block = (action >= Action::Throttle && response.for_ms > 0).then(|| Block {
         subject: Subject::Session(tracked.session.id),
         action,
         created_ms: finding.time_ms,

@@ -12,6 +12,7 @@
 
 mod applied;
 mod apply;
+mod ask;
 mod business;
 mod bytes;
 mod chunk;
@@ -25,6 +26,7 @@ mod newcomers;
 mod partition;
 mod pending;
 mod read;
+mod reservations;
 mod retention;
 mod schema;
 pub mod sql;
@@ -32,13 +34,14 @@ mod subjects;
 mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
+pub use ask::Answer;
 pub use erase::{EraseSizes, Erased};
 pub use fold::FoldSizes;
 pub use newcomers::Allowance;
 pub use read::Health;
 pub use schema::migrate;
 pub use subjects::Wanted as WantedSubject;
-pub use take::{Answer, Outcome};
+pub use take::Outcome;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -48,7 +51,7 @@ use crate::ordered::OrderedMap;
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
 use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
-use crate::wire::{Ask, IsolateCounts};
+use crate::wire::IsolateCounts;
 use applied::Applied;
 use chunk::{Chunk, Part, Place};
 use deltas::Deltas;
@@ -57,6 +60,7 @@ use journal::Journal;
 use newcomers::Newcomers;
 use partition::Marks;
 use pending::Pending;
+use reservations::Reservations;
 use sql::{Sql, SqlError, Value, blob, integer};
 
 /// Blocks waiting for the fleet; when it stays away longer, further ones hold in this shard alone.
@@ -153,6 +157,7 @@ pub struct Store<S> {
     crowd: Crowd,
     pending: Pending,
     newcomers: Newcomers,
+    reservations: Reservations,
     installed_ms: u64,
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
@@ -193,6 +198,7 @@ impl<S: Sql> Store<S> {
             crowd: crowd.unwrap_or_default(),
             pending,
             newcomers: Newcomers::default(),
+            reservations: Reservations::default(),
             installed_ms: installed(&sql, now_ms)?,
             next_chunk: marks.last_chunk + 1,
             marks,
@@ -288,21 +294,6 @@ impl<S: Sql> Store<S> {
             }
         }
         self.load(strangers.into_iter())
-    }
-
-    /// What stands against a request that wants to go on (blocks, first-hand ones included), and what is known of its
-    /// session. Writes nothing.
-    pub fn ask(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
-        self.counts.asks += 1;
-        self.load(core::iter::once(ask.session))?;
-        let blocks = self.blocks.set();
-        let verdict = blocks.verdict(ask.session, ask.ip, ask.now_ms);
-        let former = ask.former.map(|former| blocks.verdict(former, None, ask.now_ms));
-        Ok(Answer {
-            verdict: former.map_or(verdict, |former| verdict.stricter(former)),
-            proven: self.is_proven(ask.session),
-            known: self.known_session(ask.session),
-        })
     }
 
     /// When the shard was first used, epoch ms.

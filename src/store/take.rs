@@ -6,9 +6,9 @@ use super::Store;
 use super::business::{business_of, conclude};
 use super::hot::Tracked;
 use super::sql::Sql;
-use crate::detect::{self, Memory};
-use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId};
-use crate::verdict::{Block, Subject, Verdict};
+use crate::detect::{self, Memory, Response};
+use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId, Stop};
+use crate::verdict::{Block, Subject};
 use crate::wire::{Flush, KnownSession};
 
 /// What follows from a flush for whoever sent it.
@@ -26,19 +26,27 @@ pub struct Outcome {
     pub rotating: Vec<(IpAddr, u64)>,
 }
 
-/// The answer to a request that wants to go on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    pub verdict: Verdict,
-    pub proven: bool,
-    pub known: Option<KnownSession>,
-}
-
 /// A session that came into being with an event, and from where.
 struct Newcomer {
     session: SessionId,
     client: IpAddr,
     time_ms: u64,
+}
+
+/// What a request was stopped for, where that is news; with what follows for its session.
+fn stopped<'a>(
+    stops: &'a [&'a Stop],
+    memory: &mut Memory,
+    event: &Event<'_>,
+) -> impl Iterator<Item = (Finding, Option<Response>)> + use<'a> {
+    let own = if stops.is_empty() { None } else { Some(memory.business.get_or_insert_default()) };
+    let news = own.map_or_else(Vec::new, |own| {
+        stops.iter().filter(|stop| own.tells_stop(stop.finding.detector, event.time_ms)).collect()
+    });
+    news.into_iter().map(|stop| {
+        let response = Response { action: stop.finding.action, for_ms: stop.for_ms };
+        (stop.finding.clone(), Some(response))
+    })
 }
 
 impl<S: Sql> Store<S> {
@@ -82,6 +90,7 @@ impl<S: Sql> Store<S> {
             return None;
         }
         self.counts.events += 1;
+        self.reservations.release(event.id);
         let mut newcomer = None;
         let pending = &mut self.pending;
         let new = |dictionary: &mut Dictionary| {
@@ -117,6 +126,8 @@ impl<S: Sql> Store<S> {
         let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
         let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
+        let stops: Vec<&Stop> = batch.stops(event.id).collect();
+        let told = told.chain(stopped(&stops, &mut tracked.memory, event));
         let mut first_of = Some(event);
         for (finding, response) in told {
             let response = match response {

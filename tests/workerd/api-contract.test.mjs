@@ -150,7 +150,7 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (const { operationId, responses, requestBody } of operations) {
       if (responses[401]) await call(operationId, 401, { token: 'none' });
       if (responses[403]) await call(operationId, 403, { token: pair.tokens.viewer, body: requestBody && '{}' });
-      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(operationId === 'identify' ? 4_194_305 : 65_537) });
+      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(['identify', 'replay'].includes(operationId) ? 4_194_305 : 65_537) });
       if (responses[400]) await call(operationId, 400, requestBody ? { body: '{}' } : { query: '?colour=red' });
     }
     for (const operationId of ['getSession', 'listSessionEvents', 'actOnSession']) {

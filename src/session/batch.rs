@@ -14,12 +14,13 @@ use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::parameter::Value;
 use crate::verdict::Action;
 
-/// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
+/// First byte of every encoded batch. A reader accepts this version and none before it: earlier ones were
 /// never released.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,7 @@ struct Row {
     response_bytes: Option<u64>,
     ip: Option<IpAddr>,
     action: Action,
+    inventory: Option<Inventory>,
     marks: Marks,
 }
 
@@ -283,6 +285,7 @@ impl Batch {
             feedback: self.text(row.feedback)?,
             params,
             action: row.action,
+            inventory: row.inventory,
             marks: row.marks,
         })
     }
@@ -373,6 +376,7 @@ impl BatchBuilder {
             response_bytes: event.response_bytes,
             ip: event.ip,
             action: event.action,
+            inventory: event.inventory,
             marks: event.marks,
         }
     }

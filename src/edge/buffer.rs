@@ -348,6 +348,7 @@ async fn send(env: &Env, policy: &Policy, shard: u32, flush: Flush) -> Sent {
             isolate.blocks.take(reply.blocks);
             isolate.blocks_heard_ms = real_now_ms();
             isolate.heard_installed(reply.installed_ms);
+            isolate.documents.heard(reply.inventory);
             reply.proven.into_iter().for_each(|session| isolate.standings.prove(session));
             let window_ms = policy.allowances().window_ms;
             for (client, until_ms) in reply.rotating {

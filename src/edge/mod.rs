@@ -7,6 +7,7 @@
 mod admin;
 mod buffer;
 mod clock;
+mod documents;
 mod due;
 mod erasure;
 mod exchange;

@@ -9,8 +9,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::openapi::{Base, Document, Template, host_of};
+use super::openapi::{Base, Document, Segment, Template, host_of};
 use super::state::{Inventory, is_asset, shows_existence};
+use super::template::Shape;
 use super::trie::Trie;
 
 /// How a document speaks of an operation.
@@ -42,6 +43,8 @@ pub struct Catalogue {
     trie: Trie<Vec<u32>>,
     known: Vec<Known>,
     covered: Vec<Base>,
+    /// Templates beyond documents, found by template: typed segments stand for themselves.
+    templates: Trie<Option<Box<str>>>,
     count: usize,
 }
 
@@ -96,6 +99,27 @@ impl Catalogue {
         catalogue.covered.sort();
         catalogue.covered.dedup();
         catalogue
+    }
+
+    /// The same with templates that no document has: hints of the configuration, and what was learned.
+    pub fn with_templates<'t>(mut self, templates: impl IntoIterator<Item = &'t str>) -> Self {
+        for text in templates {
+            let Ok(mut template) = Template::parse(text) else { continue };
+            for (segment, text) in template.segments.iter_mut().zip(text.split('/').skip(1)) {
+                if Shape::is_placeholder(text) {
+                    *segment = Segment::Literal(text.to_owned());
+                }
+            }
+            if let Some(here) = self.templates.at(&template) {
+                *here = Some(text.into());
+            }
+        }
+        self
+    }
+
+    /// The template that a template by form is an instance of.
+    pub fn template_of(&self, by_form: &str) -> Option<&str> {
+        self.templates.find(by_form, false, |here| here.is_some())?.as_deref()
     }
 
     /// Takes a document in; `replaced` are the base paths that a newer version of it serves.

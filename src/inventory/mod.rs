@@ -5,13 +5,17 @@
 //! the configuration. Nothing here counts: what is known of each endpoint's use is the fleet's.
 
 mod catalogue;
+mod learned;
 pub mod openapi;
 mod pattern;
 mod state;
+mod tally;
 mod template;
 mod trie;
 
 pub use catalogue::{Catalogue, Compared, Known, Seen, Standing, Variant};
+pub use learned::{Learned, MAX_LEARNED, lesson};
 pub use pattern::Pattern;
 pub use state::{Inventory, shows_existence};
+pub use tally::{Different, Means, Tally};
 pub use template::{Shape, Templated, templated};

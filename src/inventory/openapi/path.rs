@@ -1,5 +1,9 @@
 //! Path templates of documents: `/pets/{id}`, and segments that hold more than a placeholder, `/report.{format}`.
 
+/// Longest template, bytes, and segments it may have.
+const MAX_LENGTH: usize = 1_024;
+const MAX_SEGMENTS: usize = 64;
+
 /// One segment of a template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Segment {
@@ -19,6 +23,9 @@ pub struct Template {
 impl Template {
     /// Parses a template that starts with `/`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_LENGTH || text.split('/').count() > MAX_SEGMENTS {
+            return Err(format!("has more than {MAX_LENGTH} bytes or {MAX_SEGMENTS} segments"));
+        }
         let rest = text.strip_prefix('/').ok_or("does not start with `/`")?;
         if rest.contains(['?', '#']) {
             return Err("holds a query or fragment; parameters are described, not part of the path".to_owned());

@@ -296,7 +296,9 @@ pub enum FleetOrder {
 /// What the fleet answers to an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FleetReply {
-    Done { existed: bool },
+    Done {
+        existed: bool,
+    },
     Full,
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
@@ -306,8 +308,13 @@ pub enum FleetReply {
     Health(FleetHealth),
     Inventory(InventoryNews),
     /// Every endpoint, and the calls of those that found no room.
-    Endpoints { endpoints: Vec<(String, Tally)>, unlisted: u64 },
-    Document { id: u64 },
+    Endpoints {
+        endpoints: Vec<(String, Tally)>,
+        unlisted: u64,
+    },
+    Document {
+        id: u64,
+    },
     TooLarge,
 }
 

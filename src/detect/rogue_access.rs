@@ -36,10 +36,10 @@ impl Memory {
         if event.status >= 400 || self.told.len() >= MAX_TOLD {
             return None;
         }
-        let hash = [event.method, event.host, event.template].iter().flat_map(|part| part.bytes()).fold(
-            0x811c_9dc5_u32,
-            |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193),
-        );
+        let hash = [event.method, event.host, event.template]
+            .iter()
+            .flat_map(|part| part.bytes())
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         if self.told.contains(&hash) {
             return None;
         }

@@ -18,6 +18,7 @@ mod gateway;
 mod glue;
 mod group;
 mod inspection;
+mod inventory;
 mod isolate;
 mod jwks;
 mod metrics;

@@ -123,7 +123,11 @@ impl<S: Sql> Fleet<S> {
         // Blocks are everybody's, whatever becomes of the counting; what is not confirmed is offered again.
         let taken = sync.delta.as_ref().map(|delta| self.take_in(delta, sync.now_ms)).transpose();
         self.health.deltas_failed += u64::from(taken.is_err());
-        Ok(SyncReply { blocks: self.blocks.news_since(sync.blocks_version), position: taken.unwrap_or(None), inventory: self.endpoints.version() })
+        Ok(SyncReply {
+            blocks: self.blocks.news_since(sync.blocks_version),
+            position: taken.unwrap_or(None),
+            inventory: self.endpoints.version(),
+        })
     }
 
     /// Carries out an order of the admin API.

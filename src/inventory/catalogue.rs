@@ -33,8 +33,9 @@ pub struct Known {
     pub host: Option<Box<str>>,
     pub standing: Standing,
     pub secured: bool,
-    /// Which of the documents says so.
+    /// Which of the documents says so, and at which place among its operations.
     pub document: usize,
+    pub operation: usize,
 }
 
 /// Documents to compare with, the newest of each title first.
@@ -84,7 +85,8 @@ impl Catalogue {
     pub fn new<'d>(documents: impl IntoIterator<Item = &'d Document>) -> Self {
         let documents: Vec<&Document> = documents.into_iter().collect();
         let mut catalogue = Self { count: documents.len(), ..Self::default() };
-        let newest = |at: usize, document: &Document| documents.iter().position(|d| d.title == document.title) == Some(at);
+        let newest =
+            |at: usize, document: &Document| documents.iter().position(|d| d.title == document.title) == Some(at);
         for (at, document) in documents.iter().enumerate().filter(|(at, document)| newest(*at, document)) {
             catalogue.take(at, document, &HashSet::new());
         }
@@ -124,12 +126,15 @@ impl Catalogue {
 
     /// Takes a document in; `replaced` are the base paths that a newer version of it serves.
     fn take(&mut self, at: usize, document: &Document, replaced: &HashSet<&str>) {
-        for (operation, base) in document.located() {
+        for (place, operation, base) in document.numbered() {
             let text = [base.path.as_str(), operation.path.as_str()].concat();
-            let (Ok(template), Ok(number)) = (Template::parse(&text), u32::try_from(self.known.len())) else { continue };
+            let (Ok(template), Ok(number)) = (Template::parse(&text), u32::try_from(self.known.len())) else {
+                continue;
+            };
             let Some(here) = self.trie.at(&template) else { continue };
             let is_older = replaced.contains(base.path.as_str());
-            let is_there = here.iter().filter_map(|n| self.known.get(*n as usize)).any(|k| *k.method == *operation.method);
+            let is_there =
+                here.iter().filter_map(|n| self.known.get(*n as usize)).any(|k| *k.method == *operation.method);
             if is_older && is_there {
                 continue;
             }
@@ -146,6 +151,7 @@ impl Catalogue {
                 standing,
                 secured: operation.secured,
                 document: at,
+                operation: place,
             });
         }
     }
@@ -198,14 +204,39 @@ impl Catalogue {
         of(method).or_else(|| if method == "HEAD" { of("GET") } else { None })
     }
 
+    /// What documents claim the operation: all that say something about the same method and template.
+    pub fn claims<'c>(&'c self, known: &'c Known) -> impl Iterator<Item = &'c Known> {
+        let here = self.trie.find(&known.template, false, |numbers| self.has(numbers, known));
+        here.into_iter()
+            .flatten()
+            .filter_map(|number| self.known.get(*number as usize))
+            .filter(|other| other.method == known.method)
+    }
+
+    fn has(&self, numbers: &[u32], known: &Known) -> bool {
+        numbers.iter().filter_map(|number| self.known.get(*number as usize)).any(|other| core::ptr::eq(other, known))
+    }
+
+    /// Whether a document has this path, with whatever method.
+    pub fn has_path(&self, path: &str) -> bool {
+        self.path(path).is_some()
+    }
+
     /// Any operation on this path.
     fn path(&self, path: &str) -> Option<&Known> {
         let (numbers, _) = self.look_up(path, &|_| true)?;
         numbers.first().and_then(|number| self.known.get(*number as usize))
     }
 
-    fn of_method<'s, 'm>(&'s self, numbers: &'m [u32], method: &'m str) -> impl Iterator<Item = &'s Known> + use<'s, 'm> {
-        numbers.iter().filter_map(|number| self.known.get(*number as usize)).filter(move |known| *known.method == *method)
+    fn of_method<'s, 'm>(
+        &'s self,
+        numbers: &'m [u32],
+        method: &'m str,
+    ) -> impl Iterator<Item = &'s Known> + use<'s, 'm> {
+        numbers
+            .iter()
+            .filter_map(|number| self.known.get(*number as usize))
+            .filter(move |known| *known.method == *method)
     }
 
     fn best(&self, numbers: &[u32], method: &str, host: &str) -> Option<&Known> {

@@ -45,7 +45,11 @@ pub struct Lesson<'a> {
 }
 
 /// What the endpoint that came last, `key`, teaches together with the others.
-pub fn lesson<'a>(endpoints: &'a BTreeMap<Box<str>, Tally>, key: &str, refused: &BTreeSet<String>) -> Option<Lesson<'a>> {
+pub fn lesson<'a>(
+    endpoints: &'a BTreeMap<Box<str>, Tally>,
+    key: &str,
+    refused: &BTreeSet<String>,
+) -> Option<Lesson<'a>> {
     let slash = key.find('/')?;
     let (head, template) = key.split_at_checked(slash)?;
     let segments: Vec<&str> = template.split('/').collect();
@@ -166,7 +170,10 @@ mod tests {
         assert_eq!(learn(&endpoints(slugs(VALUES as u64 - 1, "")), last), None);
         let one_visitor = slugs(100, "").map(|(key, calls, _)| (key, calls, 1));
         assert_eq!(learn(&endpoints(one_visitor), last), None);
-        assert_eq!(learn(&endpoints(slugs(40, "/reviews")), &format!("{last}/reviews")).map(|l| l.0), Some("/products/{slug}/reviews".to_owned()));
+        assert_eq!(
+            learn(&endpoints(slugs(40, "/reviews")), &format!("{last}/reviews")).map(|l| l.0),
+            Some("/products/{slug}/reviews".to_owned())
+        );
     }
 
     #[test]

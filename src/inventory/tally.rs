@@ -196,8 +196,7 @@ impl Tally {
     /// where nothing was), and the means.
     pub fn posture(&self) -> (&'static str, Vec<&'static str>) {
         let used = |means: &Means| self.means.get(*means as usize).is_some_and(|calls| *calls > 0);
-        let means: Vec<&'static str> =
-            Means::ALL.into_iter().skip(1).filter(used).map(Means::name).collect();
+        let means: Vec<&'static str> = Means::ALL.into_iter().skip(1).filter(used).map(Means::name).collect();
         let posture = match (used(&Means::None), means.is_empty()) {
             (true, true) => "none",
             (true, false) => "mixed",

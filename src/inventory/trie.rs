@@ -21,12 +21,14 @@ struct Node<T> {
     /// By lower-case text; each with the text as it was written.
     literals: BTreeMap<Box<str>, Vec<(Box<str>, u32)>>,
     patterns: Vec<(Vec<String>, u32)>,
+    /// Where any rest leads.
+    rest: Option<u32>,
     here: Option<T>,
 }
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literals: BTreeMap::new(), patterns: Vec::new(), here: None }
+        Self { literals: BTreeMap::new(), patterns: Vec::new(), rest: None, here: None }
     }
 }
 
@@ -57,13 +59,20 @@ impl<T: Default> Trie<T> {
                 }
                 same.push((text.as_str().into(), next));
             }
+            Segment::Rest => {
+                if let Some(child) = here.rest {
+                    return Some(child);
+                }
+                here.rest = Some(next);
+            }
             Segment::Pieces(pieces) => {
                 if let Some((_, child)) = here.patterns.iter().find(|(known, _)| known == pieces) {
                     return Some(*child);
                 }
                 here.patterns.push((pieces.clone(), next));
                 // The more of a segment is fixed, the sooner it is tried; a placeholder alone comes last.
-                here.patterns.sort_by_key(|(pieces, _)| core::cmp::Reverse(pieces.iter().map(String::len).sum::<usize>()));
+                here.patterns
+                    .sort_by_key(|(pieces, _)| core::cmp::Reverse(pieces.iter().map(String::len).sum::<usize>()));
             }
         }
         self.nodes.push(Node::default());
@@ -112,6 +121,7 @@ impl<T: Default> Trie<T> {
                 return Some(found);
             }
         }
-        None
+        let leads_on = node.rest.filter(|_| !rest.is_empty())?;
+        self.walk(leads_on, None, ignore_case, wanted, left)
     }
 }

@@ -68,6 +68,9 @@ pub struct EndpointTerm {
     pub method: Option<String>,
     pub host: Option<String>,
     pub path: String,
+    /// Whether `path` is the template itself and nothing in it stands for something else.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 impl EndpointTerm {
@@ -80,7 +83,13 @@ impl EndpointTerm {
         let slash = rest.find('/')?;
         let (host, path) = rest.split_at(slash);
         let owned = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
-        Some(Self { method: method.and_then(owned), host: owned(host), path: path.to_owned() })
+        Some(Self { method: method.and_then(owned), host: owned(host), path: path.to_owned(), exact: false })
+    }
+
+    /// The endpoint of this name and no other.
+    pub fn exactly(method: &str, host: &str, template: &str) -> Self {
+        let (method, host) = (Some(method.to_owned()), Some(host.to_owned()));
+        Self { method, host, path: template.to_owned(), exact: true }
     }
 
     fn fits(&self, method: &str, host: &str, template: &str) -> bool {
@@ -90,6 +99,9 @@ impl EndpointTerm {
     }
 
     fn path_fits(&self, template: &str) -> bool {
+        if self.exact {
+            return self.path == template;
+        }
         if let Some(start) = self.path.strip_suffix('*') {
             return template.starts_with(start);
         }

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::detector::Detector;
-use crate::inventory::Inventory;
 use super::dictionary::{Address, Dictionary, Symbol};
+use crate::inventory::Inventory;
 
 /// What is counted. Stored by number: numbers are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

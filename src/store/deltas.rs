@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::partition::Marks;
 use super::sql::Sql;
 use super::{Store, StoreError, named};
-use crate::rollup::{Cell, Delta, Group, Lost, MINUTE_MS, Rollup};
 use crate::inventory::Tally;
+use crate::rollup::{Cell, Delta, Group, Lost, MINUTE_MS, Rollup};
 use crate::session::{Event, Finding};
 
 /// Segments above which a slice holds back what comes after it.

@@ -8,7 +8,8 @@ fn document(title: &str, servers: &Value, paths: &[(&str, &str)]) -> Document {
         let (method, path) = operation.split_once(' ').unwrap();
         items[path][method.to_ascii_lowercase()] = json!({ "deprecated": *note == "deprecated", "responses": {} });
     }
-    let value = json!({ "openapi": "3.0.0", "info": { "title": title, "version": "1" }, "servers": servers, "paths": items });
+    let value =
+        json!({ "openapi": "3.0.0", "info": { "title": title, "version": "1" }, "servers": servers, "paths": items });
     Document::from_value(&value).unwrap().0
 }
 
@@ -37,6 +38,8 @@ fn static_siblings_win_and_swallow_nothing() {
         ("GET /files/{name}.json", ""),
         ("GET /files/{name}", ""),
         ("GET /{tenant}/status", ""),
+        ("GET /proxy/{path+}", ""),
+        ("GET /proxy/health", ""),
     ])]);
     for (request, template) in [
         ("GET /users/42", "/users/{id}"),
@@ -47,6 +50,8 @@ fn static_siblings_win_and_swallow_nothing() {
         ("GET /files/a.xml", "/files/{name}"),
         ("GET /users/status", "/users/{id}"),
         ("GET /acme/status", "/{tenant}/status"),
+        ("GET /proxy/a/b/c", "/proxy/{path+}"),
+        ("GET /proxy/health", "/proxy/health"),
     ] {
         assert_eq!(told(&catalogue, request, 200), (template, "documented"), "{request}");
     }
@@ -128,12 +133,9 @@ fn zombies_are_deprecated_removed_or_say_so_themselves() {
     let older = root(&[("GET /a", ""), ("GET /b", ""), ("GET /c/{id}", "")]);
     let other = document("Other", &json!([{ "url": "/" }]), &[("GET /d", "")]);
     let catalogue = Catalogue::new([&newest, &older, &other]);
-    for (request, state) in [
-        ("GET /a", "documented"),
-        ("GET /b", "zombie"),
-        ("GET /c/7", "zombie"),
-        ("GET /d", "documented"),
-    ] {
+    for (request, state) in
+        [("GET /a", "documented"), ("GET /b", "zombie"), ("GET /c/7", "zombie"), ("GET /d", "documented")]
+    {
         assert_eq!(told(&catalogue, request, 200).1, state, "{request}");
     }
     let retiring = Seen { retiring: true, ..seen("GET /a", 200) };
@@ -169,10 +171,13 @@ fn a_template_that_was_learned_from_form_finds_the_documented_one() {
 
 #[test]
 fn hostile_paths_and_templates_take_bounded_work() {
-    let many: Vec<(String, &str)> = (0..64).map(|n| {
-        let path: Vec<String> = (0..24).map(|at| if n >> (at % 6) & 1 == 1 { "a".to_owned() } else { format!("{{p{at}}}") }).collect();
-        (format!("GET /{}/{n}", path.join("/")), "")
-    }).collect();
+    let many: Vec<(String, &str)> = (0..64)
+        .map(|n| {
+            let path: Vec<String> =
+                (0..24).map(|at| if n >> (at % 6) & 1 == 1 { "a".to_owned() } else { format!("{{p{at}}}") }).collect();
+            (format!("GET /{}/{n}", path.join("/")), "")
+        })
+        .collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(path, note)| (path.as_str(), *note)).collect();
     let catalogue = Catalogue::new([&root(&many)]);
     let path = format!("GET /{}x", "a/".repeat(24));

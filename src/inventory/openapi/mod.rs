@@ -98,9 +98,14 @@ impl Document {
 
     /// Every operation with the bases it has.
     pub fn located(&self) -> impl Iterator<Item = (&Operation, &Base)> {
-        self.operations.iter().flat_map(|operation| {
+        self.numbered().map(|(_, operation, base)| (operation, base))
+    }
+
+    /// The same with the place of each operation.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Operation, &Base)> {
+        self.operations.iter().enumerate().flat_map(|(place, operation)| {
             let bases = if operation.bases.is_empty() { &self.bases } else { &operation.bases };
-            bases.iter().map(move |base| (operation, base))
+            bases.iter().map(move |base| (place, operation, base))
         })
     }
 }

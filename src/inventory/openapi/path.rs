@@ -10,6 +10,8 @@ pub enum Segment {
     Literal(String),
     /// What stands before, between and behind placeholders; `["", ""]` is one placeholder alone.
     Pieces(Vec<String>),
+    /// `{proxy+}`, `{path*}` or `{*path}` at the end, as gateways and frameworks write it: any rest that is not empty.
+    Rest,
 }
 
 /// A parsed template.
@@ -38,7 +40,8 @@ impl Template {
                 if before.contains('}') {
                     return Err(format!("`{segment}` closes a brace that it did not open"));
                 }
-                let (name, behind) = behind.split_once('}').ok_or_else(|| format!("`{segment}` leaves a brace open"))?;
+                let (name, behind) =
+                    behind.split_once('}').ok_or_else(|| format!("`{segment}` leaves a brace open"))?;
                 if name.is_empty() || name.contains('{') {
                     return Err(format!("`{segment}` has a placeholder without a name"));
                 }
@@ -60,9 +63,16 @@ impl Template {
                 _ => Segment::Pieces(pieces),
             });
         }
-        if let Some((at, name)) = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|n| n == *name)) {
-            let _ = at;
+        let twice = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|known| known == *name));
+        if let Some((_, name)) = twice {
             return Err(format!("has the placeholder `{{{name}}}` twice"));
+        }
+        let is_rest = |name: &String| name.ends_with(['+', '*']) || name.starts_with('*');
+        let alone = |segment: &Segment| matches!(segment, Segment::Pieces(pieces) if pieces.iter().all(String::is_empty));
+        if names.last().is_some_and(is_rest)
+            && let Some(last) = segments.last_mut().filter(|last| alone(last))
+        {
+            *last = Segment::Rest;
         }
         Ok(Self { segments, names })
     }
@@ -81,9 +91,11 @@ pub fn fits(pieces: &[String], segment: &str, ignore_case: bool) -> bool {
     let mut rest = segment.get(first.len()..).unwrap_or("");
     for piece in middle {
         // The first place that leaves something for the placeholder before it.
-        let found = rest.char_indices().skip(1).map(|(at, _)| at).find(|at| {
-            rest.get(*at..).is_some_and(|behind| starts(behind, piece))
-        });
+        let found = rest
+            .char_indices()
+            .skip(1)
+            .map(|(at, _)| at)
+            .find(|at| rest.get(*at..).is_some_and(|behind| starts(behind, piece)));
         let Some(at) = found else { return false };
         rest = rest.get(at + piece.len()..).unwrap_or("");
     }

@@ -94,7 +94,10 @@ impl<'a> Reader<'a> {
             }
         };
         if paths.len() > MAX_PATHS {
-            self.fault("/paths", format!("has {} paths; at most {MAX_PATHS} are read: split the document", paths.len()));
+            self.fault(
+                "/paths",
+                format!("has {} paths; at most {MAX_PATHS} are read: split the document", paths.len()),
+            );
             return operations;
         }
         let secured = root.get("security").is_some_and(is_secured);
@@ -155,7 +158,8 @@ impl<'a> Reader<'a> {
             };
             let mut named = shared.clone();
             named.extend(self.parameters(operation.get("parameters"), &format!("{pointer}/parameters")));
-            let missing = template.names.iter().find(|name| !named.iter().any(|(r#in, n)| *r#in == "path" && n == *name));
+            let missing =
+                template.names.iter().find(|name| !named.iter().any(|(r#in, n)| *r#in == "path" && n == *name));
             if let Some(name) = missing {
                 self.warn(pointer.clone(), format!("does not describe its path parameter `{name}`"));
             }
@@ -187,7 +191,10 @@ impl<'a> Reader<'a> {
                     named.push((place, name));
                 }
                 (Some(place), Some(_)) => {
-                    self.fault(format!("{pointer}/in"), format!("is `{place}`; a parameter is in path, query, header or cookie"));
+                    self.fault(
+                        format!("{pointer}/in"),
+                        format!("is `{place}`; a parameter is in path, query, header or cookie"),
+                    );
                 }
                 _ => self.fault(pointer, "has no `in` or no `name`"),
             }

@@ -61,7 +61,8 @@ fn variants(url: &str, variables: Option<&Value>) -> Result<Vec<Base>, String> {
     let mut rest = path;
     while let Some((before, behind)) = rest.split_once('{') {
         let (name, behind) = behind.split_once('}').ok_or_else(|| format!("`{url}` leaves a brace open"))?;
-        let values = values_of(name, variables).ok_or_else(|| format!("`{{{name}}}` has no default among the variables"))?;
+        let values =
+            values_of(name, variables).ok_or_else(|| format!("`{{{name}}}` has no default among the variables"))?;
         paths = paths.iter().flat_map(|path| values.iter().map(move |value| [path, before, value].concat())).collect();
         if paths.len() > MAX_VARIANTS {
             return Err(format!("the variables of `{url}` give more than {MAX_VARIANTS} base paths"));

@@ -18,7 +18,10 @@ const MAX_DEPTH: usize = 96;
 /// Reads JSON, or YAML where the text does not begin like JSON.
 pub fn parse(text: &str) -> Result<Value, Fault> {
     if text.len() > MAX_BYTES {
-        return Err(Fault::at("", format!("the document has more than {MAX_BYTES} bytes; leave out examples, or split it")));
+        return Err(Fault::at(
+            "",
+            format!("the document has more than {MAX_BYTES} bytes; leave out examples, or split it"),
+        ));
     }
     let text = text.trim_start_matches('\u{feff}');
     match text.trim_start().bytes().next() {
@@ -192,7 +195,11 @@ fn plain(text: &str) -> Value {
         let is_float = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
         if is_float && let Some(number) = text.parse().ok().and_then(Number::from_f64) {
             // `3.10` as the version of something stays what was written.
-            return if text.ends_with('0') && text.contains('.') { Value::String(text.to_owned()) } else { Value::Number(number) };
+            return if text.ends_with('0') && text.contains('.') {
+                Value::String(text.to_owned())
+            } else {
+                Value::Number(number)
+            };
         }
     }
     Value::String(text.to_owned())

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::Tally;
 use crate::ordered::OrderedMap;
 use crate::session::{Event, Finding};
 
@@ -143,6 +144,8 @@ pub struct Delta {
     pub upto: u64,
     /// By minute of the event.
     pub minutes: OrderedMap<u64, Rollup>,
+    /// By name of the endpoint, of those that have shown that they are there.
+    pub endpoints: BTreeMap<Box<str>, Tally>,
     pub findings: Vec<Finding>,
     pub lost: Lost,
 }

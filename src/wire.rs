@@ -9,6 +9,8 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::backlog::Backlog;
+use crate::inventory::openapi::Document;
+use crate::inventory::{Learned, Tally};
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
 use crate::session::{Arrival, Detector, Finding, Risk, SessionId, Stop, shard_of_prefix};
@@ -158,6 +160,8 @@ pub struct FlushReply {
     pub arrivals: Vec<Arrival>,
     /// Clients of this batch that start too many unproven sessions, and until when they are remembered, epoch ms.
     pub rotating: Vec<(IpAddr, u64)>,
+    /// Version of the documents and templates that requests are compared with, as the shard last heard it.
+    pub inventory: u64,
 }
 
 /// What the origin may be told of a session.
@@ -225,6 +229,27 @@ pub struct SyncReply {
     pub blocks: BlockNews,
     /// The journal position up to which the fleet has taken the shard in, where a delta was offered.
     pub position: Option<u64>,
+    /// Version of the documents and templates that requests are compared with.
+    pub inventory: u64,
+}
+
+/// A document that was uploaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredDocument {
+    pub id: u64,
+    pub added_ms: u64,
+    pub document: Document,
+}
+
+/// What requests are compared with beside the configured documents.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InventoryNews {
+    pub version: u64,
+    /// Whether the rest says anything: the asker knew another version.
+    pub changed: bool,
+    /// Newest first.
+    pub documents: Vec<StoredDocument>,
+    pub learned: Vec<Learned>,
 }
 
 /// An order to the fleet from the admin API.
@@ -252,6 +277,27 @@ pub enum FleetOrder {
     Findings(FindingQuery),
     Rollups(RollupQuery),
     Health,
+    /// Documents and templates, unless this version is known already.
+    Inventory {
+        known: Option<u64>,
+    },
+    Endpoints,
+    AddDocument {
+        document: Document,
+        actor: String,
+        now_ms: u64,
+    },
+    RemoveDocument {
+        id: u64,
+        actor: String,
+        now_ms: u64,
+    },
+    /// Take a learned template back.
+    Unlearn {
+        template: String,
+        actor: String,
+        now_ms: u64,
+    },
     /// Remember an act that is not the fleet's own.
     Note(AuditEntry),
 }
@@ -259,7 +305,9 @@ pub enum FleetOrder {
 /// What the fleet answers to an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FleetReply {
-    Done { existed: bool },
+    Done {
+        existed: bool,
+    },
     Full,
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
@@ -267,6 +315,16 @@ pub enum FleetReply {
     Findings(Page<Finding>),
     Rollups(Series),
     Health(FleetHealth),
+    Inventory(InventoryNews),
+    /// Every endpoint, and the calls of those that found no room.
+    Endpoints {
+        endpoints: Vec<(String, Tally)>,
+        unlisted: u64,
+    },
+    Document {
+        id: u64,
+    },
+    TooLarge,
 }
 
 /// What metrics show of the fleet; sums are since it was last loaded.

@@ -8,6 +8,7 @@
 mod support;
 
 use support::events::{START_MS, event, flush, miss, session};
+use throughline::inventory::{Inventory, Tally};
 use throughline::rollup::{Cell, Delta, Group, Lost, Rollup};
 use throughline::session::{
     Arrival, BATCH_VERSION, Batch, BatchBuilder, DecodeError, Detector, Event, Evidence, Finding, Issue, Link, Marks,
@@ -94,12 +95,15 @@ fn delta() -> Delta {
     let mut rollup = Rollup::default();
     let cell = Cell { requests: 2, attacks: 1, duration_ms: 300, response_bytes: 4_000 };
     rollup.add("GET shop.test/", Group { country: *b"DE", class: 2 }, &cell);
+    let mut tally = Tally::default();
+    tally.see(&Event { inventory: Some(Inventory::Zombie), ..event(1, 0, 7) }, 5, 6);
     Delta {
         shard: "s".to_owned(),
         installed_ms: START_MS,
         from: 3,
         upto: 300,
         minutes: [(START_MS / 60_000, rollup)].into(),
+        endpoints: [("GET shop.test/".into(), tally)].into(),
         findings: vec![finding()],
         lost: Lost { findings: 1, until_ms: 2 },
     }
@@ -166,14 +170,16 @@ fn traffic_messages_keep_their_bytes() {
         known: vec![known],
         arrivals: vec![Arrival { to: session(2), link }],
         rotating: vec![("192.0.2.1".parse().unwrap(), START_MS)],
+        inventory: 8,
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
     let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()], layout: Some(3), delta: Some(delta()) };
     assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&sync)), Some(sync));
-    let reply = SyncReply { blocks: BlockNews { version: 3, changes: BlockChanges::Delta(vec![]) }, position: Some(9) };
-    assert_eq!(hex(&wire::encode(&reply)), "030300000109");
+    let blocks = BlockNews { version: 3, changes: BlockChanges::Delta(vec![]) };
+    let reply = SyncReply { blocks, position: Some(9), inventory: 4 };
+    assert_eq!(hex(&wire::encode(&reply)), "03030000010904");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod discovered;
+pub mod documents;
 pub mod erasure;
 pub mod identify;
 pub mod order;
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::detect::attacks::At;
 use crate::inspect::Attack;
+use crate::inventory::openapi::Fault;
 use crate::policy::{Mode, Policy};
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
@@ -49,6 +52,17 @@ pub enum Operation {
     Subject(Kind),
     /// The user is the last segment of the path, likewise.
     EraseUser,
+    Endpoints,
+    /// What was discovered, as an OpenAPI document.
+    Discovered,
+    /// The id is a segment of the path; see [`Operation::id_in`].
+    Endpoint,
+    EndpointSessions,
+    UnlearnEndpoint,
+    Documents,
+    AddDocument,
+    Document(u64),
+    RemoveDocument(u64),
 }
 
 impl Operation {
@@ -64,12 +78,28 @@ impl Operation {
                 | Self::Rollups
                 | Self::Unblock
                 | Self::Audit
+                | Self::Endpoints
+                | Self::EndpointSessions
         )
+    }
+
+    /// The id of an endpoint that stands in the path of its operations.
+    pub fn id_in(path: &str) -> &str {
+        path.split('/').nth(4).unwrap_or("")
     }
 
     /// Whether a viewer may not call it.
     pub fn changes_something(self) -> bool {
-        matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock | Self::EraseUser)
+        matches!(
+            self,
+            Self::SessionAction(_)
+                | Self::Block
+                | Self::Unblock
+                | Self::EraseUser
+                | Self::UnlearnEndpoint
+                | Self::AddDocument
+                | Self::RemoveDocument(_)
+        )
     }
 }
 
@@ -88,6 +118,9 @@ pub enum Refusal {
     TooLarge(usize),
     /// The block set holds as many as it may.
     Full,
+    /// An OpenAPI document that cannot be read.
+    Document(Vec<Fault>),
+    Conflict(&'static str),
     Unavailable,
 }
 
@@ -113,6 +146,11 @@ impl Refusal {
             Self::Member(path, reason) => (400, "Bad body", format!("`{path}` {reason}.")),
             Self::TooLarge(max) => (413, "Content too large", format!("A body has at most {max} bytes.")),
             Self::Full => (409, "Too many blocks", format!("{limit} blocks hold already; lift some first.")),
+            Self::Document(faults) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                (400, "Bad document", format!("{}.", faults.join("; ")))
+            }
+            Self::Conflict(why) => (409, "Conflict", (*why).into()),
             Self::Unavailable => (503, "Service unavailable", "The data could not be reached; try again.".into()),
         }
     }
@@ -169,6 +207,30 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             }
             ["subjects", "session", session] => get(Operation::Session(id(session)?)),
             ["subjects", kind, _] => get(Operation::Subject(Kind::parse(kind).ok_or(KINDS)?)),
+            ["endpoints"] => get(Operation::Endpoints),
+            ["endpoints", "openapi.json"] => get(Operation::Discovered),
+            ["endpoints", id] if is_endpoint_id(id) => match method {
+                "GET" | "HEAD" => Ok(Operation::Endpoint),
+                "DELETE" => Ok(Operation::UnlearnEndpoint),
+                _ => Err(Refusal::Method("GET, HEAD, DELETE")),
+            },
+            ["endpoints", id, "sessions"] if is_endpoint_id(id) => get(Operation::EndpointSessions),
+            ["endpoints", _] | ["endpoints", _, "sessions"] => {
+                Err(Refusal::NotFound("An endpoint's id has 32 hex digits; see the list."))
+            }
+            ["documents"] => match method {
+                "GET" | "HEAD" => Ok(Operation::Documents),
+                "POST" => Ok(Operation::AddDocument),
+                _ => Err(Refusal::Method("GET, HEAD, POST")),
+            },
+            ["documents", number] => {
+                let number = number.parse().map_err(|_| Refusal::NotFound("Documents are named by their number."))?;
+                match method {
+                    "GET" | "HEAD" => Ok(Operation::Document(number)),
+                    "DELETE" => Ok(Operation::RemoveDocument(number)),
+                    _ => Err(Refusal::Method("GET, HEAD, DELETE")),
+                }
+            }
             ["blocks"] => match method {
                 "GET" | "HEAD" => Ok(Operation::Blocks),
                 "POST" => Ok(Operation::Block),
@@ -179,6 +241,10 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
         },
         _ => Err(NOTHING),
     }
+}
+
+fn is_endpoint_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// A list as the API shows it.

@@ -20,6 +20,7 @@ mod impossible_travel;
 mod known;
 mod mass_registration;
 mod rate_spike;
+mod rogue_access;
 mod session_hijack;
 mod session_rotation;
 mod suspicion;
@@ -53,6 +54,7 @@ pub struct Memory {
     whereabouts: whereabouts::Memory,
     bola_enumeration: bola_enumeration::Memory,
     automation: automation::Memory,
+    rogue_access: rogue_access::Memory,
     told: suspicion::Told,
 }
 
@@ -107,9 +109,10 @@ pub fn observe(
     if !stopped {
         behave(memory, &settings.behaviours, event, &mut suspicions);
     }
+    let rogue = if stopped { None } else { memory.rogue_access.observe(event, &settings.behaviours) };
     let told = &mut memory.told;
     let behaviour = suspicions.into_iter().filter_map(|suspicion| told.tell(suspicion, event));
-    browsing.into_iter().chain(rotation).chain(behaviour).collect()
+    browsing.into_iter().chain(rotation).chain(rogue).chain(behaviour).collect()
 }
 
 /// Shows an event that reached the origin to the detectors of behaviour that look at one session.

@@ -19,8 +19,8 @@ use crate::api::{
 };
 use crate::policy::Policy;
 use crate::query::{
-    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Positions, Question, StatsPart, Terms, merge,
-    parse_events, parse_sessions, parse_stats,
+    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Positions, Question, SessionQuery, StatsPart, Terms,
+    merge, parse_events, parse_sessions, parse_stats,
 };
 use crate::session::SessionId;
 use crate::verdict::{Action, Block, BlockChange, Subject};
@@ -77,7 +77,7 @@ fn role(request: &Request, env: &Env) -> Option<Role> {
 }
 
 pub struct Api<'a> {
-    request: &'a Request,
+    pub(super) request: &'a Request,
     pub policy: &'a Policy,
     pub env: &'a Env,
     pub query: &'a str,
@@ -132,6 +132,15 @@ impl Api<'_> {
             Operation::Audit => self.audit().await,
             Operation::Subject(kind) => self.subject(kind, path).await,
             Operation::EraseUser => self.erase_user(path, role).await,
+            Operation::Endpoints => self.endpoints().await,
+            Operation::Discovered => self.discovered().await,
+            Operation::Endpoint => self.endpoint(Operation::id_in(path)).await,
+            Operation::EndpointSessions => self.endpoint_sessions(Operation::id_in(path)).await,
+            Operation::UnlearnEndpoint => self.unlearn(Operation::id_in(path), role).await,
+            Operation::Documents => self.documents().await,
+            Operation::AddDocument => self.add_document(role).await,
+            Operation::Document(id) => self.document(id).await,
+            Operation::RemoveDocument(id) => self.remove_document(id, role).await,
         }
     }
 
@@ -146,7 +155,11 @@ impl Api<'_> {
     }
 
     async fn sessions(&self) -> Answer {
-        let Asked { mut query, question, as_of_ms, mut positions } = parse_sessions(self.query, self.now_ms)?;
+        self.sessions_asked(parse_sessions(self.query, self.now_ms)?).await
+    }
+
+    pub(super) async fn sessions_asked(&self, asked: Asked<SessionQuery>) -> Answer {
+        let Asked { mut query, question, as_of_ms, mut positions } = asked;
         let spread = self.spread().await;
         self.resolve_users(&mut query.filter);
         let cut = self.resolve_requests(&spread, &mut query.filter).await?;

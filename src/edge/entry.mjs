@@ -102,7 +102,9 @@ async function exchange(request, env, context, state) {
   const announced = length === null ? -1 : +length;
   const told = tell(headers);
   const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket && isRead(headers);
-  if (body || telling) {
+  // A fresh isolate does not know yet what requests are compared with: the outcome waits, its client does not.
+  const early = !(code & SYNCHRONOUS) && Gateway.documentsMissing();
+  if (body || telling || early) {
     const copy = telling ? response.clone() : undefined;
     // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
     const patience = code & SYNCHRONOUS ? INLINE_MS : TOLD_MS;
@@ -128,6 +130,7 @@ const INLINE_MS = 500;
 async function finishWithBodies(token, status, length, now, told, body, copy, patience, env, context) {
   const response = copy && startOf(copy, patience);
   const [asked, answered] = [body && (await within(body, patience)), await response];
+  if (patience === TOLD_MS && Gateway.documentsMissing()) await documented(env);
   const due = Gateway.finishWithBodies(
     token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
   );
@@ -194,8 +197,10 @@ const LATE = { done: false, value: undefined };
 function tell(headers) {
   const event = headers.get("session-event");
   const cookies = headers.has("set-cookie");
-  if (event === null && !cookies && setup.told.length === 0) return "";
-  let text = event ?? "";
+  const ends = headers.has("deprecation") || headers.has("sunset");
+  if (event === null && !cookies && !ends && setup.told.length === 0) return "";
+  let text = (event ?? "") + "\n";
+  text += ends ? (headers.get("deprecation") ?? "") + "\n" + (headers.get("sunset") ?? "") : "\n";
   for (const name of setup.told) text += "\n" + (headers.get(name) ?? "");
   if (cookies) for (const cookie of headers.getSetCookie()) text += "\n" + cookie;
   return text;
@@ -204,6 +209,7 @@ function tell(headers) {
 function later(env, context, due) {
   if (!due) return;
   context.waitUntil(carryOut(env, due));
+  if (setup && Gateway.documentsDue()) context.waitUntil(learnDocuments(env));
   // Keys of token issuers are renewed ahead of their time, and nobody waits for it.
   if (setup?.learns) for (const issuer of Gateway.keysDue(false)) context.waitUntil(learn(issuer, env));
 }
@@ -228,6 +234,35 @@ async function learn(issuer, env) {
   } catch (error) {
     Gateway.unlearned(issuer, String(error?.message ?? error));
   }
+}
+
+// Learns what requests are compared with: documents among the assets, and what the fleet keeps.
+const DOCUMENT_BYTES = 4 * 1024 * 1024;
+async function learnDocuments(env) {
+  const paths = JSON.parse(Gateway.documentAssets());
+  const texts = await Promise.all(paths.map(async (path) => {
+    try {
+      if (!env.ASSETS) throw new Error("there is no ASSETS binding");
+      const answer = await env.ASSETS.fetch("https://assets.invalid" + path, { signal: AbortSignal.timeout(LEARN_MS) });
+      if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
+      const { bytes, cut } = await start(answer.body, DOCUMENT_BYTES, LEARN_MS);
+      if (cut) throw new Error(`is longer than ${DOCUMENT_BYTES} bytes, or slow`);
+      return new TextDecoder().decode(bytes);
+    } catch (error) {
+      return "!" + path + ": " + String(error?.message ?? error);
+    }
+  }));
+  await Gateway.learnDocuments(env, texts);
+}
+
+// Waits for documents: one request fetches them, the others look now and then, each on its own time.
+let documentsAskedFor = 0;
+async function documented(env) {
+  if (Date.now() - documentsAskedFor > LEARN_MS) {
+    documentsAskedFor = Date.now();
+    await learnDocuments(env).catch((error) => console.error("documents were not to be had:", error?.stack ?? error));
+  }
+  for (let turn = 0; turn < 40 && Gateway.documentsMissing(); turn++) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 // Everything the Wasm side reads of a request in one string. Fields end with a line feed, which neither a method, a

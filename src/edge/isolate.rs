@@ -8,6 +8,7 @@ use std::rc::Rc;
 use worker::Env;
 
 use super::buffer::Buffers;
+use super::documents::Documents;
 use super::due::Due;
 use super::exchanges::Exchanges;
 use super::glue;
@@ -62,6 +63,8 @@ pub struct Isolate {
     pub known: Recent<SessionId, KnownSession>,
     /// When the fleet last named the layouts, platform time (0 for never), and what it said.
     pub spread: (u64, Spread),
+    /// What requests are compared with.
+    pub documents: Documents,
     ids: Ids,
 }
 
@@ -133,6 +136,7 @@ impl Isolate {
             installed_ms: None,
             known: Recent::new(KNOWN_SESSIONS),
             spread: (0, Spread::default()),
+            documents: Documents::default(),
             ids,
         }
     }

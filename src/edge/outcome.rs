@@ -8,7 +8,7 @@ use super::request::{Described, Start, Told};
 use crate::context::{Feedback, parse_feedback};
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
-use crate::inventory::templated;
+use crate::inventory::{Seen, templated};
 use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
 use crate::session::{Event, Issue, Marks, Params, are_strangers, limit_params};
@@ -64,6 +64,16 @@ impl Exchange {
         if path.cut || user_agent.len() < client.user_agent.len() {
             self.marks.set(Marks::CUT);
         }
+        let catalogue = isolate.documents.catalogue.clone();
+        let compared = catalogue.compare(&Seen {
+            method: described.method,
+            overriding: described.header(policy, "x-http-method-override"),
+            host: described.host,
+            path: described.path,
+            status: answered.status,
+            retiring: answered.told.retires(self.time_ms),
+        });
+        let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
         let names: Vec<&str> = feedback.events.iter().map(|event| event.name.as_str()).collect();
         let event = Event {
             id: self.id,
@@ -75,7 +85,7 @@ impl Exchange {
             method: described.method,
             host: cut(described.host, 255),
             path: &path.path,
-            template: &path.template,
+            template,
             status: answered.status,
             request_bytes: described.request_bytes,
             response_bytes: answered.response_bytes,
@@ -92,6 +102,7 @@ impl Exchange {
             feedback: &names.join(","),
             params: Params::new(&policy.value_names, &values),
             action: self.action,
+            inventory: compared.inventory,
             marks: self.marks,
         };
         let due = isolate.buffers.record(&event, looked.carried, policy, now_ms);

@@ -53,6 +53,8 @@ struct Inner {
     layout: Cell<u32>,
     /// The layout it was told of last, and whether somebody set out to tell it at all.
     told_layout: Cell<u32>,
+    /// Version of the documents, as the fleet said last.
+    inventory: Cell<u64>,
     layout_asked: Cell<bool>,
     /// Requests and alarms since the object was loaded.
     requests: Cell<u64>,
@@ -106,6 +108,7 @@ impl DurableObject for Shard {
             syncing: Cell::new(0),
             layout: Cell::new(0),
             told_layout: Cell::new(0),
+            inventory: Cell::new(0),
             layout_asked: Cell::new(false),
             requests: Cell::new(0),
             group: Group::default(),
@@ -203,6 +206,7 @@ impl Inner {
     /// Makes flushes durable together; answers each, and whether it brought about a block.
     fn apply_all(&self, flushes: &[Flush]) -> Vec<core::result::Result<(FlushReply, bool), Failure>> {
         let now_ms = flushes.iter().map(|flush| self.now_ms(flush.now_ms)).max().unwrap_or(0);
+        let inventory = self.inventory.get();
         let applied = self.with_store(|store| {
             let outcomes = store.apply_all(flushes, now_ms);
             let reply = |(flush, outcome): (&Flush, core::result::Result<store::Outcome, StoreError>)| {
@@ -210,7 +214,7 @@ impl Inner {
                 let any = !imposed.is_empty();
                 let blocks = store.block_news(flush.blocks_version, imposed);
                 let installed_ms = store.installed_ms();
-                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
+                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating, inventory }, any))
             };
             Ok(flushes.iter().zip(outcomes).map(reply).collect::<Vec<_>>())
         });
@@ -358,7 +362,8 @@ impl Inner {
             let reply: core::result::Result<SyncReply, _> =
                 object::tell_fleet(&self.env, operation::SYNC, &message, SYNC_TIMEOUT_MS).await;
             match reply {
-                Ok(SyncReply { blocks, position }) => {
+                Ok(SyncReply { blocks, position, inventory }) => {
+                    self.inventory.set(inventory);
                     self.synced_ms.set(clock::real_now_ms());
                     self.told_layout.set(layout.unwrap_or(self.told_layout.get()));
                     // What came in meanwhile, under a layout this message did not name, is still to be told.

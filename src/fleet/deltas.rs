@@ -87,6 +87,8 @@ impl<S: Sql> Fleet<S> {
         let number = self.intake.number;
         self.rollups.add(&self.sql, number, &delta.minutes, &mut self.health)?;
         self.feed.add(&self.sql, number, &delta, &mut self.health)?;
+        let newest_ms = delta.endpoints.values().map(|tally| tally.last_ms).max().unwrap_or(0);
+        self.endpoints.add(&self.sql, number, &delta.endpoints, newest_ms)?;
         self.intake.unfinished = None;
         Ok(())
     }
@@ -100,6 +102,7 @@ impl<S: Sql> Fleet<S> {
         self.rollups.sum_up(&self.sql, self.intake.number, now_ms)?;
         self.rollups.expire(&self.sql, horizon_ms, &mut self.health)?;
         self.feed.expire(&self.sql, horizon_ms)?;
+        self.endpoints.expire(&self.sql, horizon_ms)?;
         // The row with the last number stays: numbers go on from it.
         let silent = "DELETE FROM shards WHERE heard_ms < ? AND number < ?";
         self.sql.query(silent, &[horizon_ms.into(), self.intake.number.into()])?;

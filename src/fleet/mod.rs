@@ -1,9 +1,10 @@
 //! The fleet-wide view: the block set everybody copies, the audit log, the layouts that sessions were spread over; and,
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
-//! (`findings.rs`).
+//! (`findings.rs`), and what endpoints there are, with the documents they are compared with (`inventory.rs`).
 
 mod deltas;
 mod findings;
+mod inventory;
 mod rollups;
 
 use crate::sorting;
@@ -13,9 +14,11 @@ use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
 use crate::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync, SyncReply};
 use deltas::Intake;
 use findings::Feed;
+pub use inventory::MAX_DOCUMENTS;
+use inventory::{Endpoints, Untaken};
 use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 4] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -32,6 +35,12 @@ const MIGRATIONS: [&[&str]; 3] = [
         // The findings of one delta, by its number.
         "CREATE TABLE findings (number INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, \
          count INTEGER NOT NULL, body BLOB NOT NULL)",
+    ],
+    &[
+        // What deltas said of endpoints, by their number, and sums of all up to a number, many endpoints a page.
+        "CREATE TABLE endpoint_log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE endpoint_pages (page INTEGER PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL)",
+        "CREATE TABLE documents (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ],
 ];
 
@@ -55,6 +64,7 @@ pub struct Fleet<S> {
     intake: Intake,
     rollups: Rollups,
     feed: Feed,
+    endpoints: Endpoints,
     health: FleetHealth,
 }
 
@@ -78,6 +88,7 @@ impl<S: Sql> Fleet<S> {
             intake: Intake::read(&sql)?,
             rollups: Rollups::read(&sql)?,
             feed: Feed::read(&sql)?,
+            endpoints: Endpoints::read(&sql)?,
             sql,
             blocks: BlockLog::new(version, blocks),
             layouts,
@@ -113,7 +124,11 @@ impl<S: Sql> Fleet<S> {
         // Blocks are everybody's, whatever becomes of the counting; what is not confirmed is offered again.
         let taken = sync.delta.as_ref().map(|delta| self.take_in(delta, sync.now_ms)).transpose();
         self.health.deltas_failed += u64::from(taken.is_err());
-        Ok(SyncReply { blocks: self.blocks.news_since(sync.blocks_version), position: taken.unwrap_or(None) })
+        Ok(SyncReply {
+            blocks: self.blocks.news_since(sync.blocks_version),
+            position: taken.unwrap_or(None),
+            inventory: self.endpoints.version(),
+        })
     }
 
     /// Carries out an order of the admin API.
@@ -159,6 +174,38 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
+            FleetOrder::Inventory { known } => FleetReply::Inventory(self.endpoints.news(known)),
+            FleetOrder::Endpoints => {
+                self.finish()?;
+                let (endpoints, unlisted) = self.endpoints.all();
+                FleetReply::Endpoints { endpoints, unlisted }
+            }
+            FleetOrder::AddDocument { document, actor, now_ms } => {
+                let detail = [document.title.as_str(), " ", &document.version].concat();
+                match self.endpoints.add_document(&self.sql, document, now_ms)? {
+                    Ok(id) => {
+                        self.note_act(now_ms, actor, "document", format!("document:{id}"), detail)?;
+                        FleetReply::Document { id }
+                    }
+                    Err(Untaken::Full) => FleetReply::Full,
+                    Err(Untaken::TooLarge) => FleetReply::TooLarge,
+                }
+            }
+            FleetOrder::RemoveDocument { id, actor, now_ms } => {
+                let removed = self.endpoints.remove_document(&self.sql, id)?;
+                if let Some(stored) = &removed {
+                    let detail = [stored.document.title.as_str(), " ", &stored.document.version].concat();
+                    self.note_act(now_ms, actor, "remove-document", format!("document:{id}"), detail)?;
+                }
+                FleetReply::Done { existed: removed.is_some() }
+            }
+            FleetOrder::Unlearn { template, actor, now_ms } => {
+                let existed = self.endpoints.unlearn(&self.sql, &template)?;
+                if existed {
+                    self.note_act(now_ms, actor, "unlearn", format!("template:{template}"), String::new())?;
+                }
+                FleetReply::Done { existed }
+            }
             FleetOrder::Health => FleetReply::Health(self.health()?),
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
@@ -249,6 +296,17 @@ impl<S: Sql> Fleet<S> {
         sorting::sort_by_key(&mut layouts, |layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
         let forgotten: Option<u64> = named(&self.sql, "forgotten_layout")?;
         Ok(Layouts { layouts, forgotten: forgotten.is_some_and(|last_ms| !self.is_over(last_ms, now_ms)) })
+    }
+
+    fn note_act(
+        &self,
+        time_ms: u64,
+        actor: String,
+        act: &str,
+        subject: String,
+        detail: String,
+    ) -> Result<(), StoreError> {
+        self.record(&AuditEntry { time_ms, actor, act: act.to_owned(), subject, detail })
     }
 
     fn record(&self, entry: &AuditEntry) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 mod detectors;
 mod duration;
 mod flows;
+mod inventory;
 mod parameters;
 mod sections;
 mod tokens;
@@ -13,6 +14,7 @@ mod types;
 mod watches;
 
 pub use duration::parse_duration_ms;
+pub use inventory::{DocumentSource, InventoryPlan};
 pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
 pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
@@ -61,6 +63,8 @@ pub struct Policy {
     pub detectors: detect::Settings,
     /// Where attacks are not looked for.
     pub exceptions: Vec<Exception>,
+    /// What requests are compared with.
+    pub inventory: InventoryPlan,
     pub limits: Limits,
     pub admin_host: Option<String>,
     pub development: Development,
@@ -240,6 +244,7 @@ impl Reader<'_> {
             routes,
             detectors: self.detectors(),
             exceptions: self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve),
+            inventory: self.inventory(),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
             development: Development { client_headers: self.flag("DEV_CLIENT_HEADERS"), clock: self.flag("DEV_CLOCK") },
@@ -406,6 +411,14 @@ impl Reader<'_> {
                 detect::Settings::default()
             }
         }
+    }
+
+    fn inventory(&mut self) -> InventoryPlan {
+        let (plan, faults) = self.section::<inventory::RawInventory>("INVENTORY").resolve();
+        for (field, reason) in faults {
+            self.problem(format!("INVENTORY.{field}"), reason);
+        }
+        plan
     }
 
     fn limits(&mut self) -> Limits {

@@ -163,7 +163,7 @@ pub struct EventAnswer {
     /// Names of the flows its endpoint belongs to, separated by commas.
     pub flow: Option<String>,
     pub action: Action,
-    /// `null`: no documents to compare with yet.
+    /// What the endpoint is to the documents: documented, shadow, zombie; `null` where none speaks about it.
     pub inventory: Option<String>,
     /// What was out of the ordinary about recording it.
     pub marks: Vec<String>,
@@ -367,7 +367,7 @@ impl EventAnswer {
             params,
             flow: some_text(&flows.join(",")),
             action: event.action,
-            inventory: None,
+            inventory: event.inventory.map(|state| state.name().to_owned()),
             marks: event.marks.names().map(str::to_owned).collect(),
             findings: findings.filter(|f| f.request == event.id).map(FindingAnswer::new).collect(),
         }

@@ -5,6 +5,7 @@
 mod answer;
 mod cursor;
 mod distinct;
+mod endpoints;
 mod feed;
 mod filter;
 mod page;
@@ -21,6 +22,7 @@ pub use answer::{
 };
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
+pub use endpoints::{DocumentName, EndpointAnswer, EndpointQuery, Survey, parse_endpoints};
 pub use feed::{FindingQuery, parse_findings};
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};

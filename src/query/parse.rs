@@ -12,6 +12,7 @@ use super::params::ParamTest;
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::policy::parse_duration_ms;
 use crate::session::{Detector, EventId, SessionId, State};
 use crate::sorting;
@@ -266,6 +267,10 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             let state = state.into_iter().find(|(name, _)| *name == value).map(|(_, state)| state);
             add(&mut filter.state, excluded, state, "is none of: clear, flagged, blocked")
         }
+        "inventory" => {
+            let wrong = "is none of: documented, shadow, zombie, orphan";
+            add(&mut filter.inventory, excluded, Inventory::parse(value), wrong)
+        }
         "user" => add(&mut filter.user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "attempted_user" => add(&mut filter.attempted_user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "role" => add(&mut filter.role, excluded, Some(value.to_owned()), ""),
@@ -374,6 +379,7 @@ mod tests {
             ("detector=magic", "detector"),
             ("endpoint=orders", "endpoint"),
             ("method=G%20T", "method"),
+            ("inventory=ghost", "inventory"),
         ] {
             assert_eq!(refused(query), name, "{query}");
         }

@@ -14,6 +14,7 @@ use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::parameter::Value;
 use crate::sorting;
 use crate::verdict::Action;
@@ -82,6 +83,7 @@ struct Row {
     response_bytes: Option<u64>,
     ip: Option<IpAddr>,
     action: Action,
+    inventory: Option<Inventory>,
     marks: Marks,
 }
 
@@ -300,6 +302,7 @@ impl Batch {
             feedback: self.text(row.feedback)?,
             params,
             action: row.action,
+            inventory: row.inventory,
             marks: row.marks,
         })
     }
@@ -396,6 +399,7 @@ impl BatchBuilder {
             response_bytes: event.response_bytes,
             ip: event.ip,
             action: event.action,
+            inventory: event.inventory,
             marks: event.marks,
         }
     }

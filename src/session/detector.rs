@@ -28,6 +28,8 @@ pub enum Detector {
     RateSpike,
     VolumeExfiltration,
     Automation,
+    ShadowAccess,
+    ZombieAccess,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
@@ -46,7 +48,7 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::ParamDistinct,
 ];
 /// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
-const BEHAVIOURS: [Detector; 11] = [
+const BEHAVIOURS: [Detector; 13] = [
     Detector::BruteForce,
     Detector::CredentialStuffing,
     Detector::AccountTakeover,
@@ -58,6 +60,8 @@ const BEHAVIOURS: [Detector; 11] = [
     Detector::RateSpike,
     Detector::VolumeExfiltration,
     Detector::Automation,
+    Detector::ShadowAccess,
+    Detector::ZombieAccess,
 ];
 const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
@@ -97,6 +101,8 @@ impl Detector {
             Self::RateSpike => "rate_spike",
             Self::VolumeExfiltration => "volume_exfiltration",
             Self::Automation => "automation",
+            Self::ShadowAccess => "shadow_access",
+            Self::ZombieAccess => "zombie_access",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -160,6 +166,7 @@ impl Detector {
             Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
             Self::BolaEnumeration => &["API1:2023"],
             Self::MassRegistration | Self::Automation => &["API6:2023"],
+            Self::ShadowAccess | Self::ZombieAccess => &["API9:2023"],
             Self::RateSpike => &["API4:2023"],
             Self::VolumeExfiltration => &["API4:2023", "API6:2023"],
             Self::Attack(Attack::Ssrf) => &["API7:2023"],

@@ -181,6 +181,9 @@ impl Session {
         count(Kind::Endpoint, Value::Text(endpoint));
         count(Kind::Method, Value::Text(event.method));
         count(Kind::Status, Value::Status(event.status));
+        if let Some(state) = event.inventory {
+            count(Kind::Inventory, Value::Inventory(state));
+        }
         count(Kind::Agent, Value::Text(event.user_agent));
         if let Some(ip) = event.ip {
             count(Kind::Address, Value::Address(Address { ip, country: event.country, asn: event.asn }));

@@ -7,6 +7,7 @@ use super::business::{business_of, conclude};
 use super::hot::Tracked;
 use super::sql::Sql;
 use crate::detect::{self, Memory, Response};
+use crate::inventory::Tally;
 use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId, Stop};
 use crate::verdict::{Block, Subject};
 use crate::wire::{Flush, KnownSession};
@@ -81,6 +82,10 @@ impl<S: Sql> Store<S> {
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
         self.deltas.count(place.0, event);
+        if Tally::counts(event, self.known.has(endpoint)) {
+            let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
+            self.deltas.used(place.0, event, endpoint, session, user);
+        }
         let suspicions = self.crowd.observe(event, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.

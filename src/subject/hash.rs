@@ -11,6 +11,8 @@ use sha2::Sha256;
 
 /// Purpose of a token's name, next to those of [`super::Kind`] and of the sets.
 const TOKEN: u64 = 22;
+/// … and of a name that is counted.
+const NAME: u64 = 23;
 
 /// The key, derived from `SESSION_SECRET` for this purpose alone.
 ///
@@ -40,6 +42,11 @@ impl SubjectHash {
     /// What names a token: by its verified `jti`, or by the whole of it. Never 0.
     pub fn token(&self, text: &str) -> u64 {
         self.start(TOKEN).text(text).half().max(1)
+    }
+
+    /// What stands for a name where only different ones are counted; 0 for none.
+    pub fn name(&self, name: &str) -> u64 {
+        if name.is_empty() { 0 } else { self.start(NAME).text(name).half().max(1) }
     }
 
     /// Starts a hash; `purpose` keeps equal values of different meaning apart.

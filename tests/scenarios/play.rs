@@ -101,6 +101,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
                 feedback: "",
                 params: Default::default(),
                 action: Action::Allow,
+                inventory: None,
                 marks: if request.attempted { Marks::USER_ATTEMPTED } else { Marks::default() },
             });
         }

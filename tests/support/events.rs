@@ -44,6 +44,7 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         feedback: "",
         params: Params::default(),
         action: Action::Allow,
+        inventory: None,
         marks: Marks::default(),
     }
 }

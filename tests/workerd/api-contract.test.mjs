@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { notOurs, startPair, waitFor } from './harness.mjs';
-import { ask, client, problem, recorded } from './scene.mjs';
+import { ask, client, order, problem, recorded } from './scene.mjs';
 import { faults, followed, resolve } from './schema.mjs';
 
 const FILE = new URL('../../src/api/openapi.json', import.meta.url);
@@ -25,6 +25,7 @@ const queries = ({ parameters }) => parameters.filter((each) => each.in === 'que
 describe('openapi.json', { skip: notOurs }, () => {
   let pair;
   let session;
+  let endpoint;
   before(async () => {
     pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true, MODE: 'enforce', SESSION_SECRET: SECRET } });
     const ann = client(pair, { ip: '203.0.113.10', country: 'DE', asn: 3320, ja4: 't13d1516h2_8daaf6152771_02713d6af862', cookie: 'sid=ann' });
@@ -35,11 +36,14 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (let i = 0; i < 12; i += 1) await scanner(`/admin/${'abcdefghijkl'[i]}`, { status: 404 });
     await recorded(pair, 15);
     session = (await ask(pair, 'sessions?ip=203.0.113.10')).items[0].id;
+    const { body } = order(named.addDocument.requestBody.content['application/json'].example);
+    assert.equal((await ask(pair, 'documents', { method: 'POST', body })).id, 1);
+    endpoint = await waitFor(async () => (await ask(pair, 'endpoints?method=GET')).items[0]?.id, { what: 'an endpoint' });
   });
   after(() => pair?.stop());
 
   const filled = (operation, { id = session, kind = 'user', value = 'ann' } = {}) =>
-    operation.path.replace('{id}', id).replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
+    operation.path.replace('{id}', id).replace('{endpoint}', endpoint).replace('{document}', '1').replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
 
   /** Calls an operation and checks the answer against the document; answers the parsed body. */
   async function call(operationId, expected, { id, kind, value, query = '', ...init } = {}) {
@@ -119,7 +123,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   }
 
   test('gives the shape of every answer', async () => {
-    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats', 'getRollups', 'listFindings']) await call(operationId, 200);
+    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats', 'getRollups', 'listFindings', 'listEndpoints', 'getDiscovered', 'getEndpoint', 'listEndpointSessions', 'listDocuments', 'getDocument']) await call(operationId, 200);
     await call('getHealth', 200, { token: 'none' });
     await call('getStats', 200, { query: '?group_by=country&bucket=1m&from=-1h' });
     const { items: sessions } = await call('listSessions', 200);
@@ -150,12 +154,13 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (const { operationId, responses, requestBody } of operations) {
       if (responses[401]) await call(operationId, 401, { token: 'none' });
       if (responses[403]) await call(operationId, 403, { token: pair.tokens.viewer, body: requestBody && '{}' });
-      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(['identify', 'replay'].includes(operationId) ? 4_194_305 : 65_537) });
+      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(['identify', 'replay', 'addDocument'].includes(operationId) ? 4_194_305 : 65_537) });
       if (responses[400]) await call(operationId, 400, requestBody ? { body: '{}' } : { query: '?colour=red' });
     }
     for (const operationId of ['getSession', 'listSessionEvents', 'actOnSession']) {
       await call(operationId, 404, { id: NOBODY, body: operationId === 'actOnSession' ? '{"action":"block"}' : undefined });
     }
+    await call('unlearnEndpoint', 409);
     for (const kind of ['user', 'planet']) await call('getSubject', 404, { kind, value: 'nobody' });
     await call('getSubject', 400, { kind: 'ip', value: 'mars' });
     await call('liftBlock', 404, { query: '?kind=ip&value=192.0.2.1' });
@@ -165,8 +170,9 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (const { operationId, requestBody } of operations.filter((each) => each.requestBody)) {
       const { schema, example } = requestBody.content['application/json'];
       assert.deepEqual(faults(document, schema, example), [], operationId);
-      await call(operationId, operationId === 'imposeBlock' ? 201 : 200, { body: JSON.stringify(example) });
+      await call(operationId, ['imposeBlock', 'addDocument'].includes(operationId) ? 201 : 200, { body: JSON.stringify(example) });
     }
+    await call('removeDocument', 204);
   });
 
   test('metrics are Prometheus text whose counters follow the traffic', async () => {

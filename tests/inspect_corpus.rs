@@ -24,11 +24,13 @@ const ATTACKS: &[File] = &[
     ("attacks-system.txt", include_str!("corpus/attacks-system.txt")),
     ("attacks-request.txt", include_str!("corpus/attacks-request.txt")),
     ("attacks-wild.txt", include_str!("corpus/attacks-wild.txt")),
+    ("attacks-lists.txt", include_str!("corpus/attacks-lists.txt")),
 ];
 const BENIGN: &[File] = &[
     ("benign-words.txt", include_str!("corpus/benign-words.txt")),
     ("benign-documents.txt", include_str!("corpus/benign-documents.txt")),
     ("benign-products.txt", include_str!("corpus/benign-products.txt")),
+    ("benign-trades.txt", include_str!("corpus/benign-trades.txt")),
 ];
 /// What is told, and never blocked for itself.
 const TOLD: [&str; 2] = ["mass_assignment", "prompt_injection"];

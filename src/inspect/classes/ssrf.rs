@@ -3,7 +3,7 @@
 
 mod host;
 
-use super::system::{Best, begins, from, high, is_document, is_named, is_spoken_of, part};
+use super::system::{Best, begins, from, high, is_among_words, is_document, is_named, is_spoken_of, part};
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use host::Reach;
 
@@ -88,11 +88,22 @@ const CALLED: &[&str] = &[
     "hook",
     "preview",
     "endpoint",
+    "u",
 ];
 /// Names under which a browser is sent somewhere: on a developer's machine, to itself.
 const RETURNED: &[&str] = &[
     "redirect", "return", "next", "origin", "referrer", "referer", "success", "cancel", "logout", "continue",
     "callback", "back",
+];
+/// Names under which OAuth (RFC 8252) sends a program on the user's own machine back to itself.
+const LOOPED: &[&str] = &[
+    "redirect_uri",
+    "redirect_uris",
+    "redirecturi",
+    "redirecturis",
+    "redirecturl",
+    "redirect_url",
+    "post_logout_redirect_uri",
 ];
 /// Names under which addresses inside a network are told, not fetched.
 const TOLD: &[&str] = &[
@@ -110,6 +121,14 @@ const TOLD: &[&str] = &[
     "redis",
     "cors",
     "allowed",
+    "generator",
+    "external",
+    "silence",
+    "dashboard",
+    "panel",
+    "runbook",
+    "blocked",
+    "self",
 ];
 
 /// Addresses of a server's own network.
@@ -156,6 +175,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let mut at = 0;
     // The address that the text is, and those that stand inside it.
     let mut left = 16;
+    let mut is_framed = false;
     while let Some(colon) = find_scheme(from(text, at)).map(|found| found + at) {
         let letters = part(text, 0..colon)
             .iter()
@@ -166,6 +186,10 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         let scheme = part(text, colon - letters..colon);
         whole = colon == letters || begins(text, b"url:") || begins(text, b"jar:");
         if let Some((confidence, length, what)) = address(place, scheme, from(text, colon + 1), whole) {
+            // What turns pages into pictures and documents fetches what they embed.
+            let embeds = !whole && (55..80).contains(&confidence) && is_embedded(part(text, 0..colon - letters));
+            let confidence = if embeds { 82 } else { confidence };
+            is_framed |= embeds;
             best.take(high(confidence, start + colon - letters..start + colon + 1 + length, what));
         }
         at = colon + 1;
@@ -185,7 +209,9 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         }
     }
     let mut sign = best.0?;
+    let is_set_off = !whole && !is_framed && is_among_words(reading.text, &sign.at);
     if is_document(text)
+        || is_set_off && reading.scan.any(b" ")
         || !whole && is_spoken_of(reading.text, &sign.at)
         || matches!(place.part, Part::File | Part::XmlDocument)
     {
@@ -195,6 +221,17 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         sign.confidence = sign.confidence.min(30);
     }
     Some(sign)
+}
+
+/// Whether what stands before an address is the attribute of a tag that embeds what is there.
+fn is_embedded(before: &[u8]) -> bool {
+    const TAGS: &[&[u8]] = &[b"<iframe", b"<embed", b"<object", b"<script", b"<link", b"<frame", b"<portal"];
+    let start = before.len().saturating_sub(160);
+    let near = from(before, start);
+    let Some(open) = near.iter().rposition(|byte| *byte == b'<') else { return false };
+    let tag = from(near, open);
+    let value = tag.strip_suffix(b"\"").or(tag.strip_suffix(b"'")).unwrap_or(tag);
+    value.ends_with(b"=") && !tag.contains(&b'>') && TAGS.iter().any(|name| begins(tag, name))
 }
 
 /// Where the colon of an address stands: before `//`, and `:/` or `:\` as a path that was tidied up leaves it.
@@ -229,7 +266,8 @@ fn address(place: Place<'_>, scheme: &[u8], rest: &[u8], whole: bool) -> Option<
         }
         b"tftp" | b"sftp" | b"ldap" | b"ldaps" | b"smb" | b"imap" | b"ssh2" if whole && slashes > 0 => {
             let is_inside = host::reach(authority).is_some();
-            let confidence = if is_inside || is_open && fetched { 82 } else { 45 };
+            let is_rare = !matches!(scheme.as_slice(), b"sftp" | b"ldap" | b"ldaps");
+            let confidence = if is_inside || fetched && (is_open || is_rare) { 82 } else { 45 };
             return Some((confidence, length, "asks for a protocol of servers"));
         }
         b"http" | b"https" | b"ftp" | b"ftps" | b"ws" | b"wss" => {}
@@ -276,7 +314,13 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
     match reach {
         Reach::Metadata => 93,
         Reach::Disguised => 90,
-        Reach::Loopback if is_named(place, RETURNED) && (is_development || is_local_name && is_json) => 45,
+        Reach::Loopback if super::names::ends_with_one(place.name.trim_end_matches("/*"), LOOPED) => 45,
+        Reach::Loopback
+            if is_named(place, RETURNED)
+                && (is_development || is_local_name && is_json && host::port(authority).is_none()) =>
+        {
+            45
+        }
         Reach::Loopback | Reach::Private if !whole => {
             if place.part == Part::Path {
                 82

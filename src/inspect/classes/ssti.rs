@@ -51,7 +51,8 @@ const READS: usize = 4;
 const SHOWN: usize = 100;
 
 /// What no placeholder says: names inside an expression that lead from a value to the system.
-const REACHES: [&str; 49] = [
+const REACHES: [&str; 50] = [
+    "getclassloader(",
     "__class__",
     "__mro__",
     "__subclasses__",
@@ -103,7 +104,9 @@ const REACHES: [&str; 49] = [
     "open(\"/",
 ];
 /// Names whose members tell secrets or lead on, and how sure each is.
-const OBJECTS: [(&str, u8); 27] = [
+const OBJECTS: [(&str, u8); 29] = [
+    ("app.request.", 86),
+    ("facescontext.", 88),
     ("config.items", 92),
     ("config.from_", 90),
     ("config.__", 95),
@@ -198,6 +201,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         budget = budget.saturating_sub(end - inside);
         at = if matches!(open, "{" | "[[") && budget > EXPRESSION { inside } else { end };
     }
+    raise(&mut best, asks(text));
     let (sure, at, what) = best?;
     let sure = shown::less(reading, at.start, sure);
     let severity = if sure >= 80 { Severity::Critical } else { Severity::Medium };
@@ -205,6 +209,24 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
 }
 
 type Seen = (u8, Range<usize>, &'static str);
+
+/// What templates are made of, by itself: nobody is greeted with `{{config}}`.
+const ASKED: [&[u8]; 9] =
+    [b"config", b"settings", b"self", b"_self", b"request", b"_context", b"debug", b"globals()", b"locals()"];
+
+/// A value that is one expression with such a name.
+fn asks(text: &[u8]) -> Option<Seen> {
+    let (start, text) = trim(text);
+    let inside = ["{{", "{%", "${", "#{"].iter().find_map(|open| {
+        let rest = text.strip_prefix(open.as_bytes())?;
+        rest.strip_suffix(b"}}").or(rest.strip_suffix(b"%}")).or(rest.strip_suffix(b"}"))
+    })?;
+    let (_, name) = trim(inside);
+    // Functions of Go's templates, which show that one is evaluated.
+    let is_called = ["printf \"", "html \"", "js \"", "call ."].iter().any(|call| starts(name, 0, call));
+    let is_asked = ASKED.iter().any(|known| name == *known) || is_called && !text.contains(&b'\n');
+    is_asked.then_some((82, start..start + text.len(), "an expression that reads the template's surroundings"))
+}
 
 fn raise(best: &mut Option<Seen>, seen: Option<Seen>) {
     if let Some(seen) = seen

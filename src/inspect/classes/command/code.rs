@@ -38,6 +38,9 @@ pub(super) const WORDS: &[&str] = &[
     "contents",
     "invoke",
     "frombase64string",
+    "oproxycommand",
+    "askpass",
+    "upload",
 ];
 
 /// Said where a script runs what a request tells it to.
@@ -64,6 +67,7 @@ const RUNS: &[&str] = &[
     "io.popen",
     "kernel.exec",
     "process.start",
+    "system.diagnostics.process.start",
     "kernel.system",
     "spawn_sync",
     "check_output",
@@ -110,7 +114,8 @@ pub(super) fn judge(reading: &Reading<'_>) -> Option<Sign> {
                 best.take(high(86, at..at + 3, "calls a function of PHP inside a string"));
             }
             b'<' if begins(rest, b"<?php") || rest.starts_with(b"<?=") => {
-                best.take(high(if is_short { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
+                let runs = rest.starts_with(b"<?=`") || rest.starts_with(b"<?= `");
+                best.take(high(if is_short || runs { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
             }
             _ => {}
         }

@@ -193,7 +193,7 @@ impl Path {
             self.last_dots = self.dots;
         } else if self.dots == 0 {
             // `..//` and `..\/`; the first slash of a path is none.
-            self.climb.tricks += u32::from(self.last_dots == 2 && self.slashes > 0 && end < text.len());
+            self.climb.tricks += u32::from(self.last_dots == 2 && self.slashes > 0 && next_is_slash);
             self.last_dots = 0;
         }
         (self.dots, self.others, self.parameter, self.hidden) = (0, 0, false, false);

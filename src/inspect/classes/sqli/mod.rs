@@ -14,6 +14,7 @@ use lex::{Kind, Lexer, Token};
 use tail::{Grade, Tail};
 use words::Word;
 
+use super::shown;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
@@ -106,6 +107,9 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
 
 /// Longer texts of several lines are documents: what stands in them is told, not acted on.
 const DOCUMENT_BYTES: usize = 400;
+/// So are texts of a single line with so many words beside what was found.
+const ARTICLE_BYTES: usize = 120;
+const ARTICLE_WORDS: usize = 14;
 /// The most for SQL in a document, or in a parameter that is there for SQL.
 const MOST_IN_DOCUMENTS: u8 = 60;
 
@@ -120,7 +124,15 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     }
     let mut sign = best.filter(|sign| sign.confidence > 0)?;
     let is_document = text.len() > DOCUMENT_BYTES && text.contains(&b'\n');
-    if is_document || (is_for_sql(reading.place.name) && is_statement(text)) {
+    // An article that quotes an attack.
+    let is_article = text.len() > ARTICLE_BYTES
+        && shown::words(text.get(..sign.at.start).unwrap_or_default()) >= 4
+        && shown::words(text) >= ARTICLE_WORDS;
+    // Passwords are made of such signs, and end a string like one who balances quotes.
+    if sign.confidence < 85 && super::system::is_named(reading.place, super::system::SECRET) {
+        sign.confidence = sign.confidence.min(70);
+    }
+    if is_document || is_article || (is_for_sql(reading.place.name) && is_statement(text)) {
         sign.confidence = sign.confidence.min(MOST_IN_DOCUMENTS);
     }
     Some(sign)
@@ -202,7 +214,7 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
                 | Word::Exec
                 | Word::Declare
                 | Word::Shutdown,
-            ) if first => statement::stacked(tail, false),
+            ) if first => statement::stacked(tail, false).map(|grade| on_its_own(tail, grade)),
             Kind::Word(Word::If | Word::Case | Word::Sleep) if first => tail::whole(tail),
             Kind::Word(Word::Function) if at == 0 && tail.kind(1) == Some(Kind::Open) => tail::whole(tail),
             Kind::Open if first && has_call(tail) => tail::whole(tail),
@@ -219,6 +231,24 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
         at += length;
     }
     best
+}
+
+/// A statement that ends no value and stands behind none: people ask about them and programs send them. It takes what only
+/// attackers put in one to be more than told.
+fn on_its_own(tail: Tail<'_>, grade: Grade) -> Grade {
+    const MOST: u8 = 65;
+    if !matches!(tail.kind(0), Some(Kind::Word(Word::Select | Word::Insert | Word::Update | Word::Delete))) {
+        return grade;
+    }
+    let used = tail.tokens.get(..grade.length).unwrap_or_default();
+    let found = expression::read(used, expression::Left::Nothing);
+    let is_cut = tail.kind(grade.length) == Some(Kind::Comment);
+    let is_telling = tail::telling(&found).is_some_and(|_| found.probe || found.sleep)
+        || found.constant_comparison
+        || found.wanted > 1
+        || is_cut
+        || used.iter().any(|token| matches!(token.kind, Kind::Variable | Kind::Word(Word::Catalog | Word::Probe)));
+    if is_telling { grade } else { Grade { confidence: grade.confidence.min(MOST), ..grade } }
 }
 
 /// `extractvalue(1,concat(0x7e,version()))`: what is handed over decides, since programs may have functions of that name.

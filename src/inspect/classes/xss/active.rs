@@ -154,6 +154,9 @@ fn special(tag: &Tag, attribute: &Attribute, value: &[u8]) -> Option<(u8, &'stat
         // Editors quote what they embed.
         return is_foreign.then_some((if attribute.is_quoted { 45 } else { 82 }, "a foreign document embedded"));
     }
+    if tag.name.is(&["object", "embed"]) && name.is(&["type"]) && value.eq_ignore_ascii_case(b"text/x-scriptlet") {
+        return Some((84, "a foreign document embedded"));
+    }
     if tag.name.is(&["base"]) && name.is(&["href"]) {
         let sure = if attribute.is_quoted && starts(value, 0, "http") { 50 } else { 82 };
         return is_foreign.then_some((sure, "a base for all addresses of the page"));
@@ -186,7 +189,7 @@ fn script_element(text: &[u8], tag: &Tag) -> Option<Seen> {
             return Some((40, start, "a script element that holds data"));
         }
         is_deferred |= attribute.name.is(&["async", "defer"]);
-        if attribute.name.is(&["src", "href", "data"]) {
+        if attribute.name.is(&["src", "href", "data"]) && !value.is_empty() {
             source = Some(attribute.is_quoted && starts(value, 0, "https://"));
         }
     }
@@ -257,7 +260,11 @@ pub fn handler_at(text: &[u8], at: usize) -> Option<(u8, usize)> {
     if byte(text, equals) != b'=' || end - at > 40 {
         return None;
     }
-    let value = skip(text, equals + 1, |byte| is_space(byte) || matches!(byte, b'"' | b'\'' | b'`'));
+    let first = skip(text, equals + 1, is_space);
+    if matches!(piece(text, first..first + 2), b"\"\"" | b"''") {
+        return None;
+    }
+    let value = skip(text, first, |byte| is_space(byte) || matches!(byte, b'"' | b'\'' | b'`'));
     let name: Vec<u8> = piece(text, at..end).iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
     let sure = judged(
         &name,

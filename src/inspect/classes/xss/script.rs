@@ -86,7 +86,8 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
     {
         let inside = piece(text, open + 1..open + 1 + COMPUTED);
         let reach: &[&str] = &["//", "data:", "cookie", "alert", "localstorage"];
-        let is_strike = reach.iter().any(|word| has(inside, word)) && before(text, at) != b'.'
+        let is_definition = name == b"function";
+        let is_strike = reach.iter().any(|word| has(inside, word)) && before(text, at) != b'.' && !is_definition
             || (name.eq_ignore_ascii_case(b"function") && matches!(byte(text, open + 1), b'"' | b'\'' | b'`'));
         return Some(if is_strike { Power::Strikes } else { Power::Calls });
     }
@@ -102,7 +103,11 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
     }
     if name.eq_ignore_ascii_case(b"constructor") {
         let close = if matches!(byte(text, end), b'"' | b'\'') { skip(text, end + 1, is_space) } else { end };
-        let is_reached = matches!(byte(text, close), b'(' | b'[' | b']' | b'`') || starts(text, close, ".constructor");
+        // A class of TypeScript has one, too, with parameters that are typed or named.
+        let is_defined =
+            byte(text, close) == b'(' && byte(text, close + 1).is_ascii_alphabetic() && before(text, at) != b'.';
+        let is_reached = !is_defined && matches!(byte(text, close), b'(' | b'[' | b']' | b'`')
+            || starts(text, close, ".constructor");
         return is_reached.then_some(Power::Strikes);
     }
     if is_one_of(name, &SINKS) && byte(text, next) == b'=' && before(text, at) == b'.' {

@@ -32,6 +32,22 @@ const BENIGN: &[File] = &[
     ("benign-products.txt", include_str!("corpus/benign-products.txt")),
     ("benign-trades.txt", include_str!("corpus/benign-trades.txt")),
 ];
+/// Of 1,000 attacks, how many have to be caught; of awkward but ordinary requests, how many may be blocked, and told from 50 on.
+const LEAST_CAUGHT: usize = 980;
+const MOST_BLOCKED: usize = 2;
+const MOST_TOLD: usize = 110;
+/// Of 1,000 attacks of a class, where it is not 950. What is missed most is written as ordinary values are, too.
+const LEAST: &[(&str, usize)] = &[
+    ("command_injection", 975),
+    ("ldap_injection", 930),
+    ("mass_assignment", 890),
+    ("nosqli", 975),
+    ("sqli", 990),
+    ("ssrf", 965),
+    ("ssti", 985),
+    ("xss", 980),
+    ("xxe", 990),
+];
 /// What is told, and never blocked for itself.
 const TOLD: [&str; 2] = ["mass_assignment", "prompt_injection"];
 
@@ -72,7 +88,7 @@ fn shown(case: &Case, hits: &[Hit]) -> String {
 }
 
 #[test]
-fn of_the_attacks_no_more_are_missed_than_before() {
+fn of_a_thousand_attacks_980_are_caught_and_of_every_class_most() {
     let mut tallies: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for file in ATTACKS {
         let (mut all, mut caught) = (0, 0);
@@ -94,13 +110,19 @@ fn of_the_attacks_no_more_are_missed_than_before() {
     }
     let (all, caught) = tallies.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     println!("{tallies:?}\nattacks {all}, caught {caught}: TPR {:.4}", caught as f64 / all as f64);
-    assert!(all >= 1_500, "{all}");
-    // What is reached. The aim is 98 %; whoever gets closer raises this.
-    assert!(caught * 1_000 >= all * 955, "{caught} of {all}");
+    assert!(all >= 8_000, "{all}");
+    assert!(caught * 1_000 >= all * LEAST_CAUGHT, "{caught} of {all}");
+    for (label, (all, caught)) in &tallies {
+        let least = LEAST.iter().find(|(known, _)| known == label).map_or(950, |(_, least)| *least);
+        assert!(
+            caught * 1_000 >= all * least,
+            "{label}: {caught} of {all}, at least {least} in 1,000 are to be caught"
+        );
+    }
 }
 
 #[test]
-fn of_awkward_but_ordinary_requests_no_more_are_blocked_or_told_than_before() {
+fn of_a_thousand_awkward_but_ordinary_requests_no_more_than_two_are_blocked() {
     let (mut all, mut blocked, mut told) = (0, 0, 0);
     for file in BENIGN {
         let judged = judged(file);
@@ -119,8 +141,7 @@ fn of_awkward_but_ordinary_requests_no_more_are_blocked_or_told_than_before() {
         blocked as f64 / all as f64,
         told as f64 / all as f64
     );
-    assert!(all >= 2_000, "{all}");
-    // What is reached. The aim is 0.2 % and 1 % of 2,000; whoever gets closer lowers these.
-    assert!(blocked <= 17, "{blocked} of {all}");
-    assert!(told <= 97, "{told} of {all}");
+    assert!(all >= 3_500, "{all}");
+    assert!(blocked * 1_000 <= all * MOST_BLOCKED, "{blocked} of {all}");
+    assert!(told * 1_000 <= all * MOST_TOLD, "{told} of {all}");
 }

@@ -8,7 +8,8 @@ mod shell;
 use core::ops::Range;
 
 use super::system::{
-    Best, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_searched, is_spoken_of, part, words,
+    Best, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_one_of, is_searched, is_spoken_of, part,
+    words,
 };
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use shell::{Before, Command};
@@ -79,7 +80,9 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
     let mut best = Best::default();
     let mut whole = None;
-    shell::commands(text, &mut |command| {
+    // What says that it is a program in PHP ends its statements as shells do.
+    let is_program = text.starts_with(b"<?");
+    shell::commands(if is_program { b"" } else { text }, &mut |command| {
         let weight = known::weight(command);
         if weight == 0 {
             return;
@@ -120,7 +123,8 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
             _ if is_prose => None,
             // A script that is run by its interpreter tells nothing, somebody's question neither.
             3 if is_json && is_named(place, RUN) && !is_telling_file(command) => Some(60),
-            _ if is_searched(place) => Some(60),
+            _ if is_searched(place) && !is_about_accounts(command) => Some(60),
+            2 if !is_json && is_download(command) => Some(82),
             3 if is_named(place, RUN) => Some(84),
             1 | 2 if is_named(place, RUN) => Some(if is_json { 55 } else { 82 }),
             3 if command.is_hidden && is_telling(command) => Some(84),
@@ -148,7 +152,10 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
     if command.before == Before::Backtick && weight < 3 && (whole.words > inside || is_inline(text, &command.at)) {
         return Some(50);
     }
-    let is_ending = matches!(text.first(), Some(b';' | b'|' | b'&' | b'$' | b'`' | b'\n'));
+    // A list of commands begins with one, and not with a value that is ended.
+    let value = part(text, 0..command.at.start.min(LINE));
+    let is_value = !value.contains(&b' ') && (value.contains(&b'.') || value.first().is_some_and(u8::is_ascii_digit));
+    let is_ending = is_value || matches!(text.first(), Some(b';' | b'|' | b'&' | b'$' | b'`' | b'\n'));
     if weight == 2 && whole.is_job && !is_ending {
         return Some(60);
     }
@@ -199,12 +206,17 @@ fn is_told(place: Place<'_>) -> bool {
     matches!(place.part, Part::Json | Part::GraphqlArgument | Part::Xml | Part::XmlDocument | Part::File | Part::Raw)
 }
 
+/// How much of a line around a command is looked at, bytes.
+const LINE: usize = 512;
+
 /// Whether the separator stands inside a quoted argument that is closed behind it: `sh -c 'a; b' x`.
 fn is_in_quotes(text: &[u8], command: &Command<'_>) -> bool {
     if !matches!(command.before, Before::One | Before::Two) {
         return false;
     }
-    let before = part(text, 0..command.at.start);
+    // A command line is no longer than that.
+    let start = command.at.start.saturating_sub(LINE);
+    let before = part(text, start..command.at.start);
     [b'\'', b'"'].into_iter().any(|quote| {
         let Some(open) = before.iter().rposition(|byte| *byte == quote) else { return false };
         let ahead = open.checked_sub(1).and_then(|at| before.get(at));
@@ -212,7 +224,7 @@ fn is_in_quotes(text: &[u8], command: &Command<'_>) -> bool {
         is_odd
             && ahead.is_some_and(|byte| b" =([{,:".contains(byte))
             && before.get(open + 1).is_some_and(u8::is_ascii_alphanumeric)
-            && from(text, command.at.start).contains(&quote)
+            && part(text, command.at.start..command.at.start + LINE).contains(&quote)
     })
 }
 
@@ -220,9 +232,9 @@ fn is_in_quotes(text: &[u8], command: &Command<'_>) -> bool {
 fn is_filter(text: &[u8], command: &Command<'_>) -> bool {
     const FILTERS: &[&str] =
         &["sort", "head", "tail", "wc", "grep", "egrep", "uniq", "cut", "less", "more", "sed", "awk", "xargs", "stats"];
-    let before = part(text, 0..command.at.start).trim_ascii();
+    let before = part(text, command.at.start.saturating_sub(LINE)..command.at.start).trim_ascii();
     command.is_piped
-        && super::system::is_one_of(command.name(), FILTERS)
+        && is_one_of(command.name(), FILTERS)
         && !command.is_hidden
         && !command.arguments.iter().any(|byte| b"/$`\\".contains(byte))
         && before.iter().filter(|byte| **byte == b' ').count() >= 2
@@ -245,6 +257,16 @@ fn is_inline(text: &[u8], at: &Range<usize>) -> bool {
 
 fn is_telling(command: &Command<'_>) -> bool {
     command.name() == b"powershell" || command.arguments.iter().any(|byte| b"/\\$".contains(byte))
+}
+
+/// Whether somebody wants to see the accounts or settings of a machine: no question needs their real path.
+fn is_about_accounts(command: &Command<'_>) -> bool {
+    ["/etc/", "passwd", "win.ini"].iter().any(|word| super::system::find(command.arguments, word.as_bytes()).is_some())
+}
+
+/// Whether all of a text is a file that is fetched from elsewhere.
+fn is_download(command: &Command<'_>) -> bool {
+    is_one_of(command.name(), &["wget", "curl"]) && begins(command.arguments.trim_ascii(), b"http")
 }
 
 /// Whether the arguments name what an attacker wants to see or reach.

@@ -211,6 +211,7 @@ fn header(line: &[u8]) -> Option<(u8, &'static str)> {
         }
         () if has_family => (88, what),
         () if is_one_of(name, &["location", "refresh"]) && is_address => (90, what),
+        () if is_one_of(name, &["refresh"]) && byte(value, 0).is_ascii_digit() => (90, what),
         () if is_one_of(name, &["bcc", "cc"]) && value.contains(&b'@') => (84, "a recipient behind a line end"),
         () if is_one_of(name, &WORDS) => (50, what),
         () if name.contains(&b'-') => (55, what),

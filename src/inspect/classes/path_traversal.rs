@@ -4,7 +4,9 @@
 mod climb;
 mod target;
 
-use super::system::{Best, begins, find, from, high, is_among_words, is_named, is_parameter, is_spoken_of, part};
+use super::system::{
+    Best, begins, find, from, high, is_among_words, is_named, is_parameter, is_spoken_of, last_name, part,
+};
 use crate::inspect::{Attack, Class, Layers, Part, Place, Reading, Scan, Sign};
 use climb::{Climb, Token};
 use target::Target;
@@ -123,7 +125,7 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
             best.take(high(95, at, "climbs to a file that holds secrets"));
         }
         Some(Target::Secret) if token.segments > 1 => best.take(high(92, at, "names a file of the system")),
-        Some(Target::Home) if !is_json || is_named(place, READ) || begins(path, b"/root/") => {
+        Some(Target::Home) if !is_json || READ.contains(&last_name(place)) || begins(path, b"/root/") => {
             best.take(high(86, at, "names a file that holds credentials"));
         }
         Some(Target::Secret) if is_parameter(place.part) && is_named(place, OPENED) => {
@@ -134,7 +136,10 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
         {
             best.take(high(90, at, "climbs to a file of the system"));
         }
-        Some(Target::Machine) if is_whole => best.take(high(80, at, "names a file of the system")),
+        // `"hosts_file": "/etc/hosts"` is a setting.
+        Some(Target::Machine) if is_whole && !(is_json && last_name(place).contains(['_', '-'])) => {
+            best.take(high(80, at, "names a file of the system"));
+        }
         Some(Target::Known) if is_whole && !is_json && place.part != Part::Raw => {
             best.take(high(80, at, "names a file of the system"));
         }
@@ -142,6 +147,10 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
             if is_rooted && is_parameter(place.part) && (place.part == Part::Path || is_named(place, OPENED)) =>
         {
             best.take(high(80, at, "names a file of the system"));
+        }
+        // `?page=.env`
+        Some(Target::Known) if is_parameter(place.part) && is_named(place, OPENED) && path == b".env" => {
+            best.take(high(82, at, "names a file of the system"));
         }
         Some(_) => best.take(high(55, at, "names a file of the system")),
         None if count == 0 => {}
@@ -163,6 +172,7 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
                 Part::Xml | Part::Raw => 55,
                 _ => match out {
                     0 => 20,
+                    1 if is_named(place, READ) && token.segments > 1 => 82,
                     1 if is_named(place, OPENED) => 60,
                     1 => 45,
                     2 if is_named(place, OPENED) => 84,

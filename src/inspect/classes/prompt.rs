@@ -69,6 +69,8 @@ const RULES: [&str; 13] = [
     "policy",
     "policies",
 ];
+/// How much of a text is looked at: orders stand at its beginning.
+const LOOKED_AT: usize = 8_192;
 /// How far the rules may be from the verb, bytes.
 const NEAR: usize = 60;
 /// Orders to say what the model was told, and what of it.
@@ -129,7 +131,7 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
 }
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
-    let text = reading.text;
+    let text = piece(reading.text, 0..LOOKED_AT);
     let (confidence, at, what) = rules(text).or_else(|| reveals(text)).or_else(|| voices(text))?;
     Some(Sign { confidence, severity: Severity::Low, at: at..(at + NEAR).min(text.len()), what })
 }

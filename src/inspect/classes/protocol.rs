@@ -96,10 +96,7 @@ fn path(path: &[u8]) -> Option<Verdict> {
         match segment {
             [b'.', b'.', b';', ..] => take(90, "hides a step up behind a parameter"),
             [b';', ..] | [b'.', b';', ..] => take(80, "hides a segment behind a parameter"),
-            // Links that were escaped once too often end in `&amp;`.
-            [.., b';'] if segment.len() > 1 => {
-                take(if segment.contains(&b'&') { 40 } else { 80 }, "hides a segment behind a parameter");
-            }
+            [.., b';'] if segment.len() > 1 => take(60, "hides a segment behind a parameter"),
             _ if begins(segment, b"%2e%2e") || begins(segment, b"..%2f") || begins(segment, b"..%5c") => {
                 take(84, "hides a step up behind an encoding");
             }

@@ -35,7 +35,13 @@ pub fn is_shown(reading: &Reading<'_>, at: usize) -> bool {
             let before = words(on_line);
             before > 0 && before + words(tail(behind, close + 1)) >= WORDS_AROUND_TICKS
         });
-    is_ticked || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+    is_ticked || is_request_line(text) || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+}
+
+/// Whether the text is the first line of a request, as logs and reports quote them: `GET /a?b=c HTTP/1.1`.
+fn is_request_line(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    [&b"GET /"[..], b"POST /", b"PUT /", b"HEAD /", b"DELETE /", b"PATCH /"].iter().any(|start| text.starts_with(start))
 }
 
 /// Whether the text is an article: many lines, and many words in sentences.

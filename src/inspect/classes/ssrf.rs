@@ -3,7 +3,10 @@
 
 mod host;
 
-use super::system::{Best, begins, from, high, is_among_words, is_document, is_named, is_spoken_of, part};
+use super::system::{
+    Best, begins, from, high, is_among_words, is_document, is_named, is_searched, is_spoken_of, last_name, part,
+};
+use crate::inspect::scan::LETTERS;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use host::Reach;
 
@@ -77,10 +80,6 @@ const CALLED: &[&str] = &[
     "target",
     "fetch",
     "proxy",
-    "image",
-    "img",
-    "avatar",
-    "link",
     "feed",
     "source",
     "import",
@@ -162,7 +161,11 @@ pub static SSRF: Class = Class {
         "smb",
         "127",
     ],
-    may_be: |scan: Scan, _: Place<'_>| scan.any(b":/") && scan.word(Attack::Ssrf) || scan.all(b"//:") && scan.any(b"@"),
+    may_be: |scan: Scan, place: Place<'_>| {
+        // `//127.0.0.1/`, `10.0.0.1:80`: numbers are no words.
+        let is_numbers = || scan.any(b"/:") && scan.any(b".") && scan.ascii & LETTERS == 0 && is_named(place, FETCHED);
+        scan.any(b":/") && scan.word(Attack::Ssrf) || scan.all(b"//:") && scan.any(b"@") || is_numbers()
+    },
     judge,
 };
 
@@ -212,6 +215,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let is_set_off = !whole && !is_framed && is_among_words(reading.text, &sign.at);
     if is_document(text)
         || is_set_off && reading.scan.any(b" ")
+        || is_searched(place) && sign.confidence < 90
         || !whole && is_spoken_of(reading.text, &sign.at)
         || matches!(place.part, Part::File | Part::XmlDocument)
     {
@@ -255,7 +259,7 @@ fn address(place: Place<'_>, scheme: &[u8], rest: &[u8], whole: bool) -> Option<
         b"gopher" | b"dict" | b"netdoc" | b"local_file" if whole && slashes > 0 => {
             return Some((92, length, "asks for a protocol that only reaches other servers"));
         }
-        b"file" if slashes > 0 => {
+        b"file" if slashes > 0 && !behind.is_empty() => {
             let confidence = match (whole, is_open, fetched) {
                 (false, ..) => 50,
                 (_, true, _) => 86,
@@ -290,7 +294,10 @@ fn bare(place: Place<'_>, text: &[u8], slashed: bool) -> Option<(u8, usize, &'st
     let path = from(text, authority.len());
     let named =
         is_named(place, &["url", "uri", "webhook", "callback", "dest", "target", "fetch", "proxy", "link", "endpoint"]);
+    // `169.254.169.254/32` is a network.
+    let is_network = path.len() > 1 && path.len() <= 3 && from(path, 1).iter().all(u8::is_ascii_digit);
     let confidence = match reach {
+        _ if is_network => 30,
         Reach::Metadata if path.len() > 1 || named => 92,
         Reach::Metadata => 60,
         // A number is an address only where it looks like one.
@@ -337,7 +344,7 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
                 60
             }
         }
-        Reach::Private if is_json && !is_named(place, CALLED) => 55,
+        Reach::Private if is_json && !is_called(place) => 55,
         Reach::Loopback | Reach::Private if fetched => 82,
         Reach::Loopback | Reach::Private => 55,
         Reach::Name => {
@@ -347,6 +354,18 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
                 40
             }
         }
+    }
+}
+
+/// Whether a member says that its address is to be called, and not only where something is: `url`, `feedUrl`, but not `imageUrl`.
+fn is_called(place: Place<'_>) -> bool {
+    let name = last_name(place);
+    let stem = name.len().checked_sub(3).and_then(|end| name.get(..end)).filter(|stem| {
+        name.get(stem.len()..).is_some_and(|end| end.eq_ignore_ascii_case("url") || end.eq_ignore_ascii_case("uri"))
+    });
+    match stem.map(|stem| stem.trim_end_matches(['_', '-'])) {
+        Some(stem) => stem.is_empty() || is_named(Place { name: stem, ..place }, CALLED),
+        None => is_named(place, CALLED),
     }
 }
 

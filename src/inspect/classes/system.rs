@@ -95,7 +95,27 @@ pub(super) fn is_among_words(text: &[u8], at: &Range<usize>) -> bool {
 /// Names under which any letters may stand between any signs.
 pub(super) const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
 /// Names of parameters that hold what a person looks for.
-const SEARCHED: &[&str] = &["q", "s", "query", "search", "term", "terms", "keyword", "keywords", "find", "lookup"];
+const SEARCHED: &[&str] = &[
+    "q",
+    "s",
+    "query",
+    "search",
+    "term",
+    "terms",
+    "keyword",
+    "keywords",
+    "kw",
+    "find",
+    "lookup",
+    "phrase",
+    "input",
+    "suche",
+    "suchbegriff",
+    "recherche",
+    "buscar",
+    "busca",
+    "wd",
+];
 
 /// Whether a person looks for the text: words about an attack are as likely there as an attack.
 pub(super) fn is_searched(place: Place<'_>) -> bool {

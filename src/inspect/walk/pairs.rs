@@ -88,8 +88,10 @@ fn are_spaces(value: &[u8]) -> bool {
     for (at, byte) in value.iter().enumerate() {
         if *byte == b'+' {
             let rest = value.get(at + 1..).unwrap_or_default();
-            let is_gap =
-                (last == b')' || last.is_ascii_alphabetic()) && rest.first().is_some_and(u8::is_ascii_alphabetic);
+            // `)` is sent as `%29` as often as not.
+            let is_closed = last == b')' || value.get(..at).is_some_and(|before| before.ends_with(b"%29"));
+            let is_word = rest.first().is_some_and(u8::is_ascii_alphabetic);
+            let is_gap = (is_closed || last.is_ascii_alphabetic() || last == b',') && is_word;
             if rest.starts_with(b"AD") {
                 return false;
             }
@@ -98,7 +100,7 @@ fn are_spaces(value: &[u8]) -> bool {
         }
         last = *byte;
     }
-    gaps > others
+    gaps > 0 && gaps >= others
 }
 
 /// Some frameworks join the values of one name with a comma, some parsers with nothing.

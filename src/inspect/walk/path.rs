@@ -16,7 +16,9 @@ pub fn path(to: &mut Examination<'_>, path: &str) {
     let (whole, layers) = decoded(path.as_bytes());
     to.text(here, &whole, trail.with(layers));
     let is_worth = |segment: &str| !is_plain(segment.as_bytes()) || may_be_encoded(segment.as_bytes());
-    let mut telling = path.split('/').filter(|segment| is_worth(segment) && segment.len() + 1 < path.len());
+    let mut telling = path
+        .split('/')
+        .filter(|segment| is_worth(segment) && (segment.len() + 1 < path.len() || may_be_encoded(segment.as_bytes())));
     for segment in telling.by_ref().take(MAX_SEGMENTS) {
         let (text, layers) = decoded(segment.as_bytes());
         if !is_plain(&text) || may_be_encoded(&text) {

@@ -356,6 +356,7 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
         (true, Needs::Nothing) => 3,
         (true, _) if command.is_program_path => 3,
         (true, Needs::Code) if command.is_piped => 3,
+        (true, Needs::Code) if is_one_of(first, &["-c", "/c", "-enc"]) && !is_short => 3,
         (true, _) => 2,
     }
 }

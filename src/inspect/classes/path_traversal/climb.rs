@@ -212,7 +212,7 @@ impl Path {
 /// The name of a segment as a file system takes it: up to a NUL, without dots, blanks and stream names at its end.
 pub(super) fn name(text: &[u8], at: Range<usize>) -> &[u8] {
     let raw = part(text, at);
-    let end = raw.iter().position(|byte| matches!(byte, 0 | b'%')).unwrap_or(raw.len());
+    let end = raw.iter().position(|byte| matches!(byte, 0 | b'%' | b';')).unwrap_or(raw.len());
     let raw = part(raw, 0..end);
     let tail = raw.iter().rev().take_while(|byte| matches!(byte, b'.' | b' ' | b'~')).count();
     part(raw, 0..raw.len() - tail)

@@ -117,7 +117,7 @@ const PROBES: &[(&str, u8)] = &[
     ("autodiscover.json", 50),
     ("docker.sock", 85),
     ("php_info.php", 85),
-    ("phpinfo", 70),
+    ("phpinfo", 82),
     ("server.key", 86),
     ("private.key", 85),
     ("privatekey.pem", 85),
@@ -144,7 +144,7 @@ const PROBES: &[(&str, u8)] = &[
     ("id_ecdsa", 88),
     ("setup.cgi", 84),
     ("remote-console", 70),
-    ("pprof", 75),
+    ("pprof", 82),
     ("terraform.tfstate", 86),
     ("kubeconfig", 82),
 ];

@@ -59,7 +59,7 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             let creates = tail.bytes(0).eq_ignore_ascii_case(b"create");
             (
                 object && at > from + 1 && hard && (behind || !creates),
-                (object && at > from + 1 && ends(at)) || truncated,
+                (object && at > from + 1 && (ends(at) || tail.bytes(at).eq_ignore_ascii_case(b"on"))) || truncated,
                 at,
             )
         }

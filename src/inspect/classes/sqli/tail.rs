@@ -95,8 +95,9 @@ pub fn is_word(byte: &u8) -> bool {
 fn is_bare(comment: &[u8]) -> bool {
     let marker = usize::from(comment.first() != Some(&b'#')) + 1;
     let content = comment.get(marker..).unwrap_or_default();
-    let plain =
-        |byte: &u8| is_word(byte) || *byte <= b' ' || matches!(byte, b'-' | b'+' | b'*' | b'/' | b'\'' | b'"' | b'`');
+    let plain = |byte: &u8| {
+        is_word(byte) || *byte <= b' ' || matches!(byte, b'-' | b'+' | b'*' | b'/' | b'\'' | b'"' | b'`' | b'&')
+    };
     let words = content.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
     content.iter().all(plain) && words.count() <= 1
 }
@@ -172,7 +173,7 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
     let last = tail.balances(length - 1);
     // `' or 'a`, `x' or 'x`; two different words are prose.
     let word = tail.bytes(length - 1).get(1..).unwrap_or_default();
-    let likely = word.len() <= 1 || word == tail.value || (!word.is_empty() && word.iter().all(u8::is_ascii_digit));
+    let likely = !word.is_empty() && (word.len() == 1 || word == tail.value || word.iter().all(u8::is_ascii_digit));
     let ends = end == End::Comment || (found.open && end == End::Fit);
     if found.constant_comparison {
         return Grade::new(
@@ -244,7 +245,7 @@ fn joined(tail: Tail<'_>) -> Option<Grade> {
     let alone = tail.short && found.operands == 1 && tail.tokens.len() == 2 && tail.bytes(1).len() == 1;
     // `'-0||'`
     let plain = tail.value.is_empty() && found.literals == found.operands && length <= 4;
-    let closes = plain && tail.tokens.len() == length && tail.bytes(length - 1).len() == 1;
+    let closes = plain && tail.tokens.len() == length && tail.bytes(length - 1).len() <= 2;
     Grade::new(if alone || closes { 80 } else { 40 }, length, what)
 }
 

@@ -241,6 +241,8 @@ pub(super) fn is_torn(rest: &[u8]) -> Option<&'static str> {
     // A user that looks like a host is there to be taken for one.
     let name = user.split(|byte| *byte == b':').next().unwrap_or(user);
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
-    let is_host = name.contains(&b'.') && (2..=6).contains(&last.len()) && last.iter().all(u8::is_ascii_alphabetic);
+    let is_address = v4(name).is_some_and(|(address, _)| name.contains(&b'.') && of_v4(address).is_some());
+    let is_host =
+        is_address || name.contains(&b'.') && (2..=6).contains(&last.len()) && last.iter().all(u8::is_ascii_alphabetic);
     (is_host && !user.contains(&b'%') && !user.contains(&b'@')).then_some("hides its host behind another")
 }

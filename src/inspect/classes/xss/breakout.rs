@@ -97,10 +97,18 @@ fn continued(text: &[u8], at: usize, quote: u8) -> Option<u8> {
     Some(if is_closed || before(text, at - 1) == b'\\' || closed + 1 == operator { 90 } else { 82 })
 }
 
-/// `alert() not working`: words behind an empty call.
+/// `alert() not working`, `onload = function`: words behind a call, or nothing that is called.
 fn is_spoken_of(code: &[u8]) -> bool {
     let name = skip(code, 0, is_name);
-    piece(code, name..name + 3) == b"() " && byte(code, name + 3).is_ascii_alphabetic()
+    if !code.iter().any(|byte| b"(`'\"/;".contains(byte)) {
+        return true;
+    }
+    let Some(close) = code.iter().position(|byte| *byte == b')').filter(|_| byte(code, name) == b'(') else {
+        return false;
+    };
+    let behind = tail(code, close + 1);
+    let letters = skip(behind, 1, |byte| byte.is_ascii_alphabetic());
+    byte(behind, 0) == b' ' && letters > 2 && !matches!(byte(behind, letters), b'=' | b'(' | b'<')
 }
 
 /// A text that is nothing but code that strikes.

@@ -53,6 +53,16 @@ pub fn power(text: &[u8]) -> Option<(Power, usize)> {
     best.or_else(|| symbols(text).map(|at| (Power::Strikes, at)))
 }
 
+/// `run()`: a function of the page, whatever that does; with nothing handed to it, and up to the end of the attribute.
+pub fn is_own_call(code: &[u8]) -> bool {
+    let end = skip(code, 0, |byte| is_name(byte) || byte == b'.');
+    let name = piece(code, 0..end);
+    let rest = skip(code, end + 2, |byte| byte == b';');
+    starts(code, end, "()")
+        && !is_one_of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name), &LOADS)
+        && matches!(byte(code, rest), 0 | b'"' | b'\'' | b'>' | b' ')
+}
+
 /// A program of `[]()!+` alone, somewhere in the text.
 pub fn symbols(text: &[u8]) -> Option<usize> {
     let mut at = 0;

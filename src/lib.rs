@@ -4,10 +4,12 @@
 //! context of the whole session and, where told to, stops them. `ARCHITECTURE.md` tells the life of a request; this is
 //! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
 
+pub mod alert;
 pub mod api;
 pub mod backoff;
 pub mod context;
 pub mod detect;
+pub mod export;
 pub mod fleet;
 pub mod flow;
 pub mod identity;

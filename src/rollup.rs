@@ -143,6 +143,8 @@ pub struct Delta {
     /// By minute of the event.
     pub minutes: BTreeMap<u64, Rollup>,
     pub findings: Vec<Finding>,
+    /// Risk of the session of each finding, with what it added, as far as the shard still knows it.
+    pub risks: Vec<u8>,
     pub lost: Lost,
 }
 

@@ -8,6 +8,8 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Style;
+use crate::api::share::Share;
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
 use crate::session::{Arrival, Detector, Finding, Risk, SessionId, shard_of_prefix};
@@ -243,6 +245,30 @@ pub enum FleetOrder {
     Findings(FindingQuery),
     Rollups(RollupQuery),
     Health,
+    Share(Share),
+    Shares {
+        now_ms: u64,
+    },
+    /// Somebody comes by a share link.
+    OpenShare {
+        id: u64,
+        now_ms: u64,
+    },
+    Unshare {
+        id: u64,
+        actor: String,
+        now_ms: u64,
+    },
+    /// The alerts that wait, or the dead letters.
+    Alerts {
+        dead: bool,
+        limit: u32,
+    },
+    RetryAlert {
+        id: u128,
+        actor: String,
+        now_ms: u64,
+    },
     /// Remember an act that is not the fleet's own.
     Note(AuditEntry),
 }
@@ -258,6 +284,33 @@ pub enum FleetReply {
     Findings(Page<Finding>),
     Rollups(Series),
     Health(FleetHealth),
+    Shares(Vec<Share>),
+    Alerts(Vec<AlertEntry>),
+}
+
+/// An alert that was not delivered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertEntry {
+    pub id: String,
+    /// Name of its rule.
+    pub rule: String,
+    pub created_ms: u64,
+    /// When it is tried next.
+    pub due_ms: u64,
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// Whether it is tried no more.
+    pub dead: bool,
+}
+
+/// An alert on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub id: String,
+    pub to: String,
+    pub style: Style,
+    pub body: String,
 }
 
 /// What metrics show of the fleet; sums are since it was last loaded.
@@ -278,6 +331,14 @@ pub struct FleetHealth {
     pub minutes_kept: u64,
     /// Minutes dropped before their time for lack of room.
     pub minutes_dropped: u64,
+    pub alerts_raised: u64,
+    pub alerts_delivered: u64,
+    /// Attempts that failed; what failed is tried again.
+    pub alerts_failed: u64,
+    /// Alerts dropped because too many wait.
+    pub alerts_dropped: u64,
+    pub alerts_waiting: u64,
+    pub alerts_dead: u64,
 }
 
 /// The layouts that may hold something still.

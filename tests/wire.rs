@@ -93,6 +93,7 @@ fn delta() -> Delta {
         upto: 300,
         minutes: [(START_MS / 60_000, rollup)].into(),
         findings: vec![finding],
+        risks: vec![50],
         lost: Lost { findings: 1, until_ms: 2 },
     }
 }

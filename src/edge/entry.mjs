@@ -5,6 +5,7 @@
 // about a request is made here.
 
 import { consoleAnswer } from "./console.mjs";
+import { polished } from "./polish.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
@@ -65,12 +66,12 @@ async function exchange(request, env, context, state) {
   if (code === ANSWER) {
     const page = consoleAnswer(request, env);
     if (page) return page;
-    // Samples are read as traffic would be, with the keys it would wait for.
-    if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
+    // Samples are read as traffic would be, with the keys it would wait for; so is who signs in through Access.
+    if (setup.learns && (request.method === "POST" || request.headers.has("cf-access-jwt-assertion"))) await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);
     if (answer) {
       later(env, context, Gateway.due());
-      return answer;
+      return polished(request, answer);
     }
     // No answer of its own: the configuration is refused and traffic passes unseen.
     state.sent = true;

@@ -66,6 +66,12 @@ fn text(health: Option<&FleetHealth>) -> String {
     counter("requests_unnamed", "Requests counted without their endpoint, for lack of room.", health.requests_unnamed);
     counter("findings_dropped", "Findings dropped for lack of room.", health.findings_dropped);
     counter("minutes_dropped", "Minutes dropped before their time for lack of room.", health.minutes_dropped);
+    counter("alerts_raised", "Alerts raised since the fleet was last loaded.", health.alerts_raised);
+    counter("alerts_delivered", "Alerts their receivers took.", health.alerts_delivered);
+    counter("alerts_failed", "Attempts to deliver one that failed.", health.alerts_failed);
+    counter("alerts_dropped", "Alerts dropped because too many wait.", health.alerts_dropped);
+    one("alerts_waiting", "gauge", "Alerts to be delivered.", health.alerts_waiting);
+    one("alerts_dead", "gauge", "Alerts that could not be delivered for days.", health.alerts_dead);
     one("findings", "gauge", "Findings kept in the feed.", health.findings_kept);
     one("minutes", "gauge", "Minutes kept in rollups.", health.minutes_kept);
     out

@@ -5,12 +5,15 @@
 //! [`shard`] and [`fleet`] are the Durable Objects; [`admin`] answers the public API.
 
 mod admin;
+mod alerts;
 mod buffer;
+mod caller;
 mod clock;
 mod due;
 mod erasure;
 mod exchange;
 mod exchanges;
+mod export;
 mod feed;
 mod fleet;
 mod gateway;
@@ -19,17 +22,21 @@ mod group;
 mod inspection;
 mod isolate;
 mod jwks;
+mod mcp;
 mod metrics;
 mod object;
 mod outcome;
+mod parts;
 mod people;
 mod problem;
 mod queue;
 mod request;
 mod shard;
 mod slices;
+mod share;
 mod spread;
 mod sql;
+mod stream;
 
 use worker::event;
 

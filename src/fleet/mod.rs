@@ -2,19 +2,24 @@
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
 //! (`findings.rs`).
 
+mod alerts;
 mod deltas;
 mod findings;
 mod rollups;
+mod shares;
+
+use std::collections::BTreeMap;
 
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
 use crate::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync, SyncReply};
+use alerts::Alerts;
 use deltas::Intake;
 use findings::Feed;
 use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 4] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -31,6 +36,18 @@ const MIGRATIONS: [&[&str]; 3] = [
         // The findings of one delta, by its number.
         "CREATE TABLE findings (number INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, \
          count INTEGER NOT NULL, body BLOB NOT NULL)",
+    ],
+    &[
+        "CREATE TABLE shares (name TEXT PRIMARY KEY, until_ms INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+        // Alerts on their way, and those that could not be delivered (`dead`).
+        "CREATE TABLE alerts (id TEXT PRIMARY KEY, dead INTEGER NOT NULL, due_ms INTEGER NOT NULL, body BLOB NOT NULL) \
+         WITHOUT ROWID",
+        "CREATE INDEX alerts_due ON alerts (dead, due_ms)",
+        // What deltas tell has changed: shards tell theirs again from where they are.
+        "DELETE FROM shards",
+        "DELETE FROM findings",
+        "DELETE FROM minutes",
+        "DELETE FROM hours",
     ],
 ];
 
@@ -55,6 +72,9 @@ pub struct Fleet<S> {
     rollups: Rollups,
     feed: Feed,
     health: FleetHealth,
+    /// When the audit log last heard that a share was opened.
+    opened: BTreeMap<u64, u64>,
+    alerts: Alerts,
 }
 
 impl<S: Sql> Fleet<S> {
@@ -82,6 +102,8 @@ impl<S: Sql> Fleet<S> {
             layouts,
             retention_ms,
             health: FleetHealth::default(),
+            opened: BTreeMap::new(),
+            alerts: Alerts::default(),
         };
         fleet.health.deltas_failed += u64::from(fleet.finish().is_err());
         Ok(fleet)
@@ -159,6 +181,23 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
             FleetOrder::Health => FleetReply::Health(self.health()?),
+            FleetOrder::Share(share) => self.share(&share)?,
+            FleetOrder::Shares { now_ms } => FleetReply::Shares(self.shares(now_ms)?),
+            FleetOrder::OpenShare { id, now_ms } => {
+                FleetReply::Shares(self.open_share(id, now_ms)?.into_iter().collect())
+            }
+            FleetOrder::Unshare { id, actor, now_ms } => {
+                FleetReply::Done { existed: self.unshare(id, &actor, now_ms)? }
+            }
+            FleetOrder::Alerts { dead, limit } => FleetReply::Alerts(self.alerts(dead, limit)?),
+            FleetOrder::RetryAlert { id, actor, now_ms } => {
+                let existed = self.retry_alert(id, now_ms)?;
+                if existed {
+                    let (act, subject) = ("retry".to_owned(), format!("alert:{}", crate::alert::name_of(id)));
+                    self.record(&AuditEntry { time_ms: now_ms, actor, act, subject, detail: String::new() })?;
+                }
+                FleetReply::Done { existed }
+            }
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
                 FleetReply::Done { existed: false }
@@ -179,6 +218,8 @@ impl<S: Sql> Fleet<S> {
             "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
             &[key(block.subject), Value::Blob(body)],
         )?;
+        // Before the change: should what follows fail, the block comes again, and with it the same alert.
+        self.raise_blocked(&block)?;
         self.blocks.change(BlockChange::Set(block));
         self.keep_version()?;
         Ok(true)

@@ -286,7 +286,12 @@ impl<S: Sql> Store<S> {
             return None;
         }
         let (shard, installed_ms, from) = (shard.to_owned(), self.installed_ms, self.deltas.from);
-        Some(Delta { shard, installed_ms, from, upto, minutes, findings, lost })
+        let risk = |finding: &Finding| {
+            let tracked = self.hot.get(finding.session);
+            tracked.map_or(0, |tracked| tracked.session.risk.score(finding.time_ms)).max(finding.risk_added)
+        };
+        let risks = findings.iter().map(risk).collect();
+        Some(Delta { shard, installed_ms, from, upto, minutes, findings, risks, lost })
     }
 
     /// Whether there is anything the fleet has not confirmed.

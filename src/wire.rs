@@ -283,7 +283,8 @@ pub enum FleetReply {
     Layouts(Layouts),
     Findings(Page<Finding>),
     Rollups(Series),
-    Health(FleetHealth),
+    /// With the findings of each detector.
+    Health(FleetHealth, Vec<(Detector, u64)>),
     Shares(Vec<Share>),
     Alerts(Vec<AlertEntry>),
 }

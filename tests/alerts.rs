@@ -204,7 +204,7 @@ fn the_outbox_is_bounded_and_counts_what_it_drops() {
         let found = (0..1_000).map(|n| finding(at * 1_000 + n, START_MS + at, Severity::High)).collect();
         report(&mut fleet, at, found, 60);
     }
-    let FleetReply::Health(health) = fleet.order(FleetOrder::Health).unwrap() else { panic!() };
+    let FleetReply::Health(health, _) = fleet.order(FleetOrder::Health).unwrap() else { panic!() };
     assert_eq!((health.alerts_waiting, health.alerts_dropped), (10_000, 1_000));
 }
 

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::share::Share;
 use crate::identity::Keyring;
+use crate::parameter::Value;
 use crate::query::{EventAnswer, SessionAnswer};
 
 /// What a token allows.
@@ -86,10 +87,12 @@ pub fn host_of(url: &str) -> &str {
 }
 
 /// Puts pseudonyms in the place of users that are stored plain: the same one wherever the same user is meant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Mask<'a> {
     /// `None` where everything is shown.
     pub ring: Option<&'a Keyring>,
+    /// Parameters whose values name users.
+    pub parameters: Vec<&'a str>,
 }
 
 impl Mask<'_> {
@@ -106,6 +109,9 @@ impl Mask<'_> {
     /// Masks the users of a session.
     pub fn session(&self, mut session: SessionAnswer) -> SessionAnswer {
         session.users.iter_mut().chain(&mut session.attempted_users).for_each(|user| self.name(user));
+        for name in &self.parameters {
+            session.params.get_mut(*name).and_then(|param| param.last.as_mut()).into_iter().for_each(|last| self.name(last));
+        }
         session
     }
 
@@ -114,6 +120,13 @@ impl Mask<'_> {
         if self.ring.is_some() {
             let users: Vec<String> = event.user.iter().chain(&event.attempted_user).cloned().collect();
             event.user.iter_mut().chain(&mut event.attempted_user).for_each(|user| self.name(user));
+            for value in self.parameters.iter().filter_map(|name| event.params.get_mut(*name)).flat_map(|of| &mut of.0) {
+                if let Value::Text(text) = value {
+                    let mut text = text.to_string();
+                    self.name(&mut text);
+                    *value = Value::Hashed(text.into());
+                }
+            }
             for finding in &mut event.findings {
                 users.iter().for_each(|user| self.within(&mut finding.message, user));
             }

@@ -20,9 +20,10 @@ use crate::api::{
     resolve,
 };
 use crate::export::Of;
+use crate::identity;
 use crate::policy::Policy;
 use crate::query::{
-    Asked, Cursor, EventAnswer, Filter, Page, ParameterError, Positions, Question, StatsPart, Terms, merge,
+    Asked, Cursor, EventAnswer, EventQuery, Filter, Page, ParameterError, Positions, Question, StatsPart, Terms, merge,
     parse_events, parse_sessions, parse_stats,
 };
 use crate::session::SessionId;
@@ -202,7 +203,9 @@ impl Api<'_> {
 
     /// Hides the names of users from those who are not shown them.
     pub fn mask(&self) -> Mask<'_> {
-        Mask { ring: (!self.caller.sees_users).then(|| self.policy.keys.ring()) }
+        let ring = (!self.caller.sees_users).then(|| self.policy.keys.ring());
+        let named = self.policy.parameters.list().filter(|(_, parameter)| parameter.role == Some(identity::Role::User));
+        Mask { ring, parameters: named.map(|(_, parameter)| parameter.name.as_ref()).collect() }
     }
 
     async fn session(&self, id: SessionId) -> Answer {

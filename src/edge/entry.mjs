@@ -5,6 +5,7 @@
 // about a request is made here.
 
 import { consoleAnswer } from "./console.mjs";
+import { about } from "./log.mjs";
 import { polished } from "./polish.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
@@ -35,7 +36,7 @@ export default {
     try {
       return await exchange(request, env, context, state);
     } catch (error) {
-      return survive(error, request, env, state);
+      return about(request, () => survive(error, request, env, state));
     }
   },
 };
@@ -48,7 +49,7 @@ function configured(env) {
 async function exchange(request, env, context, state) {
   setup ??= configured(env);
   let text = describe(request);
-  let code = Gateway.begin(text, Date.now());
+  let code = Gateway.begin(text, Date.now(), undefined, false);
   let first; // the start of the body, where the session key may stand in it
   for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
@@ -59,7 +60,7 @@ async function exchange(request, env, context, state) {
     } else {
       await learn(KEYS - code, env);
     }
-    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
+    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut ?? false);
   }
   // Whatever is still missing: it is decided without.
   if (code <= UNLOADED) code = DECIDE;
@@ -78,7 +79,7 @@ async function exchange(request, env, context, state) {
     return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
-    const decided = await Gateway.decide(text, first?.bytes, first?.cut, env);
+    const decided = await Gateway.decide(text, first?.bytes, first?.cut ?? false, env);
     if (decided instanceof Response) {
       later(env, context, Gateway.due());
       return decided;
@@ -93,7 +94,7 @@ async function exchange(request, env, context, state) {
     const answered = send(request, env, text, code & STRIP, token);
     response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
   } catch (error) {
-    response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
+    response = about(request, () => Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now()));
     later(env, context, Gateway.due());
     return response;
   }

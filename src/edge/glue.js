@@ -38,6 +38,9 @@ export function stream(parts) {
       if (part) controller.enqueue(part);
       else controller.close();
     },
+    cancel() {
+      parts.close();
+    },
   }, { highWaterMark: 0 });
 }
 

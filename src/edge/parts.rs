@@ -1,7 +1,7 @@
 //! Answers that are made as they are read, part by part: nothing is fetched before the client wants it, and nothing is held
 //! of what it has.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use std::rc::Rc;
@@ -27,17 +27,22 @@ pub trait Source {
 
 /// A source as JavaScript reads it: one part at a time.
 #[wasm_bindgen]
-pub struct Parts(RefCell<Option<Box<dyn Source>>>);
+pub struct Parts {
+    source: RefCell<Option<Box<dyn Source>>>,
+    closed: Cell<bool>,
+}
 
 #[wasm_bindgen]
 impl Parts {
     /// The next part. A stream asks for one after the other; whoever asks meanwhile is told that it is over.
     pub async fn next(&self) -> Result<JsValue, JsValue> {
-        let Some(mut source) = self.0.take() else { return Ok(JsValue::UNDEFINED) };
+        let Some(mut source) = self.source.take() else { return Ok(JsValue::UNDEFINED) };
         let next = source.next().await;
         match next {
             Ok(Some(part)) => {
-                self.0.replace(Some(source));
+                if !self.closed.get() {
+                    self.source.replace(Some(source));
+                }
                 Ok(js_sys::Uint8Array::from(part.as_slice()).into())
             }
             Ok(None) => Ok(JsValue::UNDEFINED),
@@ -46,6 +51,15 @@ impl Parts {
                 Err(js_sys::Error::new(&text).into())
             }
         }
+    }
+}
+
+#[wasm_bindgen]
+impl Parts {
+    /// Nobody reads any more.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.source.take();
     }
 }
 
@@ -76,7 +90,7 @@ impl Api<'_> {
     /// The same caller, for an answer that goes on after this one was given.
     pub fn asker(&self) -> Asker {
         let (policy, env) = (Rc::clone(self.policy), self.env.clone());
-        Asker { request: self.request.clone(), policy, env, caller: self.caller.clone() }
+        Asker { request: Clone::clone(self.request), policy, env, caller: self.caller.clone() }
     }
 
     /// The answer whose body `source` makes; only its head where that is all that is asked for.
@@ -89,7 +103,7 @@ impl Api<'_> {
             }
             let init = ResponseInit::new();
             init.set_headers(&all);
-            let body = (self.request.method() != "HEAD").then(|| glue::stream(Parts(RefCell::new(Some(source)))));
+            let body = (self.request.method() != "HEAD").then(|| glue::stream(Parts { source: RefCell::new(Some(source)), closed: Cell::new(false) }));
             Response::new_with_opt_readable_stream_and_init(body.as_ref(), &init)
         };
         build().map_err(|_| Refusal::Unavailable)

@@ -22,8 +22,8 @@ const HEARTBEAT_MS: u64 = 15_000;
 /// A stream ends then, and the client comes again where it was, ms.
 const LONGEST_MS: u64 = 15 * 60_000;
 /// Streams one isolate serves at the same time; one that was not read for longer than this, ms, does not count.
-const MAX_STREAMS: usize = 16;
-const UNREAD_MS: u64 = 60_000;
+const MAX_STREAMS: usize = 64;
+const UNREAD_MS: u64 = 10_000;
 
 struct Stream {
     asker: Asker,
@@ -56,6 +56,12 @@ impl Api<'_> {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        isolate::with(|isolate| isolate.streams.remove(&self.id));
+    }
+}
+
 impl Source for Stream {
     fn next(&mut self) -> Next<'_> {
         Box::pin(async move {
@@ -63,7 +69,6 @@ impl Source for Stream {
                 let now_ms = clock::real_now_ms();
                 isolate::with(|isolate| isolate.streams.insert(self.id, now_ms));
                 if now_ms.saturating_sub(self.began_ms) >= LONGEST_MS {
-                    isolate::with(|isolate| isolate.streams.remove(&self.id));
                     return Ok(None);
                 }
                 if self.said_ms == 0 {

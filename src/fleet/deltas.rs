@@ -87,6 +87,9 @@ impl<S: Sql> Fleet<S> {
         let number = self.intake.number;
         self.rollups.add(&self.sql, number, &delta.minutes, &mut self.health)?;
         self.feed.add(&self.sql, number, &delta, &mut self.health)?;
+        for finding in &delta.findings {
+            *self.found.entry(finding.detector).or_default() += 1;
+        }
         self.raise_found(&delta)?;
         self.intake.unfinished = None;
         Ok(())

@@ -10,6 +10,7 @@ mod shares;
 
 use std::collections::BTreeMap;
 
+use crate::session::Detector;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
@@ -75,6 +76,8 @@ pub struct Fleet<S> {
     /// When the audit log last heard that a share was opened.
     opened: BTreeMap<u64, u64>,
     alerts: Alerts,
+    /// Findings by detector since the fleet was last loaded.
+    found: BTreeMap<Detector, u64>,
 }
 
 impl<S: Sql> Fleet<S> {
@@ -104,6 +107,7 @@ impl<S: Sql> Fleet<S> {
             health: FleetHealth::default(),
             opened: BTreeMap::new(),
             alerts: Alerts::default(),
+            found: BTreeMap::new(),
         };
         fleet.health.deltas_failed += u64::from(fleet.finish().is_err());
         Ok(fleet)
@@ -180,7 +184,10 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
-            FleetOrder::Health => FleetReply::Health(self.health()?),
+            FleetOrder::Health => {
+                let found = self.found.iter().map(|(detector, count)| (*detector, *count)).collect();
+                FleetReply::Health(self.health()?, found)
+            }
             FleetOrder::Share(share) => self.share(&share)?,
             FleetOrder::Shares { now_ms } => FleetReply::Shares(self.shares(now_ms)?),
             FleetOrder::OpenShare { id, now_ms } => {

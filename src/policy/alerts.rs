@@ -23,13 +23,16 @@ pub struct RawAlert {
     detectors: Option<Vec<String>>,
     min_severity: Option<String>,
     min_risk: Option<u8>,
-    to: String,
+    to: Option<String>,
+    /// Name of the secret that holds the URL: whoever knows the URL of a chat can write there.
+    to_binding: Option<String>,
     style: Option<Style>,
     every: Option<String>,
 }
 
 impl RawAlert {
-    pub fn resolve(self, development: bool) -> Result<Rule, Fault> {
+    /// `get` answers the text of another binding.
+    pub fn resolve(self, get: &dyn Fn(&str) -> Option<String>, development: bool) -> Result<Rule, Fault> {
         let fault = |field: &str, reason: String| Err((field.to_owned(), reason));
         if self.name.is_empty() || self.name.len() > MAX_NAME {
             return fault("name", format!("is empty or longer than {MAX_NAME} bytes"));
@@ -51,8 +54,16 @@ impl RawAlert {
         if min_risk > 100 {
             return fault("min_risk", format!("is {min_risk}; use 0 to 100"));
         }
-        if let Err(reason) = check_target(&self.to, development) {
-            return fault("to", reason.into());
+        let (field, to) = match (self.to, self.to_binding) {
+            (Some(to), None) => ("to", to),
+            (None, Some(name)) => match get(&name).map(|to| to.trim().to_owned()).filter(|to| !to.is_empty()) {
+                Some(to) => ("to_binding", to),
+                None => return fault("to_binding", format!("`{name}` is not set")),
+            },
+            _ => return fault("to", "is missing; give either to or to_binding".into()),
+        };
+        if let Err(reason) = check_target(&to, development) {
+            return fault(field, reason.into());
         }
         let every_ms = match self.every.as_deref().map(parse_duration_ms) {
             None => EVERY_MS,
@@ -60,6 +71,6 @@ impl RawAlert {
             Some(_) => return fault("every", "is no duration up to 7d; write for example 1m".into()),
         };
         let style = self.style.unwrap_or(Style::Json);
-        Ok(Rule { name: self.name, on, detectors, min_severity, min_risk, to: self.to, style, every_ms })
+        Ok(Rule { name: self.name, on, detectors, min_severity, min_risk, to, style, every_ms })
     }
 }

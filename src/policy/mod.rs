@@ -347,7 +347,9 @@ impl Reader<'_> {
 
     fn alerts(&mut self) -> Vec<Rule> {
         let development = self.flag("DEV_CLIENT_HEADERS") || self.flag("DEV_CLOCK");
-        let rules = self.entries("ALERTS", alerts::MAX_ALERTS, |raw: alerts::RawAlert| raw.resolve(development));
+        let get = self.get;
+        let resolve = |raw: alerts::RawAlert| raw.resolve(get, development);
+        let rules = self.entries("ALERTS", alerts::MAX_ALERTS, resolve);
         let mut names = std::collections::BTreeSet::new();
         for rule in &rules {
             if !names.insert(rule.name.as_str()) {

@@ -4,11 +4,13 @@
 //! context of the whole session and, where told to, stops them. `ARCHITECTURE.md` tells the life of a request; this is
 //! the map of the crate. Data flows from top to bottom, and only `edge` knows the platform.
 
+pub mod alert;
 pub mod api;
 pub mod backlog;
 pub mod backoff;
 pub mod context;
 pub mod detect;
+pub mod export;
 pub mod fleet;
 pub mod flow;
 pub mod identity;

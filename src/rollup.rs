@@ -147,6 +147,8 @@ pub struct Delta {
     /// By name of the endpoint, of those that have shown that they are there.
     pub endpoints: BTreeMap<Box<str>, Tally>,
     pub findings: Vec<Finding>,
+    /// Risk of the session of each finding, with what it added, as far as the shard still knows it.
+    pub risks: Vec<u8>,
     pub lost: Lost,
 }
 

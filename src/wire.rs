@@ -8,6 +8,8 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Style;
+use crate::api::share::Share;
 use crate::backlog::Backlog;
 use crate::inventory::openapi::Document;
 use crate::inventory::{Learned, Tally};
@@ -277,6 +279,20 @@ pub enum FleetOrder {
     Findings(FindingQuery),
     Rollups(RollupQuery),
     Health,
+    Share(Share),
+    Shares {
+        now_ms: u64,
+    },
+    /// Somebody comes by a share link.
+    OpenShare {
+        id: u64,
+        now_ms: u64,
+    },
+    Unshare {
+        id: u64,
+        actor: String,
+        now_ms: u64,
+    },
     /// Documents and templates, unless this version is known already.
     Inventory {
         known: Option<u64>,
@@ -289,6 +305,16 @@ pub enum FleetOrder {
     },
     RemoveDocument {
         id: u64,
+        actor: String,
+        now_ms: u64,
+    },
+    /// The alerts that wait, or the dead letters.
+    Alerts {
+        dead: bool,
+        limit: u32,
+    },
+    RetryAlert {
+        id: u128,
         actor: String,
         now_ms: u64,
     },
@@ -314,7 +340,6 @@ pub enum FleetReply {
     Layouts(Layouts),
     Findings(Page<Finding>),
     Rollups(Series),
-    Health(FleetHealth),
     Inventory(InventoryNews),
     /// Every endpoint, and the calls of those that found no room.
     Endpoints {
@@ -325,6 +350,35 @@ pub enum FleetReply {
         id: u64,
     },
     TooLarge,
+    /// With the findings of each detector.
+    Health(FleetHealth, Vec<(Detector, u64)>),
+    Shares(Vec<Share>),
+    Alerts(Vec<AlertEntry>),
+}
+
+/// An alert that was not delivered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertEntry {
+    pub id: String,
+    /// Name of its rule.
+    pub rule: String,
+    pub created_ms: u64,
+    /// When it is tried next.
+    pub due_ms: u64,
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// Whether it is tried no more.
+    pub dead: bool,
+}
+
+/// An alert on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub id: String,
+    pub to: String,
+    pub style: Style,
+    pub body: String,
 }
 
 /// What metrics show of the fleet; sums are since it was last loaded.
@@ -345,6 +399,14 @@ pub struct FleetHealth {
     pub minutes_kept: u64,
     /// Minutes dropped before their time for lack of room.
     pub minutes_dropped: u64,
+    pub alerts_raised: u64,
+    pub alerts_delivered: u64,
+    /// Attempts that failed; what failed is tried again.
+    pub alerts_failed: u64,
+    /// Alerts dropped because too many wait.
+    pub alerts_dropped: u64,
+    pub alerts_waiting: u64,
+    pub alerts_dead: u64,
 }
 
 /// The layouts that may hold something still.

@@ -105,6 +105,7 @@ fn delta() -> Delta {
         minutes: [(START_MS / 60_000, rollup)].into(),
         endpoints: [("GET shop.test/".into(), tally)].into(),
         findings: vec![finding()],
+        risks: vec![50],
         lost: Lost { findings: 1, until_ms: 2 },
     }
 }

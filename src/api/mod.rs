@@ -6,16 +6,21 @@ pub mod access;
 pub mod discovered;
 pub mod documents;
 pub mod erasure;
+pub mod export;
 pub mod identify;
+pub mod mcp;
 pub mod order;
 pub mod replay;
+pub mod share;
 pub mod story;
+pub mod stream;
 pub mod subject;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::detect::attacks::At;
+use crate::export::Of;
 use crate::inspect::Attack;
 use crate::inventory::openapi::Fault;
 use crate::policy::{Mode, Policy};
@@ -23,7 +28,7 @@ use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
 use crate::subject::Kind;
 use crate::verdict::{Action, Block, Subject};
-use crate::wire::AuditEntry;
+use crate::wire::{AlertEntry, AuditEntry};
 
 /// What can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,18 @@ pub enum Operation {
     Block,
     Unblock,
     Audit,
+    /// A whole list, in a format of choice.
+    Export(Of),
+    SessionExport(SessionId),
+    /// What comes in, as it comes in.
+    Stream,
+    Shares,
+    Share,
+    Unshare(u64),
+    Alerts,
+    RetryAlert(u128),
+    /// The Model Context Protocol.
+    Mcp,
     /// The value is the last segment of the path; see [`subject::value_of`].
     Subject(Kind),
     /// The user is the last segment of the path, likewise.
@@ -80,6 +97,10 @@ impl Operation {
                 | Self::Audit
                 | Self::Endpoints
                 | Self::EndpointSessions
+                | Self::Export(_)
+                | Self::SessionExport(_)
+                | Self::Stream
+                | Self::Alerts
         )
     }
 
@@ -99,6 +120,9 @@ impl Operation {
                 | Self::UnlearnEndpoint
                 | Self::AddDocument
                 | Self::RemoveDocument(_)
+                | Self::Share
+                | Self::Unshare(_)
+                | Self::RetryAlert(_)
         )
     }
 }
@@ -121,6 +145,12 @@ pub enum Refusal {
     /// An OpenAPI document that cannot be read.
     Document(Vec<Fault>),
     Conflict(&'static str),
+    /// As many shares hold as may.
+    FullOfShares,
+    /// As many streams are open here as may.
+    TooManyStreams,
+    /// A share link does not show this.
+    Outside,
     Unavailable,
 }
 
@@ -151,6 +181,11 @@ impl Refusal {
                 (400, "Bad document", format!("{}.", faults.join("; ")))
             }
             Self::Conflict(why) => (409, "Conflict", (*why).into()),
+            Self::FullOfShares => {
+                (409, "Too many shares", format!("{} shares hold already; revoke some first.", share::MAX_SHARES))
+            }
+            Self::TooManyStreams => (429, "Too many streams", "Close another stream first, or try again soon.".into()),
+            Self::Outside => (403, "Forbidden", "This link shows what was shared and nothing else.".into()),
             Self::Unavailable => (503, "Service unavailable", "The data could not be reached; try again.".into()),
         }
     }
@@ -186,14 +221,32 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
         ["healthz"] => get(Operation::Health),
         ["openapi.json"] => get(Operation::OpenApi),
         ["metrics"] => get(Operation::Metrics),
+        ["mcp"] => post(Operation::Mcp),
         ["api", "v1", rest @ ..] => match rest {
             ["policy"] => get(Operation::Policy),
             ["sessions"] => get(Operation::Sessions),
+            [list @ ("sessions" | "events" | "findings"), "export"] => {
+                get(Operation::Export(Of::from_name(list).unwrap_or(Of::Events)))
+            }
             ["sessions", session] => get(Operation::Session(id(session)?)),
             ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
+            ["sessions", session, "export"] => get(Operation::SessionExport(id(session)?)),
             ["sessions", session, "story"] => get(Operation::SessionStory(id(session)?)),
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
+            ["stream"] => get(Operation::Stream),
+            ["alerts"] => get(Operation::Alerts),
+            ["alerts", alert, "retry"] => {
+                let id = crate::alert::id_from(alert);
+                post(Operation::RetryAlert(id.ok_or(Refusal::NotFound("No alert has this id."))?))
+            }
+            ["share"] => match method {
+                "GET" | "HEAD" => Ok(Operation::Shares),
+                "POST" => Ok(Operation::Share),
+                _ => Err(Refusal::Method("GET, HEAD, POST")),
+            },
+            ["share", share] if method == "DELETE" => Ok(Operation::Unshare(share::share_id(share)?)),
+            ["share", _] => Err(Refusal::Method("DELETE")),
             ["stats"] => get(Operation::Stats),
             ["findings"] => get(Operation::Findings),
             ["rollups"] => get(Operation::Rollups),
@@ -345,6 +398,44 @@ impl From<AuditEntry> for AuditAnswer {
     }
 }
 
+/// An alert as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct AlertAnswer {
+    id: String,
+    rule: String,
+    state: &'static str,
+    created: String,
+    /// When it is tried next; null for a dead letter.
+    due: Option<String>,
+    attempts: u32,
+    /// Why the last attempt failed.
+    reason: Option<String>,
+}
+
+impl From<AlertEntry> for AlertAnswer {
+    fn from(entry: AlertEntry) -> Self {
+        let AlertEntry { id, rule, created_ms, due_ms, attempts, reason, dead } = entry;
+        let due = (!dead).then(|| rfc3339(due_ms.max(created_ms)));
+        let (state, reason) = (if dead { "dead" } else { "waiting" }, Some(reason).filter(|reason| !reason.is_empty()));
+        Self { id, rule, state, created: rfc3339(created_ms), due, attempts, reason }
+    }
+}
+
+/// What a question about alerts asks for: whether dead letters, and how many.
+pub fn alerts_asked(query: &str) -> Result<(bool, u32), Refusal> {
+    let (mut dead, mut rest) = (None, form_urlencoded::Serializer::new(String::new()));
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("state", _) if dead.is_some() => return Err(bad("state", "is given more than once")),
+            ("state", "waiting") => dead = Some(false),
+            ("state", "dead") => dead = Some(true),
+            ("state", _) => return Err(bad("state", "is neither waiting nor dead")),
+            _ => _ = rest.append_pair(&name, &value),
+        }
+    }
+    Ok((dead.unwrap_or(false), audit_limit(&rest.finish())?))
+}
+
 /// The policy as loaded, without its secrets.
 pub fn policy_answer(policy: &Policy) -> Value {
     let limits = &policy.limits;
@@ -368,6 +459,9 @@ pub fn policy_answer(policy: &Policy) -> Value {
         "context_key_id": policy.signer.as_ref().map(crate::context::Signer::key_id),
         "routes": policy.routes.len(),
         "exceptions": policy.exceptions.len(),
+        "alerts": policy.alerts.iter().map(|rule| &rule.name).collect::<Vec<_>>(),
+        "access": policy.access.as_ref().map(|access| &access.issuer.namespace),
+        "viewer_sees_users": policy.viewer_sees_users,
         "detectors": {
             "attacks": attacks_answer(policy),
             "forced_browsing": detector,

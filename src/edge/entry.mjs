@@ -6,6 +6,8 @@
 
 import { consoleAnswer } from "./console.mjs";
 import { BEFORE_ANSWER, NOW, carryOut } from "./flush.mjs";
+import { about } from "./log.mjs";
+import { polished } from "./polish.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
@@ -33,7 +35,7 @@ export default {
     try {
       return await exchange(request, env, context, state);
     } catch (error) {
-      return survive(error, request, env, state);
+      return about(request, () => survive(error, request, env, state));
     }
   },
 };
@@ -46,7 +48,7 @@ function configured(env) {
 async function exchange(request, env, context, state) {
   setup ??= configured(env);
   let text = describe(request);
-  let code = Gateway.begin(text, Date.now());
+  let code = Gateway.begin(text, Date.now(), undefined, false);
   let first; // the start of the body, where the session key may stand in it
   for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
@@ -57,26 +59,26 @@ async function exchange(request, env, context, state) {
     } else {
       await learn(KEYS - code, env);
     }
-    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
+    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut ?? false);
   }
   // Whatever is still missing: it is decided without.
   if (code <= UNLOADED) code = DECIDE;
   if (code === ANSWER) {
     const page = consoleAnswer(request, env);
     if (page) return page;
-    // Samples are read as traffic would be, with the keys it would wait for.
-    if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
+    // Samples are read as traffic would be, with the keys it would wait for; so is who signs in through Access.
+    if (setup.learns && (request.method === "POST" || request.headers.has("cf-access-jwt-assertion"))) await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);
     if (answer) {
       later(env, context, Gateway.due());
-      return answer;
+      return polished(request, answer);
     }
     // No answer of its own: the configuration is refused and traffic passes unseen.
     state.sent = true;
     return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
-    const decided = await Gateway.decide(text, first?.bytes, first?.cut, env);
+    const decided = await Gateway.decide(text, first?.bytes, first?.cut ?? false, env);
     if (decided instanceof Response) {
       later(env, context, Gateway.due());
       return decided;
@@ -91,7 +93,7 @@ async function exchange(request, env, context, state) {
     const answered = send(request, env, text, code & STRIP, token);
     response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
   } catch (error) {
-    response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
+    response = about(request, () => Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now()));
     later(env, context, Gateway.due());
     return response;
   }

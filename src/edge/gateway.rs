@@ -88,7 +88,7 @@ impl Gateway {
                 body: policy.limits.body_bytes,
                 body_ms: policy.limits.body_ms,
                 signs: policy.signer.is_some(),
-                learns: policy.issuers.iter().any(|issuer| issuer.source.is_some()),
+                learns: policy.access.is_some() || policy.issuers.iter().any(|issuer| issuer.source.is_some()),
                 inspects: policy.detectors.attacks.any(),
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {

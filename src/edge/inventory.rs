@@ -8,7 +8,6 @@ use super::isolate;
 use super::object;
 use super::problem::{json, respond};
 use super::spread::QUESTION_TIMEOUT_MS;
-use crate::api::access::Role;
 use crate::api::documents::{DocumentAnswer, DocumentDetails, changes, operation_names};
 use crate::api::{ListAnswer, Refusal, discovered};
 use crate::inventory::openapi::{Document, MAX_BYTES};
@@ -69,12 +68,13 @@ impl Api<'_> {
     }
 
     /// Takes a learned template back.
-    pub(super) async fn unlearn(&self, id: &str, role: Role) -> Answer {
+    pub(super) async fn unlearn(&self, id: &str) -> Answer {
         let row = self.endpoint_row(id).await?;
         if !row.learned {
             return Err(Refusal::Conflict("The template was not learned from use; there is nothing to take back."));
         }
-        let order = FleetOrder::Unlearn { template: row.template, actor: role.name().to_owned(), now_ms: self.now_ms };
+        let order =
+            FleetOrder::Unlearn { template: row.template, actor: self.caller.name.clone(), now_ms: self.now_ms };
         object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
         documents::refresh(self.env, self.policy).await;
         Ok(respond(204, "application/json", b"", &[]))
@@ -112,10 +112,10 @@ impl Api<'_> {
     }
 
     /// Takes a document in: its text is the body.
-    pub(super) async fn add_document(&self, role: Role) -> Answer {
+    pub(super) async fn add_document(&self) -> Answer {
         let text = self.text_of(MAX_BYTES).await?;
         let (document, warnings) = Document::parse(&text).map_err(Refusal::Document)?;
-        let order = FleetOrder::AddDocument { document, actor: role.name().to_owned(), now_ms: self.now_ms };
+        let order = FleetOrder::AddDocument { document, actor: self.caller.name.clone(), now_ms: self.now_ms };
         let id = match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
             FleetReply::Document { id } => id,
             FleetReply::Full => {
@@ -129,8 +129,8 @@ impl Api<'_> {
         self.details(id, warnings).map(|details| json(201, &details)).ok_or(Refusal::Unavailable)
     }
 
-    pub(super) async fn remove_document(&self, id: u64, role: Role) -> Answer {
-        let order = FleetOrder::RemoveDocument { id, actor: role.name().to_owned(), now_ms: self.now_ms };
+    pub(super) async fn remove_document(&self, id: u64) -> Answer {
+        let order = FleetOrder::RemoveDocument { id, actor: self.caller.name.clone(), now_ms: self.now_ms };
         let reply = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
         documents::refresh(self.env, self.policy).await;
         match reply {

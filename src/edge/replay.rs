@@ -6,7 +6,6 @@ use super::object;
 use super::problem::json;
 use super::spread::{QUESTION_TIMEOUT_MS, Spread};
 use crate::api::Refusal;
-use crate::api::access::Role;
 use crate::api::replay::{MAX_EVENTS, MAX_REPLAY_BYTES, ReplayAnswer, ReplayOrder, Source};
 use crate::policy::Policy;
 use crate::query::{Asked, EventQuery, Filter, MAX_LIMIT, Order, Page, Terms, merge, parse_sessions};
@@ -17,13 +16,13 @@ use crate::wire::{AuditEntry, FleetOrder, FleetReply};
 
 impl Api<'_> {
     /// Tries another policy. Nothing is changed by it; who tried is noted.
-    pub async fn replay(&self, role: Role) -> Answer {
+    pub async fn replay(&self) -> Answer {
         let order: ReplayOrder = self.order_of(MAX_REPLAY_BYTES).await?;
         let (then, source) = order.resolve(&|name| isolate::binding(self.env, name), self.now_ms)?;
         let what = if matches!(source, Source::Har(_)) { "a HAR" } else { "stored sessions" };
         let entry = AuditEntry {
             time_ms: self.now_ms,
-            actor: role.name().to_owned(),
+            actor: self.caller.name.clone(),
             act: "replay".to_owned(),
             subject: String::new(),
             detail: what.to_owned(),

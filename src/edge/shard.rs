@@ -252,6 +252,7 @@ impl Inner {
                 Question::Parts(query) => wire::encode(&parts(store, query, now_ms)?),
                 Question::Session(id) => wire::encode(&store.session(*id, now_ms)?),
                 Question::Events(query) => wire::encode(&store.events(query)?),
+                Question::Tail(filter, since) => wire::encode(&store.tail_of(filter, *since)),
                 Question::Stats(query) => wire::encode(&store.stats(query)?),
                 Question::Subject(kind, names) => {
                     wire::encode(&store.subject(store::WantedSubject { kind: *kind, names })?)

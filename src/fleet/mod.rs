@@ -2,16 +2,22 @@
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
 //! (`findings.rs`), and what endpoints there are, with the documents they are compared with (`inventory.rs`).
 
+mod alerts;
 mod deltas;
 mod findings;
 mod inventory;
 mod rollups;
+mod shares;
 
+use std::collections::BTreeMap;
+
+use crate::session::Detector;
 use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
 use crate::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync, SyncReply};
+use alerts::Alerts;
 use deltas::Intake;
 use findings::Feed;
 pub use inventory::MAX_DOCUMENTS;
@@ -41,6 +47,16 @@ const MIGRATIONS: [&[&str]; 4] = [
         "CREATE TABLE endpoint_log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE endpoint_pages (page INTEGER PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL)",
         "CREATE TABLE documents (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE shares (name TEXT PRIMARY KEY, until_ms INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+        // Alerts on their way, and those that could not be delivered (`dead`).
+        "CREATE TABLE alerts (id TEXT PRIMARY KEY, dead INTEGER NOT NULL, due_ms INTEGER NOT NULL, body BLOB NOT NULL) \
+         WITHOUT ROWID",
+        "CREATE INDEX alerts_due ON alerts (dead, due_ms)",
+        // What deltas tell has changed: shards tell theirs again from where they are.
+        "DELETE FROM shards",
+        "DELETE FROM findings",
+        "DELETE FROM minutes",
+        "DELETE FROM hours",
     ],
 ];
 
@@ -66,6 +82,11 @@ pub struct Fleet<S> {
     feed: Feed,
     endpoints: Endpoints,
     health: FleetHealth,
+    /// When the audit log last heard that a share was opened.
+    opened: BTreeMap<u64, u64>,
+    alerts: Alerts,
+    /// Findings by detector since the fleet was last loaded.
+    found: BTreeMap<Detector, u64>,
 }
 
 impl<S: Sql> Fleet<S> {
@@ -94,6 +115,9 @@ impl<S: Sql> Fleet<S> {
             layouts,
             retention_ms,
             health: FleetHealth::default(),
+            opened: BTreeMap::new(),
+            alerts: Alerts::default(),
+            found: BTreeMap::new(),
         };
         fleet.health.deltas_failed += u64::from(fleet.finish().is_err());
         Ok(fleet)
@@ -206,7 +230,27 @@ impl<S: Sql> Fleet<S> {
                 }
                 FleetReply::Done { existed }
             }
-            FleetOrder::Health => FleetReply::Health(self.health()?),
+            FleetOrder::Health => {
+                let found = self.found.iter().map(|(detector, count)| (*detector, *count)).collect();
+                FleetReply::Health(self.health()?, found)
+            }
+            FleetOrder::Share(share) => self.share(&share)?,
+            FleetOrder::Shares { now_ms } => FleetReply::Shares(self.shares(now_ms)?),
+            FleetOrder::OpenShare { id, now_ms } => {
+                FleetReply::Shares(self.open_share(id, now_ms)?.into_iter().collect())
+            }
+            FleetOrder::Unshare { id, actor, now_ms } => {
+                FleetReply::Done { existed: self.unshare(id, &actor, now_ms)? }
+            }
+            FleetOrder::Alerts { dead, limit } => FleetReply::Alerts(self.alerts(dead, limit)?),
+            FleetOrder::RetryAlert { id, actor, now_ms } => {
+                let existed = self.retry_alert(id, now_ms)?;
+                if existed {
+                    let (act, subject) = ("retry".to_owned(), format!("alert:{}", crate::alert::name_of(id)));
+                    self.record(&AuditEntry { time_ms: now_ms, actor, act, subject, detail: String::new() })?;
+                }
+                FleetReply::Done { existed }
+            }
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
                 FleetReply::Done { existed: false }
@@ -227,6 +271,8 @@ impl<S: Sql> Fleet<S> {
             "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
             &[key(block.subject), Value::Blob(body)],
         )?;
+        // Before the change: should what follows fail, the block comes again, and with it the same alert.
+        self.raise_blocked(&block)?;
         self.blocks.change(BlockChange::Set(block));
         self.keep_version()?;
         Ok(true)

@@ -3,6 +3,8 @@
 //! Text is parsed in [`sections`] and becomes types here, once per isolate; nothing downstream reads a binding. Every
 //! problem is found in one go and names the path of the value at fault.
 
+mod access;
+mod alerts;
 mod detectors;
 mod duration;
 mod flows;
@@ -13,6 +15,7 @@ mod tokens;
 mod types;
 mod watches;
 
+pub use access::Access;
 pub use duration::parse_duration_ms;
 pub use inventory::{DocumentSource, InventoryPlan};
 pub use sections::Limits;
@@ -21,6 +24,7 @@ pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
 
 use std::rc::Rc;
 
+use crate::alert::{Rule, Secret, Style};
 use crate::context::Signer;
 use crate::detect;
 use crate::flow::{Flow, Tags};
@@ -67,6 +71,13 @@ pub struct Policy {
     pub inventory: InventoryPlan,
     pub limits: Limits,
     pub admin_host: Option<String>,
+    /// Whom to tell of what, and what that is signed with.
+    pub alerts: Vec<Rule>,
+    pub webhook_secret: Option<Secret>,
+    /// Sign-in through Cloudflare Access, where it is set.
+    pub access: Option<Access>,
+    /// Whether viewers see users that are stored plain.
+    pub viewer_sees_users: bool,
     pub development: Development,
 }
 
@@ -247,6 +258,10 @@ impl Reader<'_> {
             inventory: self.inventory(),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
+            alerts: self.alerts(),
+            webhook_secret: self.webhook_secret(),
+            access: self.access(),
+            viewer_sees_users: self.flag("VIEWER_SEES_USERS"),
             development: Development { client_headers: self.flag("DEV_CLIENT_HEADERS"), clock: self.flag("DEV_CLOCK") },
         }
     }
@@ -358,6 +373,42 @@ impl Reader<'_> {
             machines.extend(flow.machine);
         }
         (machines, tags)
+    }
+
+    fn alerts(&mut self) -> Vec<Rule> {
+        let development = self.flag("DEV_CLIENT_HEADERS") || self.flag("DEV_CLOCK");
+        let get = self.get;
+        let resolve = |raw: alerts::RawAlert| raw.resolve(get, development);
+        let rules = self.entries("ALERTS", alerts::MAX_ALERTS, resolve);
+        let mut names = std::collections::BTreeSet::new();
+        for rule in &rules {
+            if !names.insert(rule.name.as_str()) {
+                self.problem("ALERTS", format!("has two entries called `{}`", rule.name));
+            }
+        }
+        if rules.iter().any(|rule| rule.style == Style::Json) && self.text("WEBHOOK_SECRET").is_none() {
+            self.problem(
+                "WEBHOOK_SECRET",
+                "is not set; ALERTS in JSON are signed with it: `wrangler secret put WEBHOOK_SECRET`",
+            );
+        }
+        rules
+    }
+
+    fn access(&mut self) -> Option<Access> {
+        let raw: access::RawAccess = self.section::<Option<access::RawAccess>>("ACCESS")?;
+        match raw.resolve(self.get) {
+            Ok(access) => Some(access),
+            Err((field, reason)) => {
+                self.problem(format!("ACCESS.{field}"), reason);
+                None
+            }
+        }
+    }
+
+    fn webhook_secret(&mut self) -> Option<Secret> {
+        let read = Secret::read(&self.text("WEBHOOK_SECRET")?);
+        read.map_err(|reason| self.problem("WEBHOOK_SECRET", reason)).ok()
     }
 
     fn signer(&mut self) -> Option<Signer> {

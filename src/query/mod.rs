@@ -168,4 +168,17 @@ pub enum Question {
     /// Which of these sessions are known.
     Known(Vec<crate::session::SessionId>),
     Health,
+    /// What was journaled after this position and fits; without a position only how far the journal is. Answered with
+    /// [`Tailed`].
+    Tail(Filter, Option<u64>),
+}
+
+/// Events in the order they were journaled.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tailed {
+    pub events: Vec<EventAnswer>,
+    /// How far the journal was looked through.
+    pub position: u64,
+    /// Whether some of what came after the position asked about is folded, and so not among these.
+    pub folded: bool,
 }

@@ -107,6 +107,7 @@ impl Exchanged {
             principal: 0,
             token: 0,
             feedback: &self.feedback,
+            inventory: None,
             params: Params::new(&names, &values),
             action: self.action,
             marks,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange::Exchanged;
 use super::nowhere::Nowhere;
+use crate::backlog::Backlog;
 use crate::policy::{Mode, Policy};
 use crate::query::{EventQuery, Filter, Order};
 use crate::session::{BatchBuilder, Carried, Detector, Event, EventId, Params, SessionId, Stop};
@@ -144,6 +145,7 @@ impl Run {
             questions: Vec::new(),
             wants_known: false,
             urgent: false,
+            backlog: Backlog::default(),
             layout: 1,
             batch: builder.take().encode(),
         };

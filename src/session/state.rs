@@ -131,6 +131,15 @@ pub enum State {
 }
 
 impl State {
+    /// The name the API uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Flagged => "flagged",
+            Self::Blocked => "blocked",
+        }
+    }
+
     /// The state of a session with this risk, on which a block holds or not.
     pub fn of(risk: &Risk, blocked: bool, now_ms: u64) -> Self {
         if blocked {

@@ -14,7 +14,7 @@
 //!
 //! Too many bytes are never a reason to merge segments: counts get coarser and the oldest findings are dropped, counted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -325,7 +325,12 @@ impl<S: Sql> Store<S> {
             return None;
         }
         let (shard, installed_ms, from) = (shard.to_owned(), self.installed_ms, self.deltas.from);
-        Some(Delta { shard, installed_ms, from, upto, minutes, endpoints, findings, lost })
+        let risk = |finding: &Finding| {
+            let tracked = self.hot.get(finding.session);
+            tracked.map_or(0, |tracked| tracked.session.risk.score(finding.time_ms)).max(finding.risk_added)
+        };
+        let risks = findings.iter().map(risk).collect();
+        Some(Delta { shard, installed_ms, from, upto, minutes, endpoints, findings, risks, lost })
     }
 
     /// Whether there is anything the fleet has not confirmed.

@@ -6,6 +6,7 @@ mod chunk_events;
 mod events;
 mod sessions;
 mod stats;
+mod tail;
 
 use serde::{Deserialize, Serialize};
 

@@ -102,7 +102,7 @@ fn delta() -> Delta {
         installed_ms: START_MS,
         from: 3,
         upto: 300,
-        minutes: [(START_MS / 60_000, rollup)].into(),
+        minutes: [(START_MS / 60_000, rollup)].into_iter().collect(),
         endpoints: [("GET shop.test/".into(), tally)].into(),
         findings: vec![finding()],
         risks: vec![50],

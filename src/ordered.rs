@@ -230,8 +230,8 @@ mod tests {
                     0 => prop_assert_eq!(map.insert(key, value), tree.insert(key, value)),
                     1 => prop_assert_eq!(map.remove(&key), tree.remove(&key)),
                     2 => {
-                        *map.entry(key).or_default() += value / 2;
-                        *tree.entry(key).or_default() += value / 2;
+                        let (one, other): (&mut u16, &mut u16) = (map.entry(key).or_default(), tree.entry(key).or_default());
+                        (*one, *other) = (one.wrapping_add(value), other.wrapping_add(value));
                     }
                     _ => prop_assert_eq!((map.get(&key), map.contains_key(&key)), (tree.get(&key), tree.contains_key(&key))),
                 }

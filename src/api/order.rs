@@ -20,6 +20,9 @@ const MAX_LOOKUP: usize = 16 * 1024;
 /// Reads a JSON body; the error names the member at fault.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     json_path::read(body).map_err(|PathError { path, reason }| {
+        if reason.starts_with("trailing characters") {
+            return Refusal::Body(format!("the body goes on after its end: {reason}"));
+        }
         let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
         Refusal::Body(format!("the body is not as expected{place}: {reason}"))
     })

@@ -42,7 +42,14 @@ export default {
 
 function configured(env) {
   const read = JSON.parse(Gateway.setup(env));
-  return { ...read, known: new Set([...read.names, ...UNINSPECTED]) };
+  // Where the value of each header goes; one that is read twice has twins.
+  const places = new Map();
+  const twins = [];
+  for (const [at, name] of read.names.entries()) {
+    if (places.has(name)) twins.push([at, places.get(name)]);
+    else places.set(name, at);
+  }
+  return { ...read, places, twins, none: read.names.map(() => "") };
 }
 
 async function exchange(request, env, context, state) {
@@ -283,20 +290,26 @@ function describe(request) {
   text += (method === "GET" ? "" : (headers.get("content-length") ?? "")) + "\n";
   let others = "";
   let ours = "";
+  // All are gone through anyway; to ask for each by its name as well would take as long again.
+  const values = setup.none.slice();
   headers.forEach((value, name) => {
-    if (name.startsWith("session") && isOurs(name)) ours = "1";
-    else if (setup.inspects && !isKnown(name)) others += name + ": " + value + "\n";
+    const place = setup.places.get(name);
+    const isOur = name.startsWith("session") && isOurs(name);
+    if (isOur) ours = "1";
+    if (place !== undefined) values[place] = value;
+    else if (!isOur && setup.inspects && !isUninspected(name)) others += name + ": " + value + "\n";
   });
+  for (const [at, first] of setup.twins) values[at] = values[first];
   text += ours + "\n";
-  for (const name of setup.names) text += (headers.get(name) ?? "") + "\n";
+  for (const value of values) text += value + "\n";
   return text + others;
 }
 
-// Headers that are read by name, or that no program reads as text of a client's choice.
-function isKnown(name) {
-  return setup.known.has(name) || name.startsWith("cf-") || name.startsWith("x-dev-");
+// Headers that no program reads as text of a client's choice.
+function isUninspected(name) {
+  return UNINSPECTED.has(name) || name.startsWith("cf-") || name.startsWith("x-dev-");
 }
-const UNINSPECTED = ["accept-encoding", "connection", "content-length", "host"];
+const UNINSPECTED = new Set(["accept-encoding", "connection", "content-length", "host"]);
 
 // The URL with its path as the origin will get it: a platform that hands paths over unresolved resolves them when the
 // request is sent, and what is judged must be what is sent.

@@ -197,7 +197,7 @@ impl Parameters {
                 continue;
             }
             selectors += entries.len();
-            sorting::sort(&mut *entries);
+            sorting::sort(&mut entries);
             self.combined.push((fits, Batch::new(entries, &self.entries)));
         }
     }

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { around, notOurs, startPair } from './harness.mjs';
+import { around, notOurs, startPair, waitFor } from './harness.mjs';
 import { pelt } from './pelt.mjs';
 import { all, ask, recorded } from './scene.mjs';
 
@@ -82,6 +82,7 @@ test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile
   const storage = mkdtempSync(join(tmpdir(), 'throughline-eviction-'));
   const pair = await startPair({ origin: `http://${HOST}`, main: evicting.main, storage, vars: { DEV_CLIENT_HEADERS: true, SHARDS: 2, LIMITS: { buffer_events: 100_000 } } });
   const seed = async (number) => (await fetch(`${pair.worker.url}${SECRET}?${number}`)).json();
+  const metrics = async () => (await pair.admin('metrics')).text();
   try {
     const began = Date.now();
     const head = (i) => `GET /flood/${i} HTTP/1.1\r\nHost: ${HOST}\r\nCookie: sid=visitor-${i % SESSIONS}\r\nUser-Agent: flood\r\n\r\n`;
@@ -94,6 +95,7 @@ test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile
       assert.equal(served, share, 'every request reached the origin once');
       for (const moment of Object.keys(total)) total[moment] += evictions[moment];
       await recorded(pair, (round + 1) * share, { timeout: 60_000, interval: 200 });
+      await waitFor(async () => /^throughline_isolate_backlog_events 0$/m.test(await metrics()), { what: 'the isolate to hold nothing' });
       await pair.worker.kill();
       await pair.worker.start();
     }
@@ -108,7 +110,7 @@ test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile
       for (const of of ['id', 'path']) assert.equal(new Set(events.map((event) => event[of])).size, REQUESTS / SESSIONS);
     }
     assert.equal((await ask(pair, 'stats?status=200')).total.requests, REQUESTS);
-    assert.match(await (await pair.admin('metrics')).text(), /^throughline_events_dropped_total 0$/m);
+    assert.match(await metrics(), /^throughline_events_dropped_total 0$/m);
   } finally {
     await pair.stop();
     evicting.remove();

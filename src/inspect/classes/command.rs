@@ -224,7 +224,7 @@ fn is_in_quotes(text: &[u8], command: &Command<'_>) -> bool {
         is_odd
             && ahead.is_some_and(|byte| b" =([{,:".contains(byte))
             && before.get(open + 1).is_some_and(u8::is_ascii_alphanumeric)
-            && part(text, command.at.start..command.at.start + LINE).contains(&quote)
+            && part(text, command.at.start..(command.at.start + LINE).min(text.len())).contains(&quote)
     })
 }
 

@@ -44,7 +44,7 @@ pub fn nested(to: &mut Examination<'_>, at: Place<'_>, text: &[u8], scan: Scan, 
     let start = text.trim_ascii();
     let json = matches!(start, [b'{', .., b'}'] | [b'[', .., b']']) && scan.any(b"\"");
     let xml = !json && xml::is_document(start);
-    let form = !json && !xml && pairs::is_nested(scan);
+    let form = !json && !xml && pairs::is_nested(text, scan);
     if !(json || xml || form) {
         return false;
     }

@@ -10,6 +10,8 @@ const MAX_PAIRS: usize = 1_024;
 const MAX_NAMES: usize = 32;
 /// Names sent more than once whose values are joined.
 const MAX_JOINED: usize = 4;
+/// Bytes of the name of a single pair inside a text.
+const MAX_NAME: usize = 64;
 /// Bytes of joined values.
 const MAX_JOIN: usize = 8_192;
 
@@ -136,8 +138,14 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 /// Whether pairs inside a text hold anything that is not seen in the text itself.
-pub fn is_nested(scan: Scan) -> bool {
-    scan.any(b"=") && scan.any(b"&?") && scan.any(b"%+") && !scan.any(b" \n<\"{")
+pub fn is_nested(text: &[u8], scan: Scan) -> bool {
+    scan.any(b"=") && scan.any(b"%+") && !scan.any(b" \n<\"{") && (scan.any(b"&?") || is_pair(text))
+}
+
+/// Whether the text is a single pair: a name, and a value with something to decode.
+fn is_pair(text: &[u8]) -> bool {
+    let name = text.iter().take(MAX_NAME).take_while(|byte| is_of_name(**byte)).count();
+    name > 0 && matches!(text.get(name..), Some([b'=', value @ ..]) if value.contains(&b'%'))
 }
 
 /// Pairs inside a text: all of it, or the query of the URL it is.

@@ -47,7 +47,7 @@ function configured(env) {
 async function exchange(request, env, context, state) {
   setup ??= configured(env);
   let text = describe(request);
-  let code = Gateway.begin(text, Date.now());
+  let code = Gateway.begin(text, Date.now(), undefined, false);
   let first; // the start of the body, where the session key may stand in it
   for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
@@ -58,7 +58,7 @@ async function exchange(request, env, context, state) {
     } else {
       await learn(KEYS - code, env);
     }
-    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
+    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut ?? false);
   }
   // Whatever is still missing: it is decided without.
   if (code <= UNLOADED) code = DECIDE;
@@ -77,7 +77,7 @@ async function exchange(request, env, context, state) {
     return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
-    const decided = await Gateway.decide(text, first?.bytes, first?.cut, env);
+    const decided = await Gateway.decide(text, first?.bytes, first?.cut ?? false, env);
     if (decided instanceof Response) {
       later(env, context, Gateway.due());
       return decided;

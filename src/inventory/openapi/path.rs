@@ -68,7 +68,8 @@ impl Template {
             return Err(format!("has the placeholder `{{{name}}}` twice"));
         }
         let is_rest = |name: &String| name.ends_with(['+', '*']) || name.starts_with('*');
-        let alone = |segment: &Segment| matches!(segment, Segment::Pieces(pieces) if pieces.iter().all(String::is_empty));
+        let alone =
+            |segment: &Segment| matches!(segment, Segment::Pieces(pieces) if pieces.iter().all(String::is_empty));
         if names.last().is_some_and(is_rest)
             && let Some(last) = segments.last_mut().filter(|last| alone(last))
         {

@@ -1,3 +1,5 @@
+//! Endpoints as they are listed.
+
 use serde_json::json;
 
 use super::*;
@@ -35,8 +37,7 @@ fn shop() -> Document {
 }
 
 fn state(rows: &[EndpointAnswer], name: &str) -> Vec<(Option<Inventory>, u64)> {
-    let named =
-        |row: &&EndpointAnswer| [&row.method, " ", &row.host, &row.template].map(String::as_str).concat() == name;
+    let named = |row: &&EndpointAnswer| format!("{} {}{}", row.method, row.host, row.template) == name;
     rows.iter().filter(named).map(|row| (row.inventory, row.calls)).collect()
 }
 

@@ -1,3 +1,5 @@
+//! Documents as they are read, and what is wrong with others.
+
 use serde_json::{Value, json};
 
 use super::*;

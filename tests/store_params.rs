@@ -140,7 +140,10 @@ fn values_are_kept_and_found_while_hot_folded_packed_and_after_an_eviction() {
     assert_eq!(shown(&store, 1).params.get("total").unwrap().last.as_deref(), Some("100 EUR"));
     store.fold(START_MS).unwrap();
     let store = open(&sql);
-    assert_eq!((shown(&store, 1).params.get("total").unwrap().sum, shown(&store, 1).params.get("total").unwrap().distinct), (Some(2611.5), 4));
+    assert_eq!(
+        (shown(&store, 1).params.get("total").unwrap().sum, shown(&store, 1).params.get("total").unwrap().distinct),
+        (Some(2611.5), 4)
+    );
     assert_eq!(list(&store, "param.total=100").len(), 1);
 }
 

@@ -326,6 +326,10 @@ pub enum FleetOrder {
     },
     /// Remember an act that is not the fleet's own.
     Note(AuditEntry),
+    /// Take a user, known by these texts, out of what findings say.
+    Erase {
+        forms: Vec<String>,
+    },
 }
 
 /// What the fleet answers to an order.
@@ -440,6 +444,18 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
 pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (version, body) = bytes.split_first()?;
     (*version == VERSION).then(|| postcard::from_bytes(body).ok()).flatten()
+}
+
+/// Why [`decode`] did not read a message, for whoever sent it and for the log.
+pub fn refusal(bytes: &[u8]) -> String {
+    match bytes.first() {
+        None => "the message is empty".to_owned(),
+        Some(&VERSION) => "the message is cut or malformed".to_owned(),
+        Some(version) => format!(
+            "the message has version {version} and this build reads version {VERSION}: one side is another release; \
+             a flush is kept and sent again until both are the same"
+        ),
+    }
 }
 
 /// Bytes as bytes: serde's own way goes element by element.

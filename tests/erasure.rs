@@ -13,12 +13,14 @@ mod support;
 use support::events::{START_MS, event, flush, miss, session};
 use support::shard::{HOUR_MS, all_events, open};
 use support::sqlite::Sqlite;
+use throughline::inspect::Attack;
 use throughline::query::{
     EventAnswer, EventQuery, Filter, Order, SessionAnswer, parse_events, parse_sessions, parse_stats,
 };
-use throughline::session::{Event, Marks};
+use throughline::session::{BatchBuilder, Carried, Event, Marks, Severity};
 use throughline::store::sql::{Sql, Value};
 use throughline::store::{EraseSizes, Erased, Store};
+use throughline::wire::Flush;
 
 const NOW_MS: u64 = START_MS + HOUR_MS;
 const ANN: [&str; 3] =
@@ -386,4 +388,34 @@ fn more_erasures_at_once_than_are_remembered_all_come_to_their_end() {
     assert!(left.is_empty(), "{left:?}");
     assert_gone(&sql, "form by form");
     assert!(store.erase_user(&[], small).unwrap().done && store.erase_user(&[String::new()], small).unwrap().done);
+}
+
+#[test]
+fn what_the_fleet_was_not_told_yet_names_an_erased_user_no_more() {
+    for told in [false, true] {
+        let sql = Sqlite::new();
+        let mut store = open(&sql);
+        let mut builder = BatchBuilder::default();
+        builder.push(&event(1, 0, 1));
+        builder.carry(Carried {
+            attack: Attack::Sqli,
+            severity: Severity::High,
+            confidence: 95,
+            place: "query.id".to_owned(),
+            what: format!("as {} did", ANN[2]),
+            stopped: false,
+        });
+        store.apply(&Flush { batch: builder.take().encode(), ..flush(1, 1, &[event(1, 0, 1)]) }, START_MS).unwrap();
+        store.fold(START_MS).unwrap();
+        let untold = |store: &Store<Sqlite>| store.delta("shard").map_or(0, |delta| delta.findings.len());
+        assert_eq!((untold(&store), tables_with(&sql, ANN[2])), (1, vec!["chunks".to_owned(), "state".to_owned()]));
+        if told {
+            // It is in the row still, as it was written.
+            store.told_upto(1).unwrap();
+        }
+        erase(&mut store, EraseSizes::default());
+        assert_eq!(tables_with(&sql, ANN[2]), [""; 0], "told: {told}");
+        assert_eq!(untold(&store), usize::from(!told));
+        assert_eq!(untold(&open(&sql)), usize::from(!told));
+    }
 }

@@ -355,3 +355,25 @@ fn the_feed_keeps_the_newest_findings_in_order_however_they_arrive_and_says_that
     }
     assert_eq!(found, all[all.len() - 3..]);
 }
+
+#[test]
+fn an_erased_user_is_named_by_no_finding_that_is_kept_or_may_be_counted_again() {
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    for (position, user) in [(1, "ann@example.test"), (2, "bob@example.test"), (3, "ann@example.test")] {
+        let mut told = delta("shard-1-0", position - 1, position, &[], &[START_MS + position]);
+        told.findings[0].message = format!("one session is used by {user} and another");
+        tell(&mut fleet, told, START_MS);
+    }
+    let erase = |fleet: &mut Fleet<Sqlite>| {
+        fleet.order(FleetOrder::Erase { forms: vec!["ann@example.test".to_owned()] }).unwrap()
+    };
+    assert_eq!(erase(&mut fleet), FleetReply::Done { existed: true });
+    assert_eq!(erase(&mut fleet), FleetReply::Done { existed: false });
+    // The object goes, and counts the last delta once more.
+    let mut fleet = open(&sql);
+    let (_, page) = findings(&mut fleet, FindingQuery { limit: 10, ..FindingQuery::default() });
+    let messages: Vec<&str> = page.items.iter().map(|(_, _, finding)| finding.message.as_str()).collect();
+    let (gone, kept) = ("one session is used by … and another", "one session is used by bob@example.test and another");
+    assert_eq!(messages, [gone, kept, gone]);
+}

@@ -37,10 +37,14 @@ enum Step {
     /// The object goes and comes back.
     Crash,
     Fold,
-    /// What the alarm does when the journal is old: one slice of a fold.
+    /// What the alarm does when the journal is old: one slice of a fold, or else a merge of chunks.
     Alarm,
     /// The next few writing statements work, then all fail, and the object goes and comes back.
     FoldCut {
+        after: u64,
+    },
+    /// The same while the alarm folds or merges.
+    AlarmCut {
         after: u64,
     },
     FlushCut {
@@ -61,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Fold),
         4 => Just(Step::Alarm),
         1 => (0..10u64).prop_map(|after| Step::FoldCut { after }),
+        2 => (0..5u64).prop_map(|after| Step::AlarmCut { after }),
         1 => (0..3u64, sessions(), 0..2u64).prop_map(|(isolate, sessions, after)| Step::FlushCut { isolate, sessions, after }),
         2 => Just(Step::Ask),
     ]
@@ -173,6 +178,12 @@ impl World {
                 self.sql.heal();
                 self.crash();
             }
+            Step::AlarmCut { after } => {
+                self.sql.fail_after(*after);
+                let _ = self.store.alarm(START_MS + HOUR_MS);
+                self.sql.heal();
+                self.crash();
+            }
             Step::FlushCut { isolate, sessions, after } => {
                 self.sql.fail_after(*after);
                 self.flush(*isolate, sessions);
@@ -191,8 +202,12 @@ fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
         enforce: true,
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,
-        // Every fold in sixteen slices, each of which a crash may follow.
-        fold: if sliced { FoldSizes { one_slice_bytes: 0, ..FoldSizes::default() } } else { FoldSizes::default() },
+        // Every fold in sixteen slices, each of which a crash may follow; and any two chunks become one.
+        fold: FoldSizes {
+            one_slice_bytes: if sliced { 0 } else { FoldSizes::default().one_slice_bytes },
+            merged_chunks: 2,
+            ..FoldSizes::default()
+        },
         newcomers: Allowance::default(),
         subjects: SubjectHash::new([7; 16]),
         former_subjects: None,

@@ -9,7 +9,7 @@ use support::shard::{open, settings};
 use support::sqlite::Sqlite;
 use throughline::query::{SessionAnswer, parse_events, parse_sessions};
 use throughline::session::{Arrival, BatchBuilder, Event, Issue, Marks, Reason, SessionId};
-use throughline::store::{Allowance, Outcome, Settings, Store};
+use throughline::store::{Allowance, FoldSizes, Outcome, Settings, Store};
 use throughline::wire::{Ask, Flush};
 
 const MINUTE_MS: u64 = 60_000;
@@ -341,4 +341,48 @@ fn a_fold_that_failed_is_done_by_a_later_one_and_costs_no_flush() {
     store.fold(START_MS + 10).unwrap();
     assert_eq!((answer(&store, 1).requests, answer(&store, 2).requests), (1, 1));
     assert_eq!((answer(&open(&sql), 1).requests, sql.number("SELECT COUNT(*) FROM chunks")), (1, 1));
+}
+
+#[test]
+fn a_client_that_starts_too_many_sessions_stays_one_over_folds_and_evictions() {
+    let sql = Sqlite::new();
+    let allowance = Allowance { sessions: 3, window_ms: 60 * MINUTE_MS };
+    let open = || Store::open(sql.clone(), Settings { newcomers: allowance, ..settings(true) }, START_MS).unwrap();
+    let rotating = |outcome: Outcome| outcome.rotating.len();
+    let mut store = open();
+    let three: Vec<_> = (0..3).map(|n| event(n, n, n)).collect();
+    assert_eq!(rotating(store.apply(&flush(1, 1, &three), START_MS).unwrap()), 0);
+    store.fold(START_MS).unwrap();
+    // Three are known and count once, however often the object is gone.
+    for sequence in 2..4 {
+        store = open();
+        assert_eq!(rotating(store.apply(&flush(1, sequence, &[event(0, 9, sequence)]), START_MS).unwrap()), 0);
+    }
+    assert_eq!(rotating(store.apply(&flush(1, 4, &[event(4, 10, 99)]), START_MS).unwrap()), 1);
+    assert_eq!(rotating(open().apply(&flush(1, 5, &[event(4, 11, 100)]), START_MS).unwrap()), 1);
+}
+
+#[test]
+fn a_link_that_was_taken_back_is_gone_on_both_sides_wherever_a_fold_is_cut() {
+    let known = |n, at, principal| Event { principal, verified: true, ..event(n, at, at) };
+    for slices in 0..17 {
+        let sql = Sqlite::new();
+        // Session 4, which parts from session 3, is folded some slices before it.
+        let fold = FoldSizes { one_slice_bytes: 0, ..FoldSizes::default() };
+        let open = || Store::open(sql.clone(), Settings { fold, ..settings(true) }, START_MS).unwrap();
+        let mut store = open();
+        Told { issues: vec![issue(3, 4, 50, Reason::Login)], ..told(vec![known(3, 50, 7), event(4, 51, 51)]) }
+            .apply(&mut store, 1);
+        store.fold(START_MS).unwrap();
+        assert_eq!(links(&answer(&store, 3)).1, pair(4, "login"));
+        told(vec![known(4, 60, 8)]).apply(&mut store, 2);
+        for _ in 0..slices {
+            store.alarm(START_MS + 60 * MINUTE_MS).unwrap();
+        }
+        store = open();
+        assert_eq!((links(&answer(&store, 3)).1, links(&answer(&store, 4)).0), (vec![], vec![]), "{slices} slices");
+        store.fold(START_MS).unwrap();
+        store = open();
+        assert_eq!((links(&answer(&store, 3)).1, links(&answer(&store, 4)).0), (vec![], vec![]), "{slices} slices");
+    }
 }

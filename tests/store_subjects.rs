@@ -34,7 +34,7 @@ fn ann(n: u64) -> [Event<'static>; 3] {
 #[test]
 fn a_subject_is_the_same_hot_folded_in_slices_merged_and_read_back() {
     let sql = Sqlite::new();
-    let fold = FoldSizes { at_bytes: 1_024, one_slice_bytes: 0 };
+    let fold = FoldSizes { at_bytes: 1_024, one_slice_bytes: 0, ..FoldSizes::default() };
     let mut store = Store::open(sql.clone(), Settings { fold, ..settings(true) }, START_MS).unwrap();
     for n in 0..60 {
         store.apply(&flush(1, n + 1, &ann(n)), START_MS).unwrap();

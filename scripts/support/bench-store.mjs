@@ -43,8 +43,9 @@ function price(name, counted) {
   process.stderr.write(`${name}: ${each}; the platform's own ${(PRICES.workerRequest * 1e6).toFixed(2)} not included; prices of ${PRICES.date}\n`);
 }
 
-/** The file of the kept database; others are removed. */
+/** The file of the kept database; others are removed. `BENCH_CORPUS` names one that is taken as it is, whatever it was made by. */
 function corpus() {
+  if (process.env.BENCH_CORPUS) return resolve(process.env.BENCH_CORPUS);
   const hash = createHash('sha256');
   for (const pattern of SOURCES) {
     for (const file of files(pattern)) hash.update(file).update('\0').update(readFileSync(join(ROOT, file)));

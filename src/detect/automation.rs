@@ -60,10 +60,14 @@ impl Memory {
         self.run = self.run.saturating_add(1);
         self.sum_ms = self.sum_ms.saturating_add(pause_ms);
         self.squares = self.squares.saturating_add(pause_ms * pause_ms);
-        let declared = is_program(Family::of(event.user_agent).product);
         // A float cast saturates; a limit is at most 10,000.
-        let limit = tuning.limit.max(10.0) as u32 / if declared { 2 } else { 1 };
-        if self.run < limit || self.run < self.next {
+        let limit = tuning.limit.max(10.0) as u32;
+        if self.run < limit / 2 || self.run < self.next {
+            return None;
+        }
+        let declared = is_program(Family::of(event.user_agent).product);
+        let limit = if declared { limit / 2 } else { limit };
+        if self.run < limit {
             return None;
         }
         let n = f64::from(self.run);

@@ -95,14 +95,20 @@ impl Running {
 }
 
 impl Baselines {
-    /// Takes in an event; adds what is far beyond the usual.
-    pub fn observe(&mut self, event: &Event<'_>, hash: &SubjectHash, tuned: &Behaviours, found: &mut Vec<Suspicion>) {
+    /// Takes in an event, whose endpoint has the key `name`; adds what is far beyond the usual.
+    pub fn observe(
+        &mut self,
+        event: &Event<'_>,
+        name: &str,
+        hash: &SubjectHash,
+        tuned: &Behaviours,
+        found: &mut Vec<Suspicion>,
+    ) {
         // A client that tries again because the origin failed is not greedy.
         if event.action >= Action::Throttle || event.status >= 400 {
             return;
         }
-        let name = event.endpoint_key();
-        let endpoint = Identity::User(&name).key(hash).prefix();
+        let endpoint = Identity::User(name).key(hash).prefix();
         let key = event.session.prefix().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ endpoint;
         let endpoint = endpoint as u32;
         if self.endpoints.len() < MAX_ENDPOINTS {
@@ -117,7 +123,7 @@ impl Baselines {
         let (sums, over) = self.calls.add(event.time_ms / MINUTE_MS, key, endpoint, 1);
         self.learn(over, |endpoint| &mut endpoint.calls);
         let usual = self.usual(endpoint, |endpoint| &endpoint.calls);
-        if judged(sums, usual).is_some_and(|judged| rate_spike::judge(&judged, &name, tuned, found)) {
+        if judged(sums, usual).is_some_and(|judged| rate_spike::judge(&judged, name, tuned, found)) {
             self.calls.mark(key);
         }
 
@@ -128,7 +134,7 @@ impl Baselines {
         let (sums, over) = self.bytes.add(event.time_ms / (10 * MINUTE_MS), key, endpoint, bytes);
         self.learn(over, |endpoint| &mut endpoint.bytes);
         let usual = self.usual(endpoint, |endpoint| &endpoint.bytes);
-        if judged(sums, usual).is_some_and(|judged| volume_exfiltration::judge(&judged, &name, tuned, found)) {
+        if judged(sums, usual).is_some_and(|judged| volume_exfiltration::judge(&judged, name, tuned, found)) {
             self.bytes.mark(key);
         }
     }

@@ -110,10 +110,17 @@ pub fn seconds(time_ms: u64) -> u32 {
 }
 
 impl Crowd {
-    /// Takes in an event of a session of this shard; answers what looks wrong about those it is of.
-    pub fn observe(&mut self, event: &Event<'_>, hash: &SubjectHash, tuned: &Behaviours) -> Vec<Suspicion> {
+    /// Takes in an event of a session of this shard, whose endpoint has the key `endpoint`; answers what looks wrong about
+    /// those it is of.
+    pub fn observe(
+        &mut self,
+        event: &Event<'_>,
+        endpoint: &str,
+        hash: &SubjectHash,
+        tuned: &Behaviours,
+    ) -> Vec<Suspicion> {
         let mut found = Vec::new();
-        self.baselines.observe(event, hash, tuned, &mut found);
+        self.baselines.observe(event, endpoint, hash, tuned, &mut found);
         if let Some(act) = act(event) {
             self.take(event, act, Kinds(u8::MAX), hash, tuned, &mut found);
         }

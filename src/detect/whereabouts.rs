@@ -123,16 +123,27 @@ pub struct Memory {
     /// Found already: sharing at this many addresses, and the journeys told.
     pub shared: u32,
     pub journeys: u32,
+    /// What an event shows that has the last profile, hashed; 0 where that is not known.
+    #[serde(skip)]
+    shown: u64,
 }
 
 impl Memory {
     /// The profile of an event, unless it is that of the one before: then that one is brought up to date.
     pub fn unlike_the_last(&mut self, event: &Event<'_>) -> Option<Profile> {
+        let shown = event.ip.map(|ip| shown(event, ip))?;
+        if shown == self.shown
+            && let Some(last) = self.profiles.last_mut()
+        {
+            last.last_ms = last.last_ms.max(event.time_ms);
+            return None;
+        }
         let profile = Profile::of(event)?;
         if let Some(last) = self.profiles.last_mut() {
             let last_ms = core::mem::replace(&mut last.last_ms, profile.last_ms);
             if *last == profile {
                 last.last_ms = last_ms.max(profile.last_ms);
+                self.shown = shown;
                 return None;
             }
             last.last_ms = last_ms;
@@ -142,6 +153,7 @@ impl Memory {
 
     /// Takes in a profile that was judged.
     pub fn take(&mut self, profile: Profile) {
+        self.shown = 0;
         self.ips.see(profile.ip, seconds(profile.last_ms));
         let is_it = |known: &Profile| {
             known.agent == profile.agent
@@ -158,6 +170,22 @@ impl Memory {
         }
         self.profiles.push(profile);
     }
+}
+
+/// A hash of all that a profile is made from: most events show what the one before showed.
+fn shown(event: &Event<'_>, ip: core::net::IpAddr) -> u64 {
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let text = |hash: u64, text: &str| {
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        let hash = words.iter().fold(mix(hash, text.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+    };
+    let address = match ip {
+        core::net::IpAddr::V4(v4) => mix(4, u64::from(v4.to_bits())),
+        core::net::IpAddr::V6(v6) => mix(mix(6, (v6.to_bits() >> 64) as u64), v6.to_bits() as u64),
+    };
+    let hash = mix(address, u64::from(event.asn));
+    text(text(text(hash, event.country), event.user_agent), event.ja4)
 }
 
 /// What the agent says it runs on.

@@ -40,6 +40,10 @@ impl Api<'_> {
         let missing = asked.missing;
         let mut whole = Erased { done: true, ..Erased::default() };
         asked.into_answers().for_each(|erased| whole.add(&erased));
+        // After the shards: what they had not told it yet comes without the name from now on.
+        let order = FleetOrder::Erase { forms: order.forms };
+        let told = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await;
+        whole.done &= matches!(told, Ok(FleetReply::Done { .. }));
         let answer = ErasureAnswer::new(&whole, missing);
         Ok(json(if answer.complete { 200 } else { 202 }, &answer))
     }

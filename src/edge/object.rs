@@ -64,7 +64,7 @@ where
     A: serde::de::DeserializeOwned,
 {
     let answer = call(env, "SHARD", &place.name(), path, &wire::encode(message), timeout_ms).await?;
-    wire::decode(&answer).ok_or_else(|| CallError::new("the shard's answer cannot be read"))
+    wire::decode(&answer).ok_or_else(|| CallError::new(wire::refusal(&answer)))
 }
 
 /// Asks a shard an analyst's question.
@@ -74,7 +74,7 @@ where
 {
     let body = wire::encode(question);
     let answer = call(env, "SHARD", &place.name(), operation::QUERY, &body, timeout_ms).await?;
-    wire::decode(&answer).ok_or_else(|| CallError::new("the shard's answer cannot be read"))
+    wire::decode(&answer).ok_or_else(|| CallError::new(wire::refusal(&answer)))
 }
 
 /// A question with the time it is asked at.
@@ -96,5 +96,5 @@ where
     A: serde::de::DeserializeOwned,
 {
     let answer = call(env, "FLEET", wire::FLEET_NAME, path, &wire::encode(message), timeout_ms).await?;
-    wire::decode(&answer).ok_or_else(|| CallError::new("the fleet's answer cannot be read"))
+    wire::decode(&answer).ok_or_else(|| CallError::new(wire::refusal(&answer)))
 }

@@ -181,7 +181,7 @@ impl Inner {
     }
 
     async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
-        let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
+        let flush: Flush = wire::decode(body).ok_or_else(|| unreadable(body))?;
         self.layout.set(flush.layout);
         self.backlogs.borrow_mut().hear(flush.isolate, flush.backlog, clock::real_now_ms());
         let (ticket, wait_ms) = self.group.join(flush, clock::real_now_ms());
@@ -227,7 +227,7 @@ impl Inner {
     }
 
     async fn ask(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
-        let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
+        let ask: Ask = wire::decode(body).ok_or_else(|| unreadable(body))?;
         self.freshen().await;
         let reply = self.with_store(|store| {
             let store::Answer { verdict, proven, known, stops } = store.ask(&ask)?;
@@ -243,7 +243,7 @@ impl Inner {
             now_ms: u64,
             question: Question,
         }
-        let asked: Asked = wire::decode(body).ok_or_else(unreadable)?;
+        let asked: Asked = wire::decode(body).ok_or_else(|| unreadable(body))?;
         let now_ms = self.now_ms(asked.now_ms);
         self.freshen().await;
         self.with_store(|store| {
@@ -268,7 +268,7 @@ impl Inner {
 
     /// A change of the block set, told first-hand so that inline decisions know at once.
     fn told(&self, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
-        let change: BlockChange = wire::decode(body).ok_or_else(unreadable)?;
+        let change: BlockChange = wire::decode(body).ok_or_else(|| unreadable(body))?;
         self.with_store(|store| {
             store.told(change);
             Ok(wire::encode(&()))
@@ -277,7 +277,7 @@ impl Inner {
 
     /// One slice of an erasure.
     fn erase(&self, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
-        let Erase { forms } = wire::decode(body).ok_or_else(unreadable)?;
+        let Erase { forms } = wire::decode(body).ok_or_else(|| unreadable(body))?;
         self.with_store(|store| Ok(wire::encode(&store.erase_user(&forms, EraseSizes::default())?)))
     }
 
@@ -439,8 +439,8 @@ fn parts(store: &Store<ObjectSql>, query: &SessionQuery, now_ms: u64) -> core::r
     })
 }
 
-fn unreadable() -> Failure {
-    Failure { status: 400, text: "the message cannot be read; is one side a release behind?".to_owned() }
+fn unreadable(message: &[u8]) -> Failure {
+    Failure { status: 400, text: wire::refusal(message) }
 }
 
 /// An error with all its sources, for the log.

@@ -105,7 +105,41 @@ fn note_dropped(sql: &dyn Sql, until_ms: u64) -> Result<(), StoreError> {
     if noted < Some(until_ms) { remember(sql, DROPPED, &until_ms) } else { Ok(()) }
 }
 
+/// Takes a user out of findings; answers whether any named it.
+fn erase(findings: &mut [Finding], forms: &[String]) -> bool {
+    findings.iter_mut().fold(false, |erased, finding| finding.erase(forms) | erased)
+}
+
 impl<S: Sql> Fleet<S> {
+    /// Takes a user, known by these texts, out of what findings say; answers whether any named it. What cannot be read
+    /// names nobody any more.
+    pub(super) fn erase_user(&mut self, forms: &[String]) -> Result<bool, StoreError> {
+        self.finish()?;
+        let mut erased = false;
+        // The last delta of each shard first: the newest of them may be counted again.
+        for name in self.sql.query("SELECT name FROM shards", &[])?.iter_mut().filter_map(|row| row.pop()) {
+            let mut rows = self.sql.query("SELECT delta FROM shards WHERE name = ?", &[name.clone()])?;
+            let stored = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
+            let Ok(mut delta) = unpack::<Delta>(&stored, "delta") else { continue };
+            if erase(&mut delta.findings, forms) {
+                let body = Value::Blob(pack(&delta, "delta")?);
+                self.sql.query("UPDATE shards SET delta = ? WHERE name = ?", &[body, name])?;
+                erased = true;
+            }
+        }
+        for (_, number) in self.feed.rows.keys() {
+            let mut rows = self.sql.query("SELECT body FROM findings WHERE number = ?", &[(*number).into()])?;
+            let stored = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
+            let Ok(mut findings) = unpack::<Vec<Finding>>(&stored, "findings") else { continue };
+            if erase(&mut findings, forms) {
+                let body = Value::Blob(pack(&findings, "findings")?);
+                self.sql.query("UPDATE findings SET body = ? WHERE number = ?", &[body, (*number).into()])?;
+                erased = true;
+            }
+        }
+        Ok(erased)
+    }
+
     /// A page of findings, newest first. Where it would take too long to fill, the page says up to where it looked.
     pub(super) fn findings(&mut self, query: &FindingQuery) -> Result<Page<Finding>, StoreError> {
         self.finish()?;

@@ -251,6 +251,7 @@ impl<S: Sql> Fleet<S> {
                 }
                 FleetReply::Done { existed }
             }
+            FleetOrder::Erase { forms } => FleetReply::Done { existed: self.erase_user(&forms)? },
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
                 FleetReply::Done { existed: false }

@@ -124,7 +124,7 @@ pub(super) fn parts(name: &str) -> (&str, &str, &str) {
 }
 
 /// Whether `text`, which is lower case, stands in `name`.
-fn contains_ignore_case(name: &str, text: &str) -> bool {
+pub(crate) fn contains_ignore_case(name: &str, text: &str) -> bool {
     let (name, text) = (name.as_bytes(), text.as_bytes());
     text.is_empty() || name.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
 }
@@ -272,6 +272,11 @@ impl Filter {
 
     fn is_of(&self, flow: &str, method: &str, template: &str) -> bool {
         self.tags.names_of(method, template).any(|name| name == flow)
+    }
+
+    /// For each text that is looked for in paths, its longest part without a slash: that stands in one segment of a path.
+    pub fn text_parts(&self) -> impl Iterator<Item = &str> {
+        self.text.any.iter().filter_map(|text| text.split('/').max_by_key(|part| part.len()))
     }
 
     /// Adds a test of a parameter.

@@ -24,6 +24,7 @@ pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
 pub use endpoints::{DocumentName, EndpointAnswer, EndpointQuery, Survey, parse_endpoints};
 pub use feed::{FindingQuery, parse_findings};
+pub(crate) use filter::contains_ignore_case;
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};
 pub use params::{ParamTerms, ParamTest, ParamValues};
@@ -103,8 +104,10 @@ pub struct Resume {
     /// The best sort value the next chunk can hold, and its id.
     pub bound: u64,
     pub chunk: u64,
-    /// The newest chunk when the first slice began: newer ones are looked at by every slice.
+    /// The newest chunk and the number of the newest merge when the first slice began: what is newer is looked at by
+    /// every slice.
     pub newest: u64,
+    pub merges: u64,
 }
 
 /// A page of events is asked for.

@@ -37,8 +37,9 @@ pub struct StatsPart {
 pub struct StatsResume {
     /// The first chunk that is left.
     pub chunk: u64,
-    /// The newest chunk when the first slice began.
+    /// The newest chunk and the number of the newest merge when the first slice began.
     pub newest: u64,
+    pub merges: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Texts and addresses by number, so that a session takes bytes where it would take lines.
 //!
 //! One dictionary serves all sessions a shard holds in memory; numbers mean nothing outside it and are never stored.
-//! Ordered maps, because the text is the client's to choose: no choice of it makes a look-up slow.
+//! Ordered maps, because the text is the client's to choose: no choice of it makes a look-up slow. Most texts are those
+//! of the requests just before, so that what was met lately is tried first.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -31,11 +32,26 @@ pub struct Address<'a> {
 /// What an entry costs beside its text: its places in the table and in the map.
 const ENTRY_BYTES: usize = 96;
 
+/// Texts that are found without a look at the map, at the most. A power of two.
+const LATELY: usize = 1024;
+
+/// Where a text may be found. Two texts in one place only send each other to the map.
+fn place(text: &str) -> usize {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(SPREAD);
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let hash = words.iter().fold(text.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
+    (hash >> 32) as usize % LATELY
+}
+
 /// Texts and addresses, each with its number.
 #[derive(Debug)]
 pub struct Dictionary {
     texts: Vec<Rc<str>>,
     by_text: BTreeMap<Rc<str>, u32>,
+    /// Numbers of texts met lately, by a few bits of the text.
+    lately: Box<[u32; LATELY]>,
     addresses: Vec<(IpAddr, Symbol, u32)>,
     by_address: BTreeMap<(IpAddr, Symbol, u32), u32>,
     bytes: usize,
@@ -46,6 +62,7 @@ impl Default for Dictionary {
         let mut dictionary = Self {
             texts: Vec::new(),
             by_text: BTreeMap::new(),
+            lately: Box::new([0; LATELY]),
             addresses: Vec::new(),
             by_address: BTreeMap::new(),
             bytes: 0,
@@ -58,15 +75,29 @@ impl Default for Dictionary {
 impl Dictionary {
     /// The number of a text, which gets one if it has none.
     pub fn symbol(&mut self, text: &str) -> Symbol {
-        if let Some(number) = self.by_text.get(text) {
+        let place = place(text);
+        if let Some(number) = self.lately.get(place)
+            && self.texts.get(*number as usize).is_some_and(|known| **known == *text)
+        {
             return Symbol(*number);
+        }
+        let number = self.number(text);
+        if let Some(slot) = self.lately.get_mut(place) {
+            *slot = number;
+        }
+        Symbol(number)
+    }
+
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.by_text.get(text) {
+            return *number;
         }
         let number = self.texts.len() as u32;
         let text: Rc<str> = text.into();
         self.bytes += text.len() + ENTRY_BYTES;
         self.texts.push(text.clone());
         self.by_text.insert(text, number);
-        Symbol(number)
+        number
     }
 
     /// The text of a number; empty for a number of another dictionary.

@@ -16,6 +16,8 @@ use crate::subject::SubjectHash;
 
 /// Findings kept in full, newest first to go in; the counts per detector go on.
 const FINDINGS: usize = 64;
+/// Findings kept of a session where its states were merged.
+const RECALLED: usize = 512;
 /// Users whose spans a session keeps apart.
 const USERS: usize = 16;
 
@@ -366,10 +368,21 @@ impl Session {
         finding.risk_added = self.risk.add(finding.severity, finding.confidence, finding.time_ms);
         self.attacks += 1;
         self.counts.add(Kind::Detector, finding.detector.number(), 1);
-        if self.findings.len() >= FINDINGS {
-            self.findings.remove(0);
-        }
         self.findings.push(finding);
+        self.trim_findings();
+    }
+
+    /// Drops the oldest findings beyond those that are kept.
+    pub fn trim_findings(&mut self) {
+        self.findings.drain(..self.findings.len().saturating_sub(FINDINGS));
+    }
+
+    /// Takes back findings that an older state still had, so that the events they are of keep them.
+    pub fn recall_findings(&mut self, older: &Self) {
+        let forgotten: Vec<Finding> =
+            older.findings.iter().filter(|finding| !self.findings.contains(finding)).cloned().collect();
+        self.findings.splice(..0, forgotten);
+        self.findings.drain(..self.findings.len().saturating_sub(RECALLED));
     }
 
     /// Risk as it was at `as_of_ms`, as far as the findings kept tell.

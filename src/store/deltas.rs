@@ -103,10 +103,10 @@ impl Deltas {
     }
 
     /// Counts a request journaled at this position.
-    pub fn count(&mut self, seq: u64, event: &Event<'_>) {
+    pub fn count(&mut self, seq: u64, event: &Event<'_>, endpoint: &str) {
         let response_bytes = event.response_bytes.unwrap_or(0);
         let cell = Cell { requests: 1, attacks: 0, duration_ms: u64::from(event.duration_ms), response_bytes };
-        self.add(seq, event, &cell);
+        self.add(seq, event, endpoint, &cell);
     }
 
     /// Counts the use of an endpoint; the hashes are those of session and user.
@@ -121,27 +121,28 @@ impl Deltas {
         }
     }
 
-    /// Takes in a finding that came about at this position; `first_of` is the event it is the first of.
-    pub fn found(&mut self, seq: u64, first_of: Option<&Event<'_>>, finding: &Finding) {
+    /// Takes in a finding that came about at this position; `first_of` is the event it is the first of, with the key of
+    /// its endpoint.
+    pub fn found(&mut self, seq: u64, first_of: Option<(&Event<'_>, &str)>, finding: &Finding) {
         if seq <= self.upto() {
             return;
         }
-        if let Some(event) = first_of {
-            self.add(seq, event, &Cell { attacks: 1, ..Cell::default() });
-            if let Some(tally) = self.endpoints.get_mut(event.endpoint_key().as_str()) {
+        if let Some((event, endpoint)) = first_of {
+            self.add(seq, event, endpoint, &Cell { attacks: 1, ..Cell::default() });
+            if let Some(tally) = self.endpoints.get_mut(endpoint) {
                 tally.attacks += 1;
             }
         }
         self.findings.push(finding.clone());
     }
 
-    fn add(&mut self, seq: u64, event: &Event<'_>, cell: &Cell) {
+    fn add(&mut self, seq: u64, event: &Event<'_>, endpoint: &str, cell: &Cell) {
         // Replayed, and in the queue as it was written.
         if seq <= self.upto() {
             return;
         }
         let minute = self.minutes.entry(event.time_ms / MINUTE_MS).or_default();
-        minute.add(&event.endpoint_key(), Group::of(event), cell);
+        minute.add(endpoint, Group::of(event), cell);
     }
 
     /// What was counted belongs to this position, which is complete.
@@ -308,10 +309,12 @@ fn by_hour(minutes: Minutes) -> Minutes {
 }
 
 impl<S: Sql> Store<S> {
-    /// Commits a slice of a fold: how far the parts are folded and what the fleet has not confirmed, in one row.
+    /// Commits a slice of a fold: how far the parts are folded, what the fleet has not confirmed, who starts many
+    /// sessions and which links were taken back, in one row.
     pub(super) fn commit_slice(&mut self, marks: &Marks) -> Result<(), StoreError> {
         self.deltas.hold();
-        self.remember("marks", &(marks, &self.deltas))?;
+        self.newcomers.counted_upto(self.next_seq - 1);
+        self.remember("marks", &(marks, &self.deltas, &self.newcomers, &self.parted))?;
         self.deltas.kept = self.deltas.upto();
         Ok(())
     }
@@ -351,12 +354,27 @@ impl<S: Sql> Store<S> {
 
     /// Lifts the hold, and says so where the next life of the object reads.
     fn lift_hold(&mut self) -> Result<(), StoreError> {
+        self.write_kept(None)
+    }
+
+    /// Takes a user out of the findings the fleet has not confirmed, in memory and where they were written.
+    pub(super) fn erase_untold(&mut self, forms: &[String]) -> Result<(), StoreError> {
+        let findings = self.deltas.segments.iter_mut().flat_map(|segment| &mut segment.findings);
+        findings.for_each(|finding| drop(finding.erase(forms)));
+        self.deltas.weigh();
+        // What was confirmed since it was written stands there still.
+        self.write_kept(self.deltas.held)
+    }
+
+    /// Writes the queue down as far as it was before, as it is now.
+    fn write_kept(&mut self, held: Option<u64>) -> Result<(), StoreError> {
         let segments =
             self.deltas.segments.iter().filter(|segment| segment.upto <= self.deltas.kept).cloned().collect();
-        let mut written = Deltas { from: self.deltas.from, segments, ..Deltas::default() };
+        let mut written = Deltas { from: self.deltas.from, segments, held, ..Deltas::default() };
         written.weigh();
-        self.remember("marks", &(&self.marks, &written))?;
-        (self.deltas.held, self.deltas.kept) = (None, written.upto());
+        self.newcomers.counted_upto(self.next_seq - 1);
+        self.remember("marks", &(&self.marks, &written, &self.newcomers, &self.parted))?;
+        (self.deltas.held, self.deltas.kept) = (held, written.upto());
         Ok(())
     }
 }

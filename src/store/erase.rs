@@ -109,6 +109,7 @@ impl<S: Sql> Store<S> {
         erased: &mut Erased,
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
+        self.remove_merged()?;
         // A fold that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         while let Some(at) = self.chunks.iter().position(|chunk| chunk.id >= under_way.next_chunk) {
@@ -138,6 +139,7 @@ impl<S: Sql> Store<S> {
             }
             self.erase_row((table, row), forms, under_way, budget)?;
         }
+        self.erase_untold(forms)?;
         let (sessions, events) = self.hot.erase_user(forms);
         erased.sessions += sessions;
         let is_unfolded = |(seq, index): &(u64, u32)| {

@@ -1,7 +1,7 @@
 //! From journal to chunks: folding, and the alarm that brings it about.
 //!
-//! A fold goes through the sessions in sixteen parts. Each slice folds one part up to the end of the journal and then
-//! says so in one statement; when all parts are through, the journal up to where the fold began is superfluous. So a
+//! A fold goes through the sessions in sixteen parts. Each slice folds some of them, as many as are little work, up to the
+//! end of the journal and then says so in one statement; when all parts are through, the journal up to where the fold began is superfluous. So a
 //! slice is some hundredths of a second of work however busy the shard is, and traffic is served between two.
 
 use core::ops::Range;
@@ -18,7 +18,7 @@ use crate::session::{Event, Kind, SessionId, Symbol};
 pub const FOLD_AFTER_MS: u64 = 300_000;
 /// … or this old while it is small: many small chunks make questions slow …
 const FOLD_SMALL_AFTER_MS: u64 = 1_800_000;
-const SMALL_BYTES: usize = 64 * 1024;
+const SMALL_BYTES: usize = 256 * 1024;
 /// … or, when no alarm has come for this much longer, by the next flush …
 const FOLD_GRACE_MS: u64 = 5_000;
 /// How large the journal grows before it is folded, and in how large slices.
@@ -28,14 +28,16 @@ pub struct FoldSizes {
     /// twice the size. Larger folds write fewer states of a session that goes on (each takes some seventy bytes), and
     /// take more memory: a journaled event takes about twice its bytes there.
     pub at_bytes: usize,
-    /// A journal up to this size is folded in one slice, bytes.
+    /// One slice folds about this much of the journal, bytes, at the least one part of the sessions.
     pub one_slice_bytes: usize,
+    /// So many small chunks in a row become one.
+    pub merged_chunks: usize,
 }
 
 impl Default for FoldSizes {
-    /// Some 50,000 events, and some 8,000.
+    /// Some 50,000 events, and some 12,000.
     fn default() -> Self {
-        Self { at_bytes: 3 * 1024 * 1024, one_slice_bytes: 512 * 1024 }
+        Self { at_bytes: 3 * 1024 * 1024, one_slice_bytes: 768 * 1024, merged_chunks: 8 }
     }
 }
 
@@ -106,13 +108,13 @@ impl<S: Sql> Store<S> {
             let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
             Cycle { folded: Folded { upto: end, pending, known, business }, crowd: crowd.clone(), next: 0 }
         });
-        let last =
-            if self.hot.journal_bytes <= self.settings.fold.one_slice_bytes { PARTITIONS } else { cycle.next + 1 };
+        let fitting = (PARTITIONS * self.settings.fold.one_slice_bytes).checked_div(self.hot.journal_bytes);
+        let last = (cycle.next + fitting.unwrap_or(PARTITIONS).max(1)).min(PARTITIONS);
         let parts = cycle.next..last;
         // A slice that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         let (written, superseded, places) = self.write_chunks(end, &parts)?;
-        let subjects_upto = self.subjects_upto(end, last);
+        let subjects_upto = self.subjects_upto(end, &parts);
         self.sql.query("DELETE FROM subjects WHERE id > ?", &[self.marks.last_subjects.into()])?;
         let subjects = self.write_subjects(subjects_upto, self.marks.last_subjects + 1)?;
         let mut marks = self.marks.clone();
@@ -126,9 +128,7 @@ impl<S: Sql> Store<S> {
         self.next_chunk += written.len() as u64;
         self.chunks.extend(written);
         self.subjects.extend(subjects);
-        for (chunk, indices) in superseded {
-            supersede(&mut self.chunks, chunk, &indices);
-        }
+        supersede(&mut self.chunks, &superseded);
         self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
         match self.cycle.take() {
             Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle, now_ms),
@@ -139,15 +139,14 @@ impl<S: Sql> Store<S> {
         }
     }
 
-    /// Up to where subjects are to be folded by the slice that ends with the part before `last`: the last slice gets to
-    /// the end of what the fold is about, those before it to a fair share of that.
-    fn subjects_upto(&self, end: u64, last: usize) -> u64 {
+    /// Up to where subjects are to be folded by the slice of these parts: the last slice gets to the end of what the fold
+    /// is about, those before it to a fair share of that.
+    fn subjects_upto(&self, end: u64, parts: &Range<usize>) -> u64 {
         let upto = self.cycle.as_ref().map_or(end, |cycle| cycle.folded.upto);
         let left =
             self.hot.batches.iter().map(|hot| hot.seq).filter(|seq| (self.marks.subjects + 1..=upto).contains(seq));
-        let slices = PARTITIONS.saturating_sub(last) + 1;
-        let share = left.clone().count().div_ceil(slices);
-        if last == PARTITIONS { upto } else { left.take(share).last().unwrap_or(self.marks.subjects) }
+        let share = (left.clone().count() * parts.len()).div_ceil(PARTITIONS.saturating_sub(parts.start).max(1));
+        if parts.end == PARTITIONS { upto } else { left.take(share).last().unwrap_or(self.marks.subjects) }
     }
 
     /// All parts are folded beyond where the fold began: what was journaled by then can go.
@@ -157,11 +156,13 @@ impl<S: Sql> Store<S> {
         super::remember_both(&self.sql, ("folded", &cycle.folded), ("crowd", &cycle.crowd))?;
         self.journal.drop_folded(&self.sql, upto)?;
         self.hot.drop_batches(upto);
+        self.parted.folded(upto);
         // What is left came after the fold began.
         self.journal_since_ms = self.hot.batches.front().map(|_| now_ms);
         self.counts.folds += 1;
         self.merge_subjects()?;
         self.expire(now_ms)?;
+        self.merge_due = self.next_run().is_some();
         self.hot.shrink(self.hot_budget());
         Ok(())
     }
@@ -177,7 +178,7 @@ impl<S: Sql> Store<S> {
             }
             let sessions = share.sessions.iter().map(|(t, place)| (&t.session, &t.memory, *place)).collect();
             let draft = Draft { id, journal_to: upto, sessions, events: share.events };
-            let (chunk, supersedes) = draft.write(&self.sql, &self.hot.dictionary)?;
+            let (chunk, supersedes) = draft.write(&self.sql, &self.hot.dictionary, &self.chunks)?;
             written.push(chunk);
             superseded.extend(supersedes);
             Ok(last)
@@ -231,16 +232,19 @@ impl<S: Sql> Store<S> {
         let next_slice = now_ms + if self.cycle.is_some() { BETWEEN_SLICES_MS } else { 0 };
         let fold = self.fold_at_ms().map(|at| at.max(next_slice));
         let retention = self.chunks.first().map(|c| c.to_ms + self.settings.retention_ms + DAY_MS);
+        let merge = self.merge_due.then_some(now_ms + BETWEEN_SLICES_MS);
         // What the fleet could not be told while there was traffic is tried again, by the fold's alarm where there is one.
         let untold = (fold.is_none() && self.has_untold()).then(|| now_ms + FOLD_AFTER_MS);
-        [fold, retention, untold].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
+        [fold, merge, retention, untold].into_iter().flatten().min().map(|at| at.saturating_sub(now_ms))
     }
 
-    /// What the alarm does: one slice of a fold, if one is due or under way, and retention. Safe to call at any time and
-    /// again.
+    /// What the alarm does: one slice of a fold, if one is due or under way, else one merge, and retention. Safe to call at
+    /// any time and again.
     pub fn alarm(&mut self, now_ms: u64) -> Result<(), StoreError> {
         if self.cycle.is_some() || self.fold_at_ms().is_some_and(|at| now_ms >= at) {
             self.fold_slice(now_ms)?;
+        } else if self.merge_due {
+            self.merge_chunks()?;
         }
         self.expire(now_ms)
     }

@@ -169,6 +169,23 @@ impl Hot {
         }
     }
 
+    /// Notes where a session's folded state lies now, if the session is in memory.
+    pub fn move_to(&mut self, id: SessionId, place: Place) {
+        match self.sessions.get_mut(&id) {
+            None => {}
+            Some(Slot::Live(tracked)) => tracked.place = Some(place),
+            Some(Slot::Packed(_, bytes)) => {
+                let Some(tracked) = unpack(bytes).map(|tracked| Tracked { place: Some(place), ..tracked }) else {
+                    return;
+                };
+                if let Ok(packed) = postcard::to_allocvec(&tracked) {
+                    self.packed_bytes = (self.packed_bytes + packed.len()).saturating_sub(bytes.len());
+                    *bytes = packed.into_boxed_slice();
+                }
+            }
+        }
+    }
+
     /// Drops what was last seen before `horizon_ms`, and has nothing in the journal.
     pub fn expire(&mut self, horizon_ms: u64) {
         let packed_bytes = &mut self.packed_bytes;

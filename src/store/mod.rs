@@ -6,7 +6,8 @@
 //! - [`Store::fold`] turns the journal into immutable chunks, a part of the sessions at a time. The commit point of each
 //!   slice is one statement (the `marks`): chunks beyond it are unfinished and removed at the next open. Rows of the
 //!   journal are superfluous when all parts are folded beyond them, which the `folded` value says.
-//! - What a batch changes in memory is in `take.rs`, folding, retention and the alarm in `fold.rs`, reading in `read.rs`.
+//! - What a batch changes in memory is in `take.rs`, folding and the alarm in `fold.rs`, what becomes of small chunks in
+//!   `merge.rs` and of old ones in `retention.rs`, reading in `read/`.
 //!
 //! Every method runs to its end without an await: in a Durable Object nothing interleaves.
 
@@ -22,7 +23,9 @@ mod erase;
 mod fold;
 mod hot;
 mod journal;
+mod merge;
 mod newcomers;
+mod parted;
 mod partition;
 mod pending;
 mod read;
@@ -56,8 +59,9 @@ use applied::Applied;
 use chunk::{Chunk, Part, Place};
 use deltas::Deltas;
 use hot::{Hot, Tracked};
-use journal::Journal;
+use journal::{Entry, Journal};
 use newcomers::Newcomers;
+use parted::Parted;
 use partition::Marks;
 use pending::Pending;
 use reservations::Reservations;
@@ -158,6 +162,7 @@ pub struct Store<S> {
     pending: Pending,
     newcomers: Newcomers,
     reservations: Reservations,
+    parted: Parted,
     installed_ms: u64,
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
@@ -167,6 +172,12 @@ pub struct Store<S> {
     next_chunk: u64,
     marks: Marks,
     cycle: Option<Cycle>,
+    /// Whether there are small chunks to be merged.
+    merge_due: bool,
+    /// Number of the newest merge.
+    merges: u64,
+    /// Rows that a chunk stands for and that could not be removed: the first, and the chunk.
+    unremoved: Option<(u64, u64)>,
     /// Longest ago begun first.
     erasures: Vec<erase::UnderWay>,
     /// Bytes journaled since the last slice of a fold.
@@ -187,6 +198,8 @@ impl<S: Sql> Store<S> {
         // What cannot be read any more is learned again.
         let crowd = named(&sql, "crowd").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
+        let written: Option<(Marks, Deltas, Newcomers, Parted)> = named(&sql, "marks").ok().flatten();
+        let (newcomers, parted) = written.map(|(.., newcomers, parted)| (newcomers, parted)).unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
         let (chunks, corrupt_rows) = chunk::directory(&sql)?;
@@ -197,12 +210,16 @@ impl<S: Sql> Store<S> {
             business,
             crowd: crowd.unwrap_or_default(),
             pending,
-            newcomers: Newcomers::default(),
+            newcomers,
             reservations: Reservations::default(),
+            parted,
             installed_ms: installed(&sql, now_ms)?,
             next_chunk: marks.last_chunk + 1,
             marks,
             cycle: None,
+            merge_due: false,
+            merges: chunks.iter().map(|chunk| chunk.merged).max().unwrap_or(0),
+            unremoved: None,
             erasures: Vec::new(),
             since_slice: 0,
             journal,
@@ -222,30 +239,35 @@ impl<S: Sql> Store<S> {
             store.blocks.foresee(BlockChange::Set(block.clone()));
         }
         store.replay(now_ms)?;
+        store.merge_due = store.next_run().is_some();
         Ok(store)
     }
 
     fn replay(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
         for (table, row) in self.journal.rows(&self.sql)? {
             if row < self.next_seq {
                 // Folded, in a table of which not all is.
                 continue;
             }
             self.journal_since_ms.get_or_insert(now_ms);
-            self.next_seq = row;
-            let Some(entries) = Journal::read(&self.sql, table, row)? else {
-                self.counts.corrupt_rows += 1;
-                self.next_seq += 1;
-                continue;
-            };
-            for entry in entries {
-                let batch = Batch::decode(&entry.batch).unwrap_or_else(|_| {
-                    self.counts.corrupt_rows += 1;
-                    Batch::default()
-                });
-                self.load(sessions_of(&batch))?;
-                self.applied.add(entry.isolate, entry.sequence);
-                self.take_in(entry.batch.len(), batch);
+            let entries = Journal::read(&self.sql, table, row)?;
+            self.counts.corrupt_rows += u64::from(entries.is_none());
+            let read =
+                |entry: Entry| (entry.isolate, entry.sequence, entry.batch.len(), Batch::decode(&entry.batch).ok());
+            rows.push((row, entries.unwrap_or_default().into_iter().map(read).collect::<Vec<_>>()));
+        }
+        // All at once, so that no chunk is read more than once.
+        let batches = rows.iter().flat_map(|(_, entries)| entries).filter_map(|(.., batch)| batch.as_ref());
+        let ids: Vec<SessionId> = batches.flat_map(sessions_of).chain(self.parted.predecessors()).collect();
+        self.load(ids.into_iter())?;
+        for (row, entries) in rows {
+            // A row that cannot be read took one position at the least.
+            self.next_seq = row + u64::from(entries.is_empty());
+            for (isolate, sequence, bytes, batch) in entries {
+                self.counts.corrupt_rows += u64::from(batch.is_none());
+                self.applied.add(isolate, sequence);
+                self.take_in(bytes, batch.unwrap_or_default());
             }
         }
         Ok(())

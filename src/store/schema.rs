@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 6] = [
+const MIGRATIONS: [&[&str]; 7] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -38,13 +38,22 @@ const MIGRATIONS: [&[&str]; 6] = [
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
     // Batches say what requests were stopped for, and sessions when that was told.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
+    // Heads of chunks say what they were merged from.
+    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
 ];
 
-/// Brings the schema up to date; running it again changes nothing.
+/// Brings the schema up to date; running it again changes nothing. What a newer release stored is refused: this one would
+/// take it for damage, and what is damaged goes at the next fold.
 pub fn migrate(sql: &dyn Sql, migrations: &[&[&str]]) -> Result<(), SqlError> {
     sql.query("CREATE TABLE IF NOT EXISTS _migrations (version INTEGER PRIMARY KEY)", &[])?;
     let rows = sql.query("SELECT COALESCE(MAX(version), 0) FROM _migrations", &[])?;
     let done = rows.first().map_or(0, |row| integer(row, 0));
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    if done > known {
+        return Err(SqlError(format!(
+            "stored by a newer release (schema {done}, this build knows {known}); deploy that release again"
+        )));
+    }
     for (version, statements) in (1i64..).zip(migrations) {
         if version <= done {
             continue;

@@ -67,7 +67,7 @@ impl<S: Sql> Store<S> {
         for Newcomer { session, client, time_ms } in newcomers {
             // By now it is known whether the origin issued the key.
             if !self.is_proven(session) {
-                self.newcomers.count(client, time_ms, self.settings.newcomers);
+                self.newcomers.count(seq, client, time_ms, self.settings.newcomers);
             }
         }
         imposed
@@ -81,17 +81,19 @@ impl<S: Sql> Store<S> {
         endpoint: &str,
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
-        self.deltas.count(place.0, event);
+        self.deltas.count(place.0, event, endpoint);
         if Tally::counts(event, self.known.has(endpoint)) {
             let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
             self.deltas.used(place.0, event, endpoint, session, user);
         }
-        let suspicions = self.crowd.observe(event, &self.settings.subjects, &self.settings.detectors.behaviours);
+        let suspicions =
+            self.crowd.observe(event, endpoint, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
             self.known.learn(event, endpoint);
             self.repeat_business(event);
+            self.parted.repeat(place.0, event.session, &mut self.hot, &self.marks);
             return None;
         }
         self.counts.events += 1;
@@ -119,11 +121,11 @@ impl<S: Sql> Store<S> {
         tracked.session.observe(event, endpoint, dictionary);
         let told = business_of(tracked, dictionary, event, &mut self.business, &self.settings, self.installed_ms);
         tracked.session.observe_params(event, dictionary, &self.settings.subjects);
-        self.known.learn(event, endpoint);
-        if self.known.admits(event, endpoint) {
+        let standing = self.known.learn(event, endpoint);
+        if standing.admits {
             tracked.session.admit(event.time_ms);
         }
-        let is_known = event.refused() && self.known.has(endpoint);
+        let is_known = event.refused() && standing.exists;
         let tuned = &self.settings.detectors;
         let carried = batch
             .carried(place.1)
@@ -133,7 +135,7 @@ impl<S: Sql> Store<S> {
         let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
         let stops: Vec<&Stop> = batch.stops(event.id).collect();
         let told = told.chain(stopped(&stops, &mut tracked.memory, event));
-        let mut first_of = Some(event);
+        let mut first_of = Some((event, endpoint));
         for (finding, response) in told {
             let response = match response {
                 Some(configured) => detect::spare(configured, &tracked.session),
@@ -148,10 +150,7 @@ impl<S: Sql> Store<S> {
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
         for stranger in strangers {
-            if let Some(tracked) = self.hot.get_mut(stranger) {
-                tracked.session.successors.retain(|link| link.session != event.session);
-                tracked.dirty = true;
-            }
+            self.parted.part(place.0, event.session, stranger, &mut self.hot, &self.marks);
         }
         newcomer
     }

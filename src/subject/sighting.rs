@@ -104,7 +104,15 @@ impl Sighting<'_> {
 ///
 /// Who calls may put a user into the event that it does not name itself, but its session does.
 pub fn subjects_of<'a>(event: &Event<'a>, hash: &SubjectHash) -> impl Iterator<Item = (SubjectKey, Sighting<'a>)> {
-    let agent = Family::of(event.user_agent);
+    subjects_with(event, Family::of(event.user_agent), hash)
+}
+
+/// The same for whoever knows the family of the event's agent already: to find it is most of the work.
+pub fn subjects_with<'a>(
+    event: &Event<'a>,
+    agent: Family<'a>,
+    hash: &SubjectHash,
+) -> impl Iterator<Item = (SubjectKey, Sighting<'a>)> {
     let subjects = [
         (!event.user.is_empty()).then_some(Identity::User(event.user)),
         event.ip.map(Identity::ip),

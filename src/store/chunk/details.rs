@@ -37,7 +37,7 @@ pub fn encode<'s>(sessions: impl Iterator<Item = (&'s Session, &'s Memory)>, dic
         // Plain data into a growing buffer cannot fail; nothing at all would be refused as damaged.
         writer.bytes(&postcard::to_allocvec(&stored).unwrap_or_default());
     }
-    writer.0
+    writer.finish()
 }
 
 #[derive(Serialize)]
@@ -85,11 +85,11 @@ impl Details<'_> {
 
 /// The details of those sessions that have some, with their indices; they end early where the bytes are damaged.
 pub fn all(bytes: &[u8]) -> impl Iterator<Item = (usize, Packed<'_>)> {
-    let (mut reader, mut next) = (Reader(bytes), 0usize);
+    let (mut reader, mut next) = (Reader::new(bytes), 0usize);
     core::iter::from_fn(move || {
-        let index = next.checked_add(reader.number()?)?;
+        let index = next.checked_add(reader.number().ok()?)?;
         next = index + 1;
-        Some((index, Packed(reader.bytes()?)))
+        Some((index, Packed(reader.bytes().ok()?)))
     })
 }
 

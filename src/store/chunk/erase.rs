@@ -1,7 +1,7 @@
 //! Taking a user out of a chunk that is written: the row keeps its id, its sessions, its events and their places, and
 //! loses the texts that name the user.
 
-use super::{Chunk, Head, Part, Postings, VERSION, details, open_summary, postings, read, sessions};
+use super::{Chunk, Head, Part, Postings, VERSION, details, open_summary, postings, read, whole_sessions};
 use crate::parameter::Value as Param;
 use crate::session::{Dictionary, Event, Kind, Marks, SessionId, Value as Met, shown_of, text_of};
 use crate::store::StoreError;
@@ -37,7 +37,7 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
     let ids: Vec<SessionId> = summary.ids().collect();
     let everyone: Vec<usize> = (0..ids.len()).collect();
     let mut dictionary = Dictionary::default();
-    let mut whole = sessions(sql, chunk.id, &summary, &everyone, &mut dictionary)?;
+    let mut whole = whole_sessions(sql, chunk.id, &summary, &everyone, &mut dictionary)?;
     let mut erased = Erased::default();
     for (index, (session, _)) in whole.iter_mut().enumerate() {
         if session.erase_user(&dictionary, forms) {
@@ -57,8 +57,8 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
     if events.len() != columns.len() {
         return Err(StoreError::Corrupt("chunk events"));
     }
-    let new_postings =
-        postings::encode(&whole.iter().map(|(session, _)| &session.counts).collect::<Vec<_>>(), &dictionary);
+    let counts: Vec<_> = whole.iter().map(|(session, _)| &session.counts).collect();
+    let new_postings = postings::encode(&counts, &columns.path_texts()?, &dictionary);
     let new_details = details::encode(whole.iter().map(|(session, memory)| (session, memory)), &dictionary);
     let new_events = columns::encode(&ids, &events).map_err(|_| StoreError::Corrupt("order of a chunk"))?;
     let size = |parts: [&Vec<u8>; 3]| parts.iter().map(|part| part.len() as u64).sum::<u64>();

@@ -3,36 +3,43 @@
 //! A row has five parts, in the order in which questions need them: the **head** (read for every chunk when the store
 //! opens), the **summary** (numbers of the sessions), the **postings** (which session met what), the **details** of the
 //! few sessions that have some, and the **events**. The newest chunk that names a session holds its whole state; older
-//! ones are superseded in that place, which the newer one says, so that no row is ever written twice but to erase a user.
+//! ones are superseded in that place, which the newer one says. A row is written again only to erase a user, and where
+//! small neighbours become one (`merge.rs`): that one takes the id of the last of them.
 
 mod details;
 mod erase;
 mod filter;
+mod merge;
 mod postings;
 mod summary;
 
 pub use details::all as details_of;
 pub use erase::erase_user;
 pub use filter::KeyFilter;
-pub use postings::Postings;
+pub use merge::merge;
+pub use postings::{Posting, Postings};
 pub use summary::{Outline, Summary};
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::columns;
+use super::columns::{self, EventColumns};
 use super::sql::{Sql, Value, blob, integer};
 use crate::detect::Memory;
 use crate::query::SortBy;
 use crate::session::{Dictionary, Event, Session, SessionId};
 
 /// First byte of a head.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is known of a chunk without reading more than its head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     pub id: u64,
+    /// It stands for all chunks from this one on up to its own.
+    pub since: u64,
+    /// Which merge made it what it is; 0 for none.
+    pub merged: u64,
     /// First and last event; where there is none, first and last sight of the sessions, epoch ms.
     pub from_ms: u64,
     pub to_ms: u64,
@@ -46,6 +53,8 @@ pub struct Chunk {
     filter: KeyFilter,
     /// Bit `i`: the session with index `i` has a newer state elsewhere.
     superseded: Vec<u64>,
+    /// Whether nothing was found damaged when it was to be merged.
+    pub is_readable: bool,
 }
 
 /// Lowest and highest sort value of a chunk's sessions.
@@ -65,8 +74,19 @@ struct Head {
     bytes: u64,
     bounds: [Bounds; SortBy::ALL.len()],
     filter: Vec<u8>,
-    /// Places in older chunks whose sessions are newer here: chunk, and indices.
+    /// Places in older chunks whose sessions are newer here.
     supersedes: Superseded,
+    lineage: Lineage,
+}
+
+/// Where a chunk comes from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Lineage {
+    /// As in [`Chunk`].
+    since: u64,
+    merged: u64,
+    /// As it was when the chunk was made: newer chunks tell what came to it.
+    superseded: Vec<u64>,
 }
 
 /// Where a session's newest folded state lies.
@@ -76,8 +96,17 @@ pub struct Place {
     pub index: u32,
 }
 
-/// Chunks, each with the indices of sessions that are newer elsewhere.
-pub type Superseded = Vec<(u64, Vec<u32>)>;
+/// Sessions of one chunk that are newer elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupersededIn {
+    pub chunk: u64,
+    /// Indices are those of the chunk as this merge made it.
+    merged: u64,
+    indices: Vec<u32>,
+}
+
+/// The same of several chunks.
+pub type Superseded = Vec<SupersededIn>;
 
 /// What becomes a chunk.
 #[derive(Debug)]
@@ -91,17 +120,48 @@ pub struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Writes the row. Answers what is known of the chunk, and what it supersedes.
-    pub fn write(&self, sql: &dyn Sql, dictionary: &Dictionary) -> Result<(Chunk, Superseded), StoreError> {
+    /// Writes the row. Answers what is known of the chunk, and what it supersedes of `older` ones.
+    pub fn write(
+        &self,
+        sql: &dyn Sql,
+        dictionary: &Dictionary,
+        older: &[Chunk],
+    ) -> Result<(Chunk, Superseded), StoreError> {
+        let lineage = Lineage { since: self.id, ..Lineage::default() };
+        let (head, filter, parts) = self.encode(dictionary, lineage, self.supersedes(older))?;
+        let statement = "INSERT INTO chunks (head, summary, postings, details, events, journal_to, id) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        self.put(sql, statement, parts)?;
+        Ok((Chunk::new(self.id, self.journal_to, &head, filter), head.supersedes))
+    }
+
+    /// Runs a statement that takes the parts of the row, the journal position and the id.
+    fn put(&self, sql: &dyn Sql, statement: &str, parts: [Vec<u8>; 5]) -> Result<(), StoreError> {
+        let numbers = [self.journal_to.into(), self.id.into()];
+        let parameters: Vec<Value> = parts.map(Value::Blob).into_iter().chain(numbers).collect();
+        sql.query(statement, &parameters)?;
+        Ok(())
+    }
+
+    /// The head, as it is and encoded with the other parts of the row.
+    fn encode(
+        &self,
+        dictionary: &Dictionary,
+        lineage: Lineage,
+        supersedes: Superseded,
+    ) -> Result<(Head, KeyFilter, [Vec<u8>; 5]), StoreError> {
         let sessions: Vec<&Session> = self.sessions.iter().map(|(session, ..)| *session).collect();
         let ids: Vec<SessionId> = sessions.iter().map(|s| s.id).collect();
         let summary = summary::encode(&sessions, dictionary);
-        let postings = postings::encode(&sessions.iter().map(|s| &s.counts).collect::<Vec<_>>(), dictionary);
         let details = details::encode(self.sessions.iter().map(|(session, memory, _)| (*session, *memory)), dictionary);
         let events = columns::encode(&ids, &self.events).map_err(|_| StoreError::Corrupt("order of a fold"))?;
+        let paths = EventColumns::decode(&events)?.path_texts()?;
+        let counts: Vec<_> = sessions.iter().map(|session| &session.counts).collect();
+        let postings = postings::encode(&counts, &paths, dictionary);
         let times = || self.events.iter().map(|(_, e)| e.time_ms);
         let seen = || sessions.iter().map(|s| s.last_seen_ms);
         let bytes = (summary.len() + postings.len() + details.len() + events.len()) as u64;
+        let is_newest = |at: usize| !is_set(&lineage.superseded, at);
+        let newest: Vec<&Session> = (0..).zip(&sessions).filter(|(at, _)| is_newest(*at)).map(|(_, s)| *s).collect();
         let filter = KeyFilter::of(ids.iter().map(|id| u128::from_be_bytes(id.0)));
         let head = Head {
             from_ms: times().min().or_else(|| seen().min()).unwrap_or(0),
@@ -109,31 +169,25 @@ impl Draft<'_> {
             sessions: ids.len() as u64,
             events: self.events.len() as u64,
             bytes,
-            bounds: SortBy::ALL.map(|sort| bounds(sort, &sessions)),
+            bounds: SortBy::ALL.map(|sort| bounds(sort, &newest)),
             filter: filter.encode(),
-            supersedes: self.supersedes(),
+            supersedes,
+            lineage,
         };
         let encoded = postcard::to_extend(&head, vec![VERSION]).map_err(|_| StoreError::Corrupt("chunk head"))?;
-        sql.query(
-            "INSERT INTO chunks (id, journal_to, head, summary, postings, details, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            &[
-                self.id.into(),
-                self.journal_to.into(),
-                Value::Blob(encoded),
-                Value::Blob(summary),
-                Value::Blob(postings),
-                Value::Blob(details),
-                Value::Blob(events),
-            ],
-        )?;
-        Ok((Chunk::new(self.id, self.journal_to, &head, filter), head.supersedes))
+        Ok((head, filter, [encoded, summary, postings, details, events]))
     }
 
-    fn supersedes(&self) -> Superseded {
+    fn supersedes(&self, older: &[Chunk]) -> Superseded {
         let mut places: Vec<Place> = self.sessions.iter().filter_map(|(_, _, place)| *place).collect();
         places.sort_unstable_by_key(|place| (place.chunk, place.index));
         let chunks = places.chunk_by(|a, b| a.chunk == b.chunk);
-        chunks.filter_map(|of| Some((of.first()?.chunk, of.iter().map(|p| p.index).collect()))).collect()
+        let in_one = |places: &[Place]| {
+            let chunk = places.first()?.chunk;
+            let merged = find(older, chunk).map_or(0, |chunk| chunk.merged);
+            Some(SupersededIn { chunk, merged, indices: places.iter().map(|place| place.index).collect() })
+        };
+        chunks.filter_map(in_one).collect()
     }
 }
 
@@ -148,6 +202,8 @@ impl Chunk {
     fn new(id: u64, journal_to: u64, head: &Head, filter: KeyFilter) -> Self {
         Self {
             id,
+            since: head.lineage.since,
+            merged: head.lineage.merged,
             from_ms: head.from_ms,
             to_ms: head.to_ms,
             journal_to,
@@ -156,7 +212,8 @@ impl Chunk {
             bytes: head.bytes,
             bounds: head.bounds,
             filter,
-            superseded: Vec::new(),
+            superseded: head.lineage.superseded.clone(),
+            is_readable: true,
         }
     }
 
@@ -173,11 +230,11 @@ impl Chunk {
 
     /// Whether the session with this index has a newer state elsewhere.
     pub fn is_superseded(&self, index: usize) -> bool {
-        self.superseded.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+        is_set(&self.superseded, index)
     }
 
     /// Notes that the sessions with these indices have a newer state.
-    pub fn supersede(&mut self, indices: &[u32]) {
+    fn supersede(&mut self, indices: &[u32]) {
         for index in indices.iter().map(|index| *index as usize).filter(|index| *index < self.sessions) {
             if self.superseded.is_empty() {
                 self.superseded = vec![0; self.sessions.div_ceil(64)];
@@ -202,7 +259,7 @@ impl Chunk {
 /// Reads what is known of every chunk, oldest first; answers how many heads could not be read, too.
 pub fn directory(sql: &dyn Sql) -> Result<(Vec<Chunk>, u64), StoreError> {
     const BATCH: u64 = 64;
-    let (mut chunks, mut corrupt, mut after) = (Vec::new(), 0, 0);
+    let (mut chunks, mut corrupt, mut after) = (Vec::<Chunk>::new(), 0, 0);
     loop {
         let statement = "SELECT id, journal_to, head FROM chunks WHERE id > ? ORDER BY id LIMIT ?";
         let rows = sql.query(statement, &[after.into(), BATCH.into()])?;
@@ -216,9 +273,13 @@ pub fn directory(sql: &dyn Sql) -> Result<(Vec<Chunk>, u64), StoreError> {
                 corrupt += 1;
                 continue;
             };
-            for (older, indices) in &head.supersedes {
-                supersede(&mut chunks, *older, indices);
+            // Where the rows that it stands for are still there, a merge was cut short.
+            let since = head.lineage.since;
+            if chunks.last().is_some_and(|before| before.id >= since) {
+                chunks.retain(|before| before.id < since);
+                remove_merged(sql, since, id)?;
             }
+            supersede(&mut chunks, &head.supersedes);
             let filter = KeyFilter::decode(&head.filter);
             chunks.push(Chunk::new(id, journal_to, &head, filter));
         }
@@ -228,13 +289,30 @@ pub fn directory(sql: &dyn Sql) -> Result<(Vec<Chunk>, u64), StoreError> {
     }
 }
 
-/// Notes in the directory that sessions of the chunk `id`, if it is still there, have a newer state.
-pub fn supersede(chunks: &mut [Chunk], id: u64, indices: &[u32]) {
-    if let Ok(at) = chunks.binary_search_by_key(&id, |chunk| chunk.id)
-        && let Some(chunk) = chunks.get_mut(at)
-    {
-        chunk.supersede(indices);
+/// Removes the rows that the chunk `id` stands for.
+pub fn remove_merged(sql: &dyn Sql, since: u64, id: u64) -> Result<(), StoreError> {
+    sql.query("DELETE FROM chunks WHERE id >= ? AND id < ?", &[since.into(), id.into()])?;
+    Ok(())
+}
+
+/// The chunk with this id, if it is there.
+pub fn find(chunks: &[Chunk], id: u64) -> Option<&Chunk> {
+    chunks.binary_search_by_key(&id, |chunk| chunk.id).ok().and_then(|at| chunks.get(at))
+}
+
+/// Notes in the directory that sessions have a newer state, of those chunks that are still there as they were then.
+pub fn supersede(chunks: &mut [Chunk], superseded: &Superseded) {
+    for SupersededIn { chunk: id, merged, indices } in superseded {
+        if let Ok(at) = chunks.binary_search_by_key(id, |chunk| chunk.id)
+            && let Some(chunk) = chunks.get_mut(at).filter(|chunk| chunk.merged == *merged)
+        {
+            chunk.supersede(indices);
+        }
     }
+}
+
+fn is_set(words: &[u64], bit: usize) -> bool {
+    words.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
 }
 
 /// A part of a row.
@@ -263,8 +341,21 @@ pub fn open_summary(bytes: &[u8]) -> Result<Summary<'_>, StoreError> {
     Summary::open(bytes).ok_or(StoreError::Corrupt("chunk summary"))
 }
 
-/// Reads whole sessions, `wanted` by rising indices, with what detectors remember of each.
+/// Reads sessions, `wanted` by rising indices, with what detectors remember of each.
 pub fn sessions(
+    sql: &dyn Sql,
+    id: u64,
+    summary: &Summary<'_>,
+    wanted: &[usize],
+    dictionary: &mut Dictionary,
+) -> Result<Vec<(Session, Memory)>, StoreError> {
+    let mut found = whole_sessions(sql, id, summary, wanted, dictionary)?;
+    found.iter_mut().for_each(|(session, _)| session.trim_findings());
+    Ok(found)
+}
+
+/// Reads sessions as they are stored: where chunks were merged, with more findings than one keeps.
+fn whole_sessions(
     sql: &dyn Sql,
     id: u64,
     summary: &Summary<'_>,

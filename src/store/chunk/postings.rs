@@ -1,7 +1,8 @@
 //! Which sessions of a chunk met what, value by value: what filters search and what a session's counts are read from.
 //!
 //! For each kind of value a section; in it, for each value, the sessions (by index) with their counts. A filter tests
-//! a value once for all sessions, and skips the lists of values that do not fit.
+//! a value once for all sessions, and skips the lists of values that do not fit. Behind them stand the texts of paths that
+//! no endpoint's name has, without who met them: a search for text passes over chunks that hold it nowhere.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
@@ -10,8 +11,13 @@ use super::super::bytes::{Reader, Writer};
 use crate::inventory::Inventory;
 use crate::session::{Address, Counts, Detector, Dictionary, Kind, Value};
 
-/// Encodes the counts of sessions; their indices are their places in `sessions`.
-pub fn encode(sessions: &[&Counts], dictionary: &Dictionary) -> Vec<u8> {
+/// Number of the section of texts in paths, beside those of [`Kind`].
+const PATHS: u64 = 15;
+/// More of those texts are not kept, bytes: then any may be there.
+const MAX_PATH_BYTES: usize = 64 * 1024;
+
+/// Encodes the counts of sessions, whose indices are their places in `sessions`, and texts of their paths.
+pub fn encode(sessions: &[&Counts], paths: &[&str], dictionary: &Dictionary) -> Vec<u8> {
     let mut writer = Writer::default();
     for kind in Kind::ALL {
         let mut values: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
@@ -36,7 +42,11 @@ pub fn encode(sessions: &[&Counts], dictionary: &Dictionary) -> Vec<u8> {
             }
         });
     }
-    writer.0
+    if paths.iter().map(|text| text.len()).sum::<usize>() <= MAX_PATH_BYTES {
+        writer.varint(PATHS);
+        writer.section(|section| paths.iter().for_each(|text| section.bytes(text.as_bytes())));
+    }
+    writer.finish()
 }
 
 fn list(writer: &mut Writer, entries: &[(u32, u32)]) {
@@ -84,18 +94,27 @@ pub struct Posting<'a> {
 }
 
 impl<'a> Postings<'a> {
+    fn section(self, number: u64) -> Option<Reader<'a>> {
+        let mut reader = Reader::new(self.0);
+        core::iter::from_fn(move || Some((reader.varint().ok()?, reader.section().ok()?)))
+            .find(|(of, _)| *of == number)
+            .map(|(_, section)| section)
+    }
+
+    /// Whether some path may hold a text that `holds` finds, beside names of endpoints, numbers and ids.
+    pub fn may_be_in_paths(self, holds: impl Fn(&str) -> bool) -> bool {
+        let Some(mut section) = self.section(PATHS) else { return true };
+        core::iter::from_fn(move || section.text().ok()).any(holds)
+    }
+
     /// The values of a kind; they end early where the bytes are damaged.
     pub fn of(self, kind: Kind) -> impl Iterator<Item = Posting<'a>> {
-        let mut reader = Reader(self.0);
-        let section = core::iter::from_fn(move || Some((reader.varint()?, reader.section()?)))
-            .find(|(number, _)| *number == kind as u64)
-            .map(|(_, section)| section);
-        let mut section = section.unwrap_or(Reader(&[]));
-        let mut rest = section.section().map(|list| Posting { value: None, list }).filter(|p| !p.list.is_empty());
+        let mut section = self.section(kind as u64).unwrap_or(Reader::new(&[]));
+        let mut rest = section.section().ok().map(|list| Posting { value: None, list }).filter(|p| p.list.left() > 0);
         core::iter::from_fn(move || {
             rest.take().or_else(|| {
                 let value = read_value(kind, &mut section)?;
-                Some(Posting { value: Some(value), list: section.section()? })
+                Some(Posting { value: Some(value), list: section.section().ok()? })
             })
         })
     }
@@ -106,10 +125,10 @@ impl Posting<'_> {
     pub fn sessions(&self) -> impl Iterator<Item = (usize, u32)> {
         let (mut list, mut at) = (self.list, 0u64);
         core::iter::from_fn(move || {
-            let head = list.varint()?;
+            let head = list.varint().ok()?;
             at += head >> 2;
             let n = match head & 3 {
-                3 => list.number::<u32>()?.saturating_add(3),
+                3 => list.number::<u32>().ok()?.saturating_add(3),
                 n => n as u32,
             };
             Some((usize::try_from(at).ok()?, n))
@@ -119,16 +138,16 @@ impl Posting<'_> {
 
 fn read_value<'a>(kind: Kind, reader: &mut Reader<'a>) -> Option<Value<'a>> {
     Some(match kind {
-        Kind::Status => Value::Status(reader.number()?),
-        Kind::Detector => Value::Detector(Detector::from_number(reader.number()?)?),
-        Kind::Inventory => Value::Inventory(Inventory::from_number(reader.number()?)?),
+        Kind::Status => Value::Status(reader.number().ok()?),
+        Kind::Detector => Value::Detector(Detector::from_number(reader.number().ok()?)?),
+        Kind::Inventory => Value::Inventory(Inventory::from_number(reader.number().ok()?)?),
         Kind::Address => {
-            let ip = reader.bytes()?;
+            let ip = reader.bytes().ok()?;
             let v4 = || <[u8; 4]>::try_from(ip).ok().map(|octets| IpAddr::from(Ipv4Addr::from(octets)));
             let v6 = || <[u8; 16]>::try_from(ip).ok().map(|octets| IpAddr::from(Ipv6Addr::from(octets)));
-            Value::Address(Address { ip: v4().or_else(v6)?, country: reader.text()?, asn: reader.number()? })
+            Value::Address(Address { ip: v4().or_else(v6)?, country: reader.text().ok()?, asn: reader.number().ok()? })
         }
-        _ => Value::Text(reader.text()?),
+        _ => Value::Text(reader.text().ok()?),
     })
 }
 
@@ -150,7 +169,7 @@ mod tests {
                 counts.add(Kind::Agent, dictionary.symbol("curl").0, 1);
             }
         }
-        let bytes = encode(&sessions.iter().collect::<Vec<_>>(), &dictionary);
+        let bytes = encode(&sessions.iter().collect::<Vec<_>>(), &["/.git/config"], &dictionary);
         let postings = Postings(&bytes);
         let found = |kind, value| {
             let posting = postings.of(kind).find(|p| p.value == value).expect("the value");
@@ -162,6 +181,10 @@ mod tests {
         assert_eq!(found(Kind::Address, Some(Value::Address(home))), [(9, 1), (109, 1), (209, 1)]);
         assert_eq!(found(Kind::Agent, None), [(9, 5), (109, 5), (209, 5)]);
         assert_eq!(postings.of(Kind::Role).count(), 0);
+        assert!(postings.may_be_in_paths(|text| text.contains("git")) && !postings.may_be_in_paths(|text| text == ""));
+        let many = ["x"; MAX_PATH_BYTES + 1];
+        assert!(Postings(&encode(&[], &many, &dictionary)).may_be_in_paths(|_| false));
+        assert!(!Postings(&encode(&[], &many[1..], &dictionary)).may_be_in_paths(|_| false));
         for end in 0..bytes.len() {
             for kind in Kind::ALL {
                 assert!(Postings(&bytes[..end]).of(kind).map(|p| p.sessions().count()).sum::<usize>() < bytes.len());

@@ -1,7 +1,7 @@
 //! The numbers of a chunk's sessions, column by column: what lists sort by and most filters need, in some thirty bytes
 //! a session.
 
-use super::super::bytes::{Reader, Writer};
+use super::super::bytes::{Damaged, Reader, Writer};
 use crate::session::{Counts, Dictionary, Keyless, Marks, Proof, Risk, Session, SessionId};
 
 /// First byte.
@@ -9,11 +9,12 @@ const VERSION: u8 = 1;
 
 /// Encodes sessions, which are sorted by id.
 pub fn encode(sessions: &[&Session], dictionary: &Dictionary) -> Vec<u8> {
-    let mut writer = Writer(vec![VERSION]);
+    let mut writer = Writer::default();
+    writer.byte(VERSION);
     let base = sessions.iter().map(|s| s.first_seen_ms).min().unwrap_or(0);
     writer.varint(sessions.len() as u64);
     writer.varint(base);
-    sessions.iter().for_each(|s| writer.0.extend_from_slice(&s.id.0));
+    sessions.iter().for_each(|s| writer.raw(&s.id.0));
     let mut column = |value: &dyn Fn(&Session) -> u64| {
         writer.section(|section| sessions.iter().for_each(|session| section.varint(value(session))));
     };
@@ -34,14 +35,14 @@ pub fn encode(sessions: &[&Session], dictionary: &Dictionary) -> Vec<u8> {
     // What most sessions do not have, for those that do.
     sparse(&mut writer, sessions, |s| s.attacks != 0, |w, s| w.varint(s.attacks));
     sparse(&mut writer, sessions, |s| s.marks.0 != 0, |w, s| w.varint(u64::from(s.marks.0)));
-    sparse(&mut writer, sessions, |s| s.principal != 0, |w, s| w.0.extend_from_slice(&s.principal.to_le_bytes()));
+    sparse(&mut writer, sessions, |s| s.principal != 0, |w, s| w.raw(&s.principal.to_le_bytes()));
     sparse(
         &mut writer,
         sessions,
         |s| !s.risk.is_none(),
         |w, s| {
             let (evidence, at_ms) = s.risk.parts();
-            w.0.extend_from_slice(&evidence.to_le_bytes());
+            w.raw(&evidence.to_le_bytes());
             w.varint(at_ms);
         },
     );
@@ -56,7 +57,7 @@ pub fn encode(sessions: &[&Session], dictionary: &Dictionary) -> Vec<u8> {
         },
     );
     sparse(&mut writer, sessions, |s| s.ended_ms.is_some(), |w, s| w.varint(s.ended_ms.unwrap_or(0)));
-    writer.0
+    writer.finish()
 }
 
 fn sparse(
@@ -99,19 +100,19 @@ pub struct Summary<'a> {
 impl<'a> Summary<'a> {
     /// Opens what [`encode`] wrote; `None` where it is damaged.
     pub fn open(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader(bytes.strip_prefix(&[VERSION])?);
-        let n: usize = reader.number()?;
-        let base_ms = reader.varint()?;
-        let ids = reader.take(n.checked_mul(16)?)?.as_chunks::<16>().0;
-        let mut columns = [Reader(&[]); 5];
+        let mut reader = Reader::new(bytes.strip_prefix(&[VERSION])?);
+        let n: usize = reader.number().ok()?;
+        let base_ms = reader.varint().ok()?;
+        let ids = reader.raw(n.checked_mul(16)?).ok()?.as_chunks::<16>().0;
+        let mut columns = [Reader::new(&[]); 5];
         for column in &mut columns {
-            *column = reader.section()?;
+            *column = reader.section().ok()?;
         }
-        let sources = (0..reader.number::<u32>()?).map(|_| reader.text()).collect::<Option<Vec<_>>>()?;
-        let source_of = reader.section()?;
-        let mut sparse = [Reader(&[]); 6];
+        let sources = (0..reader.number::<u32>().ok()?).map(|_| reader.text()).collect::<Result<Vec<_>, _>>().ok()?;
+        let source_of = reader.section().ok()?;
+        let mut sparse = [Reader::new(&[]); 6];
         for column in &mut sparse {
-            *column = reader.section()?;
+            *column = reader.section().ok()?;
         }
         Some(Self { ids, base_ms, columns, sources, source_of, sparse })
     }
@@ -135,13 +136,13 @@ impl<'a> Summary<'a> {
     pub fn outlines(&self) -> impl Iterator<Item = Outline> {
         let [mut first, mut span, mut requests, ..] = self.columns;
         let [_, _, _, risks, ..] = self.sparse;
-        let mut risks = Sparse::new(risks, |r| Some(Risk::from_parts(f64::from_le_bytes(r.array()?), r.varint()?)));
+        let mut risks = Sparse::new(risks, |r| Ok(Risk::from_parts(f64::from_le_bytes(r.array()?), r.varint()?)));
         let base_ms = self.base_ms;
         (0..).zip(self.ids()).map_while(move |(index, id)| {
-            let first_seen_ms = base_ms.checked_add(first.varint()?)?;
-            let last_seen_ms = first_seen_ms.checked_add(span.varint()?)?;
+            let first_seen_ms = base_ms.checked_add(first.varint().ok()?)?;
+            let last_seen_ms = first_seen_ms.checked_add(span.varint().ok()?)?;
             let risk = risks.at(index).unwrap_or_default();
-            Some(Outline { id, first_seen_ms, last_seen_ms, requests: requests.varint()?, risk })
+            Some(Outline { id, first_seen_ms, last_seen_ms, requests: requests.varint().ok()?, risk })
         })
     }
 
@@ -158,7 +159,7 @@ impl<'a> Summary<'a> {
         let mut ended = Sparse::new(ended, Reader::varint);
         let mut admitted = Sparse::new(admitted, |r| {
             let first = r.varint()?;
-            Some((first, first.checked_add(r.varint()?)?))
+            Ok((first, first.checked_add(r.varint()?).ok_or(Damaged)?))
         });
         let mut wanted = wanted.iter().copied().peekable();
         let mut sessions = Vec::new();
@@ -166,8 +167,7 @@ impl<'a> Summary<'a> {
             if wanted.peek().is_none() {
                 break;
             }
-            let (Some(refused), Some(flags), Some(source)) = (refused.varint(), flags.varint(), source_of.number())
-            else {
+            let (Ok(refused), Ok(flags), Ok(source)) = (refused.varint(), flags.varint(), source_of.number()) else {
                 break;
             };
             if wanted.next_if_eq(&index).is_none() {
@@ -216,7 +216,7 @@ struct Sparse<'a, T, R> {
     entry: Option<(usize, T)>,
 }
 
-impl<'a, T: Copy, R: Fn(&mut Reader<'a>) -> Option<T>> Sparse<'a, T, R> {
+impl<'a, T: Copy, R: Fn(&mut Reader<'a>) -> Result<T, Damaged>> Sparse<'a, T, R> {
     fn new(column: Reader<'a>, read: R) -> Self {
         let mut sparse = Self { column, read, next: 0, entry: None };
         sparse.step();
@@ -228,9 +228,9 @@ impl<'a, T: Copy, R: Fn(&mut Reader<'a>) -> Option<T>> Sparse<'a, T, R> {
     }
 
     fn read_entry(&mut self) -> Option<(usize, T)> {
-        let index = self.next.checked_add(self.column.number()?)?;
+        let index = self.next.checked_add(self.column.number().ok()?)?;
         self.next = index + 1;
-        Some((index, (self.read)(&mut self.column)?))
+        Some((index, (self.read)(&mut self.column).ok()?))
     }
 
     /// The entry at `index`, if there is one; those before it are passed over.

@@ -6,10 +6,10 @@
 
 use core::ops::Range;
 
-use super::bytes::{Damaged, Reader, Writer, unzigzag, zigzag};
 use super::series::take_packed;
 use super::tables::{Interner, read_u16};
 use crate::session::{Event, EventId, SessionId};
+use crate::store::bytes::{Damaged, Reader, Writer, unzigzag, zigzag};
 
 const ISOLATE_BITS: u32 = 16;
 const COUNTER_MASK: u32 = (1 << 24) - 1;

@@ -5,9 +5,8 @@
 //! runs or packed bits (`series.rs`); ids and paths keep only what does not follow from the rest (`ids.rs`, `paths.rs`).
 //!
 //! A version byte, then sections, each with its length before it, in the order of [`EventColumns::decode`]. Golden tests
-//! pin the bytes. All integers are varints unless a column says otherwise (`bytes.rs`).
+//! pin the bytes. All integers are varints unless a column says otherwise (`store/bytes.rs`).
 
-pub(crate) mod bytes;
 mod ids;
 mod params;
 mod paths;
@@ -15,15 +14,15 @@ mod rows;
 mod series;
 mod tables;
 
-pub use bytes::Damaged;
+pub use super::bytes::Damaged;
 pub use params::ReadParams;
 pub use rows::Rows;
 pub use tables::{Caller, Client, Endpoint, Note};
 
 use core::ops::Range;
 
+use super::bytes::{Reader, Writer};
 use crate::session::{Event, SessionId};
-use bytes::{Reader, Writer};
 use series::{
     Difference, read_differences, read_optional, read_packed, read_runs, write_differences, write_optional, write_runs,
 };
@@ -263,6 +262,11 @@ impl<'a> EventColumns<'a> {
     /// Announced sizes of responses.
     pub fn response_bytes(&self) -> Result<Vec<Option<u64>>, Damaged> {
         read_optional(self.columns.response_bytes, self.len())
+    }
+
+    /// What stands in paths beside what templates say, numbers, UUIDs and hex digits: whole paths, or segments.
+    pub fn path_texts(&self) -> Result<Vec<&'a str>, Damaged> {
+        paths::texts(self.columns.paths)
     }
 
     /// Business values of the events that have some.

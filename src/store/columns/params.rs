@@ -1,9 +1,9 @@
 //! Business values of the few events that have some: names once, then for each such event its place and its values.
 
-use super::bytes::{Damaged, Reader, Writer};
 use super::tables::{Interner, read_texts, write_texts};
 use crate::parameter::Value;
 use crate::session::{Event, Params};
+use crate::store::bytes::{Damaged, Reader, Writer};
 
 /// Writes nothing at all where no event has any.
 pub(super) fn write(out: &mut Writer, events: &[(u64, Event<'_>)]) {

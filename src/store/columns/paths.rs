@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::bytes::{Damaged, Reader, Writer};
 use super::tables::{Endpoint, Interner, read_texts, write_texts};
 use crate::session::Event;
+use crate::store::bytes::{Damaged, Reader, Writer};
 
 /// Paths put together from template and values live in one string as long as a chunk's events are looked at. It never
 /// grows beyond this, bytes: further paths of the chunk are kept whole, which needs no memory to read. 50,000 ordinary
@@ -166,6 +166,19 @@ pub(super) fn write(out: &mut Writer, events: &[(u64, Event<'_>)]) {
     });
     out.section(|out| out.raw(&exceptions.finish()));
     out.section(|out| out.raw(&stream.finish()));
+}
+
+/// The texts that stand in paths beside what templates say, numbers, UUIDs and hex digits.
+pub(super) fn texts(bytes: &[u8]) -> Result<Vec<&str>, Damaged> {
+    let mut from = Reader::new(bytes);
+    let mut texts = read_texts(from.section()?)?;
+    let mut table = from.section()?;
+    for _ in 0..table.count()? {
+        if let Value::Text(Cow::Borrowed(text)) = Value::read(&mut table)? {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
 }
 
 /// A path as it is found again.

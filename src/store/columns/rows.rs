@@ -2,11 +2,11 @@
 
 use core::ops::Range;
 
-use super::bytes::Damaged;
 use super::params::ReadParams;
 use super::paths::Paths;
 use super::{EventColumns, ids};
 use crate::session::{Event, EventId, SessionId};
+use crate::store::bytes::Damaged;
 
 /// All columns of a chunk, decoded and checked: from here on nothing fails. Takes about 100 bytes an event.
 #[derive(Debug)]

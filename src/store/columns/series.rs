@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::bytes::{Damaged, Reader, Writer, unzigzag, zigzag};
+use crate::store::bytes::{Damaged, Reader, Writer, unzigzag, zigzag};
 
 /// How a difference is written.
 #[derive(Debug, Clone, Copy)]

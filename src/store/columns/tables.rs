@@ -6,9 +6,9 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
-use super::bytes::{Damaged, Reader, Writer};
 use crate::inventory::Inventory;
 use crate::session::{Event, Marks, Principal};
+use crate::store::bytes::{Damaged, Reader, Writer};
 use crate::verdict::Action;
 
 /// Where a request came from.

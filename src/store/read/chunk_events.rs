@@ -5,9 +5,9 @@
 
 use super::{Chunk, Dictionary, Event, Part, Session, SessionId, Sql, StoreError, chunk, with_user};
 use crate::ordered::OrderedMap;
-use crate::query::{Field, Filter};
+use crate::query::{Field, Filter, contains_ignore_case};
 use crate::session::{Finding, Kind, Value};
-use crate::store::chunk::{Postings, Summary};
+use crate::store::chunk::{Posting, Postings, Summary};
 use crate::store::columns::EventColumns;
 
 /// A chunk, opened as far as a question needs it.
@@ -24,11 +24,14 @@ impl ChunkEvents {
     /// Opens a chunk for a filter; `None` if no event in it can fit.
     pub fn open(sql: &dyn Sql, chunk: &Chunk, filter: &Filter) -> Result<Option<Self>, StoreError> {
         let mut candidates = vec![true; chunk.sessions];
-        let mut fields = filter.fields().filter(|(field, looks_for)| *looks_for && *field != Field::Text).peekable();
+        let mut fields = filter.fields().filter(|(_, looks_for)| *looks_for).peekable();
         if fields.peek().is_some() {
             let postings = chunk::read(sql, chunk.id, Part::Postings)?;
             for (field, _) in fields {
-                narrow(&mut candidates, &postings, field, filter);
+                match field {
+                    Field::Text => narrow_by_text(&mut candidates, &postings, filter),
+                    field => narrow(&mut candidates, &postings, field, filter),
+                }
             }
             if !candidates.contains(&true) {
                 return Ok(None);
@@ -110,17 +113,38 @@ fn known_sessions(
     Ok(indices.into_iter().zip(sessions).collect())
 }
 
+/// Drops the candidates in whose paths no text can stand that is looked for. A path is made of what its endpoint's name
+/// says and of what stands in its braces: a number, an id, or a text that the postings list.
+fn narrow_by_text(candidates: &mut [bool], postings: &[u8], filter: &Filter) {
+    let is_like_an_id = |part: &str| part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+    let holds = |text: &str| filter.text_parts().any(|part| contains_ignore_case(text, part));
+    if filter.text_parts().any(is_like_an_id) || Postings(postings).may_be_in_paths(holds) {
+        return;
+    }
+    keep_those_who_met(candidates, Postings(postings).of(Kind::Endpoint), |value| match value {
+        Value::Text(name) => name.ends_with('…') || holds(name),
+        _ => true,
+    });
+}
+
 /// Drops the candidates that met nothing the field looks for, unless they met more than was kept apart.
 fn narrow(candidates: &mut [bool], postings: &[u8], field: Field, filter: &Filter) {
+    keep_those_who_met(candidates, Postings(postings).of(field.kind()), |value| match value {
+        // Names of endpoints are cut; what stood beyond is not known here.
+        Value::Text(name) if field.kind() == Kind::Endpoint && name.ends_with('…') => true,
+        value => filter.hit(field, value).any,
+    });
+}
+
+/// Keeps the candidates that met a value that may fit; what found no place among the values may be any.
+fn keep_those_who_met<'p>(
+    candidates: &mut [bool],
+    postings: impl Iterator<Item = Posting<'p>>,
+    may_fit: impl Fn(Value<'_>) -> bool,
+) {
     let mut met = vec![false; candidates.len()];
-    for posting in Postings(postings).of(field.kind()) {
-        let may_fit = match posting.value {
-            None => true,
-            // Names of endpoints are cut; what stood beyond is not known here.
-            Some(Value::Text(name)) if field.kind() == Kind::Endpoint && name.ends_with('…') => true,
-            Some(value) => filter.hit(field, value).any,
-        };
-        if may_fit {
+    for posting in postings {
+        if posting.value.is_none_or(&may_fit) {
             for (index, _) in posting.sessions() {
                 if let Some(slot) = met.get_mut(index) {
                     *slot = true;

@@ -40,13 +40,13 @@ impl<S: Sql> Store<S> {
                 }
             });
         }
-        let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
+        let (newest, merges) = self.newest(query.resume);
         let chunks = self.chunks_for(query).into_iter().map(|chunk| match query.order {
             Order::Desc => (chunk.to_ms, chunk),
             Order::Asc => (chunk.from_ms, chunk),
         });
-        // What was folded since the first slice was hot then, and is looked at by every slice.
-        let (old, new): (Vec<_>, Vec<_>) = chunks.partition(|(_, chunk)| chunk.id <= newest);
+        // What was folded since the first slice was hot then, and what was merged lay elsewhere: every slice looks at it.
+        let (old, new): (Vec<_>, Vec<_>) = chunks.partition(|(_, chunk)| chunk.id <= newest && chunk.merged <= merges);
         for (_, chunk) in new {
             or_partial(self.offer_events(chunk, query, &mut best), &mut partial)?;
         }
@@ -56,7 +56,7 @@ impl<S: Sql> Store<S> {
                 break;
             }
             if opened == SLICE_CHUNKS || looked == SLICE_LOOKS {
-                resume = Some(Resume { bound, chunk: chunk.id, newest });
+                resume = Some(Resume { bound, chunk: chunk.id, newest, merges });
                 break;
             }
             opened += usize::from(or_partial(self.offer_events(chunk, query, &mut best), &mut partial)?);

@@ -14,7 +14,7 @@ use super::chunk::{self, Chunk, Part};
 use super::sql::{Sql, Usage};
 use super::{Counts, Store, StoreError};
 use crate::backlog::Backlog;
-use crate::query::SessionAnswer;
+use crate::query::{Resume, SessionAnswer};
 use crate::session::{Dictionary, Event, Marks, Session, SessionId};
 use crate::verdict::Subject;
 
@@ -95,6 +95,12 @@ impl<S: Sql> Store<S> {
             let events = (0u32..).zip(hot.batch.events()).map(|(index, event)| (hot.seq, index, event));
             events.filter(|(seq, _, event)| !self.marks.is_folded(event.session, *seq))
         })
+    }
+
+    /// The newest chunk and the number of the newest merge when the first slice of a question began.
+    fn newest(&self, resume: Option<Resume>) -> (u64, u64) {
+        let now = || (self.chunks.last().map_or(0, |chunk| chunk.id), self.merges);
+        resume.map_or_else(now, |resume| (resume.newest, resume.merges))
     }
 
     fn answer(&self, session: &Session, dictionary: &Dictionary, now_ms: u64) -> SessionAnswer {

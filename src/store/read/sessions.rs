@@ -31,14 +31,14 @@ impl<S: Sql> Store<S> {
         let query = &query;
         let position = query.position.unwrap_or(self.next_seq - 1);
         let as_of = self.since(position)?;
-        let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
+        let (newest, merges) = self.newest(query.resume);
         let wanted = Wanted { order: query.order, limit: query.limit, after: query.after, floor: query.floor };
         let (mut best, mut partial) = (Best::new(wanted), false);
         for tracked in self.hot.dirty() {
             self.offer_hot(tracked, &as_of, now_ms, query, &mut best)?;
         }
-        // What was folded since the position, or since the first slice, is looked at whatever its values promise.
-        let is_new = |chunk: &Chunk| chunk.journal_to > position || chunk.id > newest;
+        // What was folded since the position, or folded or merged since the first slice, is looked at whatever its values promise.
+        let is_new = |chunk: &Chunk| chunk.journal_to > position || chunk.id > newest || chunk.merged > merges;
         for chunk in self.chunks.iter().filter(|chunk| is_new(chunk)) {
             or_partial(self.offer_chunk(chunk, &as_of, now_ms, query, &mut best), &mut partial)?;
         }
@@ -50,7 +50,7 @@ impl<S: Sql> Store<S> {
                 break;
             }
             if read == SLICE_CHUNKS {
-                resume = Some(Resume { bound, chunk: chunk.id, newest });
+                resume = Some(Resume { bound, chunk: chunk.id, newest, merges });
                 break;
             }
             or_partial(self.offer_chunk(chunk, &as_of, now_ms, query, &mut best), &mut partial)?;

@@ -1,7 +1,7 @@
 //! Counts over all events that fit, in slices.
 
 use super::chunk_events::ChunkEvents;
-use super::{Sql, Store, StoreError, or_partial};
+use super::{Chunk, Sql, Store, StoreError, or_partial};
 use crate::query::{EventQuery, Order, StatsPart, StatsQuery, StatsResume};
 use crate::sorting;
 
@@ -25,15 +25,19 @@ impl<S: Sql> Store<S> {
                 });
             }
         }
-        let newest = query.resume.map_or_else(|| self.chunks.last().map_or(0, |c| c.id), |resume| resume.newest);
+        let now = || StatsResume { chunk: 0, newest: self.chunks.last().map_or(0, |c| c.id), merges: self.merges };
+        let StatsResume { chunk: first, newest, merges } = query.resume.unwrap_or_else(now);
         let everything = EventQuery::first(query.filter.clone(), Order::Asc, 0);
         let mut chunks = self.chunks_for(&everything);
+        // What was merged since then with something that is counted already, or was hot, cannot be told apart from that.
+        let is_mixed = |chunk: &Chunk| chunk.merged > merges && (chunk.since < first || chunk.id > newest);
+        part.cut |= chunks.iter().any(|chunk| is_mixed(chunk) && chunk.id >= first && chunk.since <= newest);
         // What was folded since the first slice was counted by it while it was hot.
-        chunks.retain(|chunk| chunk.id <= newest && query.resume.is_none_or(|resume| chunk.id >= resume.chunk));
+        chunks.retain(|chunk| chunk.id <= newest && chunk.id >= first && !is_mixed(chunk));
         sorting::sort_by_key(&mut chunks, |chunk| chunk.id);
         for (read, chunk) in chunks.into_iter().enumerate() {
             if read == SLICE_CHUNKS {
-                part.resume = Some(StatsResume { chunk: chunk.id, newest });
+                part.resume = Some(StatsResume { chunk: chunk.id, newest, merges });
                 break;
             }
             let counted = ChunkEvents::open(&self.sql, chunk, &query.filter).and_then(|events| {

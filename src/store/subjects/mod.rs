@@ -17,7 +17,7 @@ use super::read::with_user;
 use super::sql::Sql;
 use super::{Store, StoreError};
 use crate::session::{Batch, Event, SessionId};
-use crate::subject::{Identity, Kind, Subject, SubjectKey, subjects_of};
+use crate::subject::{Family, Identity, Kind, Subject, SubjectKey, subjects_with};
 pub(super) use row::Row;
 
 /// States with their keys, in order.
@@ -64,11 +64,11 @@ impl<S: Sql> Store<S> {
         }
         let mut met = Met::new();
         for hot in self.hot.batches.iter().filter(|hot| hot.seq > self.marks.subjects) {
-            self.each_event(&hot.batch, &mut met, |event, is_here| {
+            self.each_event(&hot.batch, &mut met, |event, agent, is_here| {
                 if !identities.iter().any(|identity| may_be_about(&event, identity)) {
                     return;
                 }
-                for (_, seen) in subjects_of(&event, hash).filter(|(key, _)| is_here(key)) {
+                for (_, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
                     if identities.contains(&seen.of) {
                         found.get_or_insert_with(|| Subject::new(&seen)).observe(&seen, hash);
                     }
@@ -84,8 +84,8 @@ impl<S: Sql> Store<S> {
         let (mut rows, mut states, mut bytes, mut met) = (Vec::new(), States::new(), 0, Met::new());
         let from = self.marks.subjects;
         for hot in self.hot.batches.iter().filter(|hot| hot.seq > from && hot.seq <= upto) {
-            self.each_event(&hot.batch, &mut met, |event, is_here| {
-                for (key, seen) in subjects_of(&event, hash).filter(|(key, _)| is_here(key)) {
+            self.each_event(&hot.batch, &mut met, |event, agent, is_here| {
+                for (key, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
                     let state = states.entry(key).or_insert_with(|| {
                         bytes += row::STATE_BYTES;
                         Subject::new(&seen)
@@ -104,14 +104,15 @@ impl<S: Sql> Store<S> {
         Ok(rows)
     }
 
-    /// Every event of a batch with its user, and which of its subjects belong here.
-    fn each_event<'a>(
+    /// Every event of a batch with its user, the family of its agent, and which of its subjects belong here.
+    fn each_event<'a, 'b>(
         &'a self,
-        batch: &Batch,
+        batch: &'b Batch,
         met: &mut Met<'a>,
-        mut take: impl FnMut(Event<'_>, &dyn Fn(&SubjectKey) -> bool),
+        mut take: impl FnMut(Event<'_>, Family<'b>, &dyn Fn(&SubjectKey) -> bool),
     ) {
         let layout = batch.layout();
+        let mut agents = Agents::default();
         for event in batch.events() {
             let here = event.session.shard(layout);
             let user_at = |time_ms| {
@@ -119,10 +120,32 @@ impl<S: Sql> Store<S> {
                 let user = tracked.as_deref()?.session.user_at(time_ms)?;
                 Some(self.hot.dictionary.text(user))
             };
-            take(with_user(event, user_at), &|key| key.shard(layout) == here);
+            let agent = agents.of(event.user_agent);
+            take(with_user(event, user_at), agent, &|key| key.shard(layout) == here);
         }
         for (kinds, event) in batch.glimpses() {
-            take(event, &|key| key.kind.is_in(kinds));
+            let agent = agents.of(event.user_agent);
+            take(event, agent, &|key| key.kind.is_in(kinds));
+        }
+    }
+}
+
+/// Families of the agents of a batch, which has each text once: few agents make most of its requests.
+#[derive(Default)]
+struct Agents<'b>(Vec<(&'b str, Family<'b>)>);
+
+impl<'b> Agents<'b> {
+    fn of(&mut self, agent: &'b str) -> Family<'b> {
+        const MOST: usize = 32;
+        match self.0.iter().find(|(known, _)| core::ptr::eq(*known, agent)) {
+            Some((_, family)) => *family,
+            None => {
+                let family = Family::of(agent);
+                if self.0.len() < MOST {
+                    self.0.push((agent, family));
+                }
+                family
+            }
         }
     }
 }

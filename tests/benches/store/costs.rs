@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::output::{counts, ms, note, timed};
-use crate::subject::Subject;
+use crate::subject::{Detectors, Subject};
 use crate::traffic::{Shape, Traffic};
 
 /// Requests a second: what one shard of a middling API sees. Decides how long the objects are awake.
@@ -32,7 +32,7 @@ pub fn count(scratch: &Path, events: u64) {
     for (name, per_flush, per_session) in SCENARIOS {
         let mut traffic = Traffic::new(Shape::ten_minutes(per_session, RATE));
         let began_ms = traffic.now_ms();
-        let mut subject = Subject::open(&scratch.join(name), began_ms);
+        let mut subject = Subject::open(&scratch.join(name), began_ms, Detectors::All);
         let opened = subject.usage();
         let (mut flushes, mut taken, mut cpu) = (0, 0, Duration::ZERO);
         while taken < events {

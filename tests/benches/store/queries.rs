@@ -10,7 +10,7 @@ use std::time::Duration;
 use throughline::query::rfc3339;
 
 use crate::output::{figure, ms, note, timed};
-use crate::subject::{List, Subject};
+use crate::subject::{Detectors, List, Subject};
 use crate::support::events::session;
 use crate::traffic::{COUNTRIES, Client, HOSTS, NETWORKS, OPERATIONS, RESOURCES, ROLES, Random, Shape, Traffic, USERS};
 
@@ -18,7 +18,7 @@ const VALUES: usize = 20;
 /// After this long no further value of a filter is tried.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// A corpus that takes longer to build is given up.
-const PATIENCE_TO_BUILD: Duration = Duration::from_secs(420);
+const PATIENCE_TO_BUILD: Duration = Duration::from_secs(900);
 /// After this long no further filter is.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(120);
 const PROGRESS_EVERY: u64 = 4_000;
@@ -47,7 +47,7 @@ fn build(path: &Path, shape: Shape) -> bool {
     let partial = path.with_extension("partial");
     remove(&partial);
     let mut traffic = Traffic::new(shape);
-    let mut subject = Subject::open(&partial, traffic.now_ms());
+    let mut subject = Subject::open(&partial, traffic.now_ms(), Detectors::Basic);
     let (mut flushes, mut took) = (0, Duration::ZERO);
     while let Some(flush) = traffic.flush(250) {
         took += timed(|| subject.apply(&flush)).1;
@@ -84,7 +84,7 @@ pub fn first_pages(path: &Path, sessions: u64) {
         return figure("query_corpus_missing", 1.0, "corpora");
     }
     let now_ms = end_ms(&shape);
-    let (mut subject, open) = timed(|| Subject::open(path, now_ms));
+    let (mut subject, open) = timed(|| Subject::open(path, now_ms, Detectors::Basic));
     note(&format!("opened in {:.0} ms", ms(open)));
     let values = Values::of(&mut subject, &shape);
     let (mut worst, mut spent, mut partial, mut skipped) = (0.0f64, Duration::ZERO, 0u32, 0u32);

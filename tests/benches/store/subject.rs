@@ -5,9 +5,11 @@ use std::hint::black_box;
 use std::path::Path;
 
 use serde::Serialize;
+use throughline::detect;
 use throughline::query::{Page, add_slice, parse_events, parse_sessions};
-use throughline::store::Store;
+use throughline::session::Detector;
 use throughline::store::sql::{Sql, Usage};
+use throughline::store::{Settings, Store};
 use throughline::wire::Flush;
 
 use crate::support::shard::settings;
@@ -26,6 +28,31 @@ pub struct Subject {
     pub alarms: u64,
 }
 
+/// Which detectors are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detectors {
+    /// Forced browsing and session rotation, which every figure of the engine has been measured with.
+    Basic,
+    All,
+}
+
+impl Detectors {
+    /// What is measured with them has its figure's name and this.
+    pub fn suffix(self) -> &'static str {
+        if self == Self::All { "_detect" } else { "" }
+    }
+
+    fn settings(self) -> Settings {
+        let all = settings(false);
+        if self == Self::All {
+            return all;
+        }
+        let mut detectors = detect::Settings { region_surge: None, ..detect::Settings::default() };
+        Detector::all().for_each(|detector| detectors.behaviours.set(detector, None));
+        Settings { detectors, ..all }
+    }
+}
+
 /// What became of a question.
 pub struct Answer {
     /// Ids of the items.
@@ -42,9 +69,9 @@ pub enum List {
 }
 
 impl Subject {
-    pub fn open(path: &Path, now_ms: u64) -> Self {
+    pub fn open(path: &Path, now_ms: u64, detectors: Detectors) -> Self {
         let sql = Sqlite::in_file(path);
-        let store = Store::open(sql.clone(), settings(false), now_ms).expect("the store opens");
+        let store = Store::open(sql.clone(), detectors.settings(), now_ms).expect("the store opens");
         Self { store, sql, alarm_at_ms: None, alarms_set: 0, alarms: 0 }
     }
 

@@ -1,12 +1,12 @@
 //! How fast a store takes events in, how small it keeps them, how much memory it takes for that, and how soon it is back
-//! after an eviction.
+//! after an eviction: the engine by itself, and with every detector on (`…_detect`).
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::memory;
 use crate::output::{figure, ms, note, timed};
-use crate::subject::{List, Subject};
+use crate::subject::{Detectors, List, Subject};
 use crate::support::events::START_MS;
 use crate::traffic::{Shape, Traffic};
 
@@ -20,8 +20,15 @@ const OPENINGS: usize = 5;
 
 /// Flushes of an isolate that is busy, and of one that is not, in one long run; then the size of what is left.
 pub fn throughput(scratch: &Path, events: u64) {
+    for (detectors, events) in [(Detectors::Basic, events), (Detectors::All, events / 3)] {
+        throughput_with(scratch, events, detectors);
+    }
+}
+
+fn throughput_with(scratch: &Path, events: u64, detectors: Detectors) {
+    let with = detectors.suffix();
     let mut traffic = Traffic::new(Shape::ten_minutes(50, 1_000));
-    let mut subject = Subject::open(&scratch.join("throughput"), traffic.now_ms());
+    let mut subject = Subject::open(&scratch.join(format!("throughput{with}")), traffic.now_ms(), detectors);
     let (mut taken, mut took) = (0, Duration::ZERO);
     for (share, per_flush) in [(events * 4 / 5, 250), (events / 5, 20)] {
         let (mut done, mut spent) = (0, Duration::ZERO);
@@ -30,24 +37,31 @@ pub fn throughput(scratch: &Path, events: u64) {
             spent += timed(|| flushes.iter().for_each(|flush| subject.apply(flush))).1;
             done += (flushes.len() * per_flush) as u64;
         }
-        figure(&format!("events_per_s_flushes_of_{per_flush}"), done as f64 / spent.as_secs_f64(), "events/s");
+        figure(&format!("events_per_s_flushes_of_{per_flush}{with}"), done as f64 / spent.as_secs_f64(), "events/s");
         (taken, took) = (taken + done, took + spent);
     }
     took += timed(|| subject.fold(traffic.now_ms())).1;
-    figure("events_per_s", taken as f64 / took.as_secs_f64(), "events/s");
-    figure("bytes_per_event", subject.bytes() as f64 / taken as f64, "bytes");
+    figure(&format!("events_per_s{with}"), taken as f64 / took.as_secs_f64(), "events/s");
+    figure(&format!("bytes_per_event{with}"), subject.bytes() as f64 / taken as f64, "bytes");
     note(&format!("{taken} events, {} sessions, {} folds", traffic.sessions(), subject.folds()));
 }
 
 /// Sessions that are all under way at once, and what a store that has to come back with them needs.
 pub fn memory_and_rebuild(scratch: &Path, sessions: u64) {
-    let path = scratch.join("hot");
+    for detectors in [Detectors::Basic, Detectors::All] {
+        memory_and_rebuild_with(scratch, sessions, detectors);
+    }
+}
+
+fn memory_and_rebuild_with(scratch: &Path, sessions: u64, detectors: Detectors) {
+    let with = detectors.suffix();
+    let path = scratch.join(format!("hot{with}"));
     let shape =
         Shape { requests_per_session: 20, at_once: sessions as usize, rate: 1_000, sessions, from_ms: START_MS };
     let mut traffic = Traffic::new(shape);
     let before = memory::held();
     memory::forget_peak();
-    let mut subject = Subject::open(&path, traffic.now_ms());
+    let mut subject = Subject::open(&path, traffic.now_ms(), detectors);
     let (mut done, mut spent) = (0, Duration::ZERO);
     while !is_cut(spent, done, sessions * 20)
         && let Some(flush) = traffic.flush(250)
@@ -58,25 +72,25 @@ pub fn memory_and_rebuild(scratch: &Path, sessions: u64) {
     subject.fold(traffic.now_ms());
     if traffic.is_over() {
         let hundred_thousand = 100_000.0 / sessions as f64;
-        figure("hot_mb_100k", (memory::held() - before) as f64 / MB * hundred_thousand, "MB");
+        figure(&format!("hot_mb_100k{with}"), (memory::held() - before) as f64 / MB * hundred_thousand, "MB");
     } else {
         // Sessions of fewer requests are smaller: such a figure would flatter.
-        note("hot_mb_100k is not measured");
+        note(&format!("hot_mb_100k{with} is not measured"));
     }
-    figure("hot_peak_mb", (memory::peak() - before) as f64 / MB, "MB");
-    figure("hot_sessions", subject.hot_sessions() as f64, "sessions");
+    figure(&format!("hot_peak_mb{with}"), (memory::peak() - before) as f64 / MB, "MB");
+    figure(&format!("hot_sessions{with}"), subject.hot_sessions() as f64, "sessions");
 
     let now_ms = fill_journal(&mut subject, traffic.now_ms());
     drop(subject);
     let (mut opened, mut answered) = (Vec::new(), Vec::new());
     for _ in 0..OPENINGS {
-        let (mut subject, open) = timed(|| Subject::open(&path, now_ms));
+        let (mut subject, open) = timed(|| Subject::open(&path, now_ms, detectors));
         let (_, first) = timed(|| subject.ask(List::Sessions, "", now_ms));
         opened.push(ms(open));
         answered.push(ms(open + first));
     }
-    figure("rebuild_ms", median(opened), "ms");
-    figure("first_answer_ms", median(answered), "ms");
+    figure(&format!("rebuild_ms{with}"), median(opened), "ms");
+    figure(&format!("first_answer_ms{with}"), median(answered), "ms");
 }
 
 fn is_cut(spent: Duration, done: u64, wanted: u64) -> bool {

@@ -360,7 +360,9 @@ impl<S: Sql> Store<S> {
     /// Takes a user out of the findings the fleet has not confirmed, in memory and where they were written.
     pub(super) fn erase_untold(&mut self, forms: &[String]) -> Result<(), StoreError> {
         let findings = self.deltas.segments.iter_mut().flat_map(|segment| &mut segment.findings);
-        findings.for_each(|finding| drop(finding.erase(forms)));
+        for finding in findings {
+            finding.erase(forms);
+        }
         self.deltas.weigh();
         // What was confirmed since it was written stands there still.
         self.write_kept(self.deltas.held)

@@ -108,7 +108,7 @@ impl<S: Sql> Store<S> {
             let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
             Cycle { folded: Folded { upto: end, pending, known, business }, crowd: crowd.clone(), next: 0 }
         });
-        let fitting = (PARTITIONS * self.settings.fold.one_slice_bytes).checked_div(self.hot.journal_bytes);
+        let fitting = PARTITIONS.saturating_mul(self.settings.fold.one_slice_bytes).checked_div(self.hot.journal_bytes);
         let last = (cycle.next + fitting.unwrap_or(PARTITIONS).max(1)).min(PARTITIONS);
         let parts = cycle.next..last;
         // A slice that failed half way left chunks that never counted.

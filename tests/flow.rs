@@ -67,7 +67,7 @@ impl Player {
         let (method, path) = endpoint.split_once(' ').unwrap();
         let values = self.values(values);
         let steps = self.flow.done(self.flow.steps_of(method, path), status, &values);
-        let time_ms = START + (s * 1_000.0) as u64;
+        let time_ms = START + (s * 1_000.0).round() as u64;
         let seen = Sighting { steps, values: &values, time_ms, known_since_ms: self.known_since_ms };
         let observed = self.state.observe(&self.flow, &seen, &hash());
         self.all.violations.extend(observed.violations);
@@ -88,7 +88,7 @@ impl Player {
         let values: Vec<_> = under_way.iter().chain([&request]).map(|(_, _, values)| self.values(values)).collect();
         let seen = |((s, endpoint, _), values): (&(f64, &str, &str), _)| {
             let (method, path) = endpoint.split_once(' ').unwrap();
-            let time_ms = START + (s * 1_000.0) as u64;
+            let time_ms = START + (s * 1_000.0).round() as u64;
             Sighting { steps: self.flow.steps_of(method, path), values, time_ms, known_since_ms: None }
         };
         let mut all: Vec<_> =

@@ -366,7 +366,10 @@ fn a_surge_of_one_region_is_told_within_a_minute_and_leads_to_its_sessions() {
     let found = live.found();
     assert!(live.detectors().iter().all(|detector| detector == "region_surge") && !found.is_empty());
     let (_, _, message, _) = &found[0];
-    assert!(message.starts_with("total from BR came ") && message.contains(" sessions, 1 addresses, "), "{message}");
+    assert!(
+        message.starts_with("total from BR came ") && message.contains(" known users, 1 addresses, 1 networks, "),
+        "{message}"
+    );
     let events = live.events();
     let first = events.iter().find_map(|event| event.findings.first()).expect("a finding");
     let sessions: std::collections::BTreeSet<_> = first.evidence.iter().map(|evidence| &evidence.request).collect();

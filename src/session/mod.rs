@@ -3,6 +3,7 @@
 //! Everything here is derived from the stream of events; nothing here knows how events are stored or decided upon.
 
 mod batch;
+mod carried;
 mod counts;
 mod detector;
 mod dictionary;
@@ -14,7 +15,8 @@ mod params;
 mod risk;
 mod state;
 
-pub use batch::{Batch, BatchBuilder, Carried, DecodeError, Kinds, Stop, VERSION as BATCH_VERSION};
+pub use batch::{Batch, BatchBuilder, DecodeError, VERSION as BATCH_VERSION};
+pub use carried::{Carried, Kinds, Stop};
 pub use counts::{Counts, Kind, Value};
 pub use detector::Detector;
 pub use dictionary::{Address, Dictionary, Symbol};

@@ -110,7 +110,14 @@ describe('business parameters', { skip: notOurs }, () => {
 
   test('stored hashed or dropped are found nowhere in the clear', async () => {
     const answers = ['sessions', 'events', 'stats?param=card', 'findings', 'policy', 'audit'];
-    const shown = [await (await pair.admin('metrics')).text()];
+    const shown = [await (await pair.admin('metrics')).text(), await (await pair.admin('console/')).text()];
+    // A dry run reads it, and a refusal was made of it.
+    const body = { mimeType: 'application/json', text: JSON.stringify({ card: CARD, note: NOTE }) };
+    const har = { log: { entries: [{ request: { method: 'POST', url: 'https://shop.test/api/orders', headers: [], postData: body } }] } };
+    const dry = (order) => pair.admin('api/v1/replay', { method: 'POST', body: JSON.stringify(order) });
+    shown.push(await (await dry({ policy: { WATCHES: [{ parameter: 'card', kind: 'distinct', above: 1 }] }, har })).text());
+    shown.push(await (await dry({ policy: { WATCHES: [{ parameter: 'none', kind: 'distinct', above: 1 }] }, har })).text());
+    shown.push(pair.worker.logs());
     for (const path of answers) shown.push(await (await pair.admin(`api/v1/${path}`)).text());
     const files = readdirSync(storage, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     shown.push(...files.map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name), 'latin1')));

@@ -179,7 +179,7 @@ impl Shared {
                 Currency::NONE => name.to_owned(),
                 currency => [name, " ", &currency.to_string()].concat(),
             };
-            surge = self.surges.see(&series, amount, seen.event, seen.hash).or(surge);
+            surge = self.surges.see(&series, amount, seen.event, seen.user, seen.hash).or(surge);
         }
         let surge = surge?;
         // What others do is held against a session only as far as it was the one that completed the picture.

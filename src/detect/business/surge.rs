@@ -40,7 +40,7 @@ const AGAIN_MS: u64 = 3_600_000;
 const MAX_SERIES: usize = 4;
 const MAX_REGIONS: usize = 64;
 const MAX_EVIDENCE: usize = 10;
-/// Different sessions, addresses and devices told apart.
+/// Different sessions, users, addresses, networks and devices told apart.
 const MAX_DIFFERENT: usize = 32;
 
 /// What is usual, and what is going on, of every parameter.
@@ -67,7 +67,9 @@ struct Region {
     raised_ms: u64,
     latest: Vec<(EventId, Decimal)>,
     sessions: Vec<u32>,
+    users: Vec<u32>,
     addresses: Vec<u32>,
+    networks: Vec<u32>,
     devices: Vec<u32>,
 }
 
@@ -101,8 +103,15 @@ struct Measured {
 
 impl Surges {
     /// Takes in an amount of the series `name`; answers the surge it belongs to, of the country before that of the
-    /// network.
-    pub fn see(&mut self, name: &str, amount: Decimal, event: &Event<'_>, hash: &SubjectHash) -> Option<Surge> {
+    /// network. `user` is who made it, empty where that is not known.
+    pub fn see(
+        &mut self,
+        name: &str,
+        amount: Decimal,
+        event: &Event<'_>,
+        user: &str,
+        hash: &SubjectHash,
+    ) -> Option<Surge> {
         if !self.0.contains_key(name) && self.0.len() >= MAX_SERIES {
             return None;
         }
@@ -120,7 +129,7 @@ impl Surges {
             }
             let region = series.regions.entry(place.to_owned()).or_default();
             region.add(minute, amount);
-            region.note(event, amount, hash);
+            region.note(event, user, amount, hash);
             let known = region.minute.saturating_sub(series.begun);
             let measured = if known < KNOWS { None } else { region.measure(&series.world, known) };
             let told = region.tell(measured.as_ref(), name, place, event.time_ms);
@@ -179,7 +188,7 @@ impl Region {
     }
 
     /// Notes who it came from: of several amounts of one session the newest.
-    fn note(&mut self, event: &Event<'_>, amount: Decimal, hash: &SubjectHash) {
+    fn note(&mut self, event: &Event<'_>, user: &str, amount: Decimal, hash: &SubjectHash) {
         self.latest.retain(|(id, _)| id.session_prefix() != event.id.session_prefix());
         if self.latest.len() >= MAX_EVIDENCE {
             self.latest.remove(0);
@@ -197,6 +206,10 @@ impl Region {
             }
         };
         put(&mut self.sessions, event.session.prefix() as u32);
+        if !user.is_empty() {
+            put(&mut self.users, digest(user.to_owned()));
+        }
+        put(&mut self.networks, event.asn);
         put(&mut self.addresses, digest(event.ip.map_or_else(String::new, |ip| ip.to_string())));
         put(&mut self.devices, digest([event.ja4, " ", event.user_agent].concat()));
     }
@@ -235,6 +248,11 @@ impl Region {
         })
     }
 
+    /// Who it came from.
+    fn sets(&mut self) -> [&mut Vec<u32>; 5] {
+        [&mut self.sessions, &mut self.users, &mut self.addresses, &mut self.networks, &mut self.devices]
+    }
+
     fn tell(&mut self, measured: Option<&Measured>, name: &str, place: &str, now_ms: u64) -> Option<Surge> {
         let Some(&Measured { minutes, value, usual, of_sums }) = measured else {
             self.since_ms = 0;
@@ -242,7 +260,7 @@ impl Region {
         };
         if self.since_ms == 0 {
             self.since_ms = now_ms;
-            for set in [&mut self.sessions, &mut self.addresses, &mut self.devices] {
+            for set in self.sets() {
                 set.clear();
             }
         }
@@ -257,12 +275,12 @@ impl Region {
             let more = if set.len() < MAX_DIFFERENT { "" } else { " or more" };
             [&set.len().to_string(), more].concat()
         };
-        let [sessions, addresses, devices] = [&self.sessions, &self.addresses, &self.devices].map(shown);
+        let [sessions, users, addresses, networks, devices] = self.sets().map(|set| shown(set));
         let what = if of_sums { "adds up to" } else { "came" };
         let times = if of_sums { "" } else { " times" };
         let message = format!(
             "{name} from {place} {what} {value}{times} within {minutes} min, usual is {usual:.1}; since then from \
-             {sessions} sessions, {addresses} addresses, {devices} devices"
+             {sessions} sessions, {users} known users, {addresses} addresses, {networks} networks, {devices} devices"
         );
         let evidence = self.latest.iter().map(|(id, amount)| Evidence {
             request: *id,

@@ -273,7 +273,7 @@ fn each_request_and_finding_counts_once_in_any_schedule() {
 }
 
 #[test]
-fn a_report_costs_a_row_for_the_shard_one_for_each_minute_and_one_for_findings_and_the_shard_nothing() {
+fn a_report_costs_a_row_for_the_shard_one_each_for_minutes_endpoints_and_findings_and_the_shard_nothing() {
     let mut world = World::new(false);
     let quiet = [event(1, 0, 1), event(1, 1, 2)];
     world.shard.apply(&flush(1, 1, &quiet), START_MS).unwrap();
@@ -283,7 +283,7 @@ fn a_report_costs_a_row_for_the_shard_one_for_each_minute_and_one_for_findings_a
     assert!(world.sync());
     assert_eq!(
         (world.shard_sql.written() - shard, world.fleet_sql.written() - fleet),
-        (1, 2),
+        (1, 3),
         "the flush itself is one"
     );
     assert!(!world.sync(), "and then there is nothing to tell");

@@ -177,7 +177,7 @@ fn news(fleet: &mut Fleet<Sqlite>) -> InventoryNews {
 }
 
 #[test]
-fn a_scan_of_a_million_random_paths_makes_no_endpoint_and_a_catch_all_only_so_many() {
+fn a_scan_of_random_paths_makes_no_endpoint_and_a_catch_all_only_so_many() {
     let (mut shard, mut fleet) = (open(&Sqlite::new()), fleet());
     let mut sequence = 0;
     let mut scan =
@@ -197,11 +197,11 @@ fn a_scan_of_a_million_random_paths_makes_no_endpoint_and_a_catch_all_only_so_ma
                 }
             }
         };
-    scan(&mut shard, &mut fleet, 404, 1_000_000);
+    scan(&mut shard, &mut fleet, 404, 100_000);
     assert_eq!(endpoints(&mut fleet), (BTreeMap::new(), 0));
-    scan(&mut shard, &mut fleet, 200, 20_000);
+    scan(&mut shard, &mut fleet, 200, 8_000);
     let (all, unlisted) = endpoints(&mut fleet);
-    assert_eq!((all.len(), unlisted), (5_000, 15_000), "one session teaches no template");
+    assert_eq!((all.len(), unlisted), (5_000, 3_000), "one session teaches no template");
 }
 
 #[test]

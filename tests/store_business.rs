@@ -5,7 +5,6 @@
 
 mod support;
 
-
 use support::events::{START_MS, event, flush, session};
 use support::shard::{HOUR_MS, settings};
 use support::sqlite::Sqlite;

@@ -12,7 +12,8 @@ use crate::api::documents::{DocumentAnswer, DocumentDetails, changes, operation_
 use crate::api::{ListAnswer, Refusal, discovered};
 use crate::inventory::openapi::{Document, MAX_BYTES};
 use crate::query::{
-    Asked, DocumentName, EndpointAnswer, EndpointTerm, Positions, Survey, parse_endpoints, parse_sessions, rfc3339,
+    Asked, DocumentName, EndpointAnswer, EndpointTerm, ParameterError, Positions, Survey, parse_endpoints,
+    parse_sessions, rfc3339,
 };
 use crate::wire::{FleetOrder, FleetReply};
 
@@ -58,6 +59,10 @@ impl Api<'_> {
     /// The sessions that used an endpoint, with the filters and pages of `GET sessions`.
     pub(super) async fn endpoint_sessions(&self, id: &str) -> Answer {
         let mut asked = parse_sessions(self.query, self.now_ms)?;
+        if !asked.query.filter.endpoint.any.is_empty() {
+            let reason = "is given by the path".to_owned();
+            return Err(ParameterError { name: "endpoint".to_owned(), reason }.into());
+        }
         let row = self.endpoint_row(id).await?;
         asked.query.filter.endpoint.any =
             row.recorded.iter().map(|template| EndpointTerm::exactly(&row.method, &row.host, template)).collect();

@@ -15,8 +15,10 @@ pub const VALUES: usize = 30;
 /// … and sessions that used them.
 pub const SESSIONS: u64 = 10;
 /// A name with this many times the calls of the middle one, and this many at least, stays.
-const BUSIER: u64 = 20;
-const BUSY: u64 = 100;
+const BUSIER: u64 = 10;
+const BUSY: u64 = 20;
+/// Endpoints looked at for one lesson: values are told long before there are so many.
+const MAX_LOOKED_AT: usize = 1_000;
 /// Templates learned at most.
 pub const MAX_LEARNED: usize = 500;
 /// What stands for the values.
@@ -80,7 +82,7 @@ fn at_segment<'a>(
     template: String,
 ) -> Option<Lesson<'a>> {
     let range = endpoints.range::<str, _>((core::ops::Bound::Included(start), core::ops::Bound::Unbounded));
-    let below = range.take_while(|(key, _)| key.starts_with(start));
+    let below = range.take(MAX_LOOKED_AT).take_while(|(key, _)| key.starts_with(start));
     let (mut alike, mut deeper): (Vec<(&str, &str, &Tally)>, BTreeSet<&str>) = (Vec::new(), BTreeSet::new());
     for (key, tally) in below {
         let rest = key.get(start.len()..).unwrap_or("");

@@ -12,7 +12,8 @@ use p256::ecdsa::signature::Signer;
 use throughline::detect;
 use throughline::identity::jwt::{Issuer, KeySet, Tokens, TokensAt, verify};
 use throughline::identity::{KeyPlan, Keyring, SessionKey};
-use throughline::inventory::templated;
+use throughline::inventory::openapi::Document;
+use throughline::inventory::{Catalogue, Seen, templated};
 use throughline::selector::{Client, HeaderView, Request, Selector};
 use throughline::session::{BatchBuilder, Event};
 use throughline::store::{Allowance, FoldSizes, Settings, Store};
@@ -97,6 +98,35 @@ fn tokens(criterion: &mut Criterion) {
 
 fn template(criterion: &mut Criterion) {
     criterion.bench_function("template", |b| b.iter(|| templated(black_box(PATH), 1_024)));
+}
+
+/// A request told among 2,000 documented operations: one that is there, and one that no document has.
+fn documents(criterion: &mut Criterion) {
+    let mut paths = serde_json::Map::new();
+    for n in 0..500 {
+        let operations = || serde_json::json!({ "get": {}, "post": {} });
+        paths.insert(format!("/group{}/resource{n}", n % 9), operations());
+        paths.insert(format!("/group{}/resource{n}/{{id}}/items/{{item}}", n % 9), operations());
+    }
+    let value = serde_json::json!({
+        "openapi": "3.1.0", "info": { "title": "Large", "version": "1" }, "servers": [{ "url": "/api/v1" }], "paths": paths,
+    });
+    let document = Document::from_value(&value).expect("a document").0;
+    assert_eq!(document.operations.len(), 2_000, "operations");
+    let catalogue = Catalogue::new([&document]);
+    let ids = "018f2f6e-7c1a-7cc0-9f5e-0123456789ab/items/48151623";
+    let there: Vec<String> = (0..500).map(|n| format!("/api/v1/group{}/resource{n}/{ids}", n % 9)).collect();
+    let beyond: Vec<String> = (0..500).map(|n| format!("/api/v1/group{}/other{n}/{ids}", n % 9)).collect();
+    for (name, paths) in [("match_document", &there), ("match_no_document", &beyond)] {
+        let mut next = paths.iter().cycle();
+        criterion.bench_function(name, |b| {
+            b.iter(|| {
+                let path = next.next().map_or("", String::as_str);
+                let seen = Seen { method: "GET", host: "api.shop.test", path, status: 404, ..Seen::default() };
+                catalogue.compare(black_box(&seen)).inventory
+            });
+        });
+    }
 }
 
 /// Identify, template, record: everything the core does for a request at the edge.
@@ -194,5 +224,5 @@ fn subject_observe(criterion: &mut Criterion) {
     criterion.bench_function("subject_decode", |b| b.iter(|| Subject::decode(black_box(&bytes)).is_ok()));
 }
 
-criterion_group!(benches, identify, tokens, template, request, apply, subject_observe);
+criterion_group!(benches, identify, tokens, template, documents, request, apply, subject_observe);
 criterion_main!(benches);

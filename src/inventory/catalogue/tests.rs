@@ -1,3 +1,5 @@
+//! Requests as they are compared with documents.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Endpoints as they are listed.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rules, messages, signatures, and where alerts may go.
+
 use super::*;
 use crate::session::{EventId, SessionId};
 use crate::verdict::Action;

@@ -3,6 +3,7 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod alerts;
 pub mod discovered;
 pub mod documents;
 pub mod erasure;
@@ -10,6 +11,7 @@ pub mod export;
 pub mod identify;
 pub mod mcp;
 pub mod order;
+pub mod policy;
 pub mod replay;
 pub mod share;
 pub mod story;
@@ -17,18 +19,15 @@ pub mod stream;
 pub mod subject;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::detect::attacks::At;
 use crate::export::Of;
-use crate::inspect::Attack;
 use crate::inventory::openapi::Fault;
-use crate::policy::{Mode, Policy};
+use crate::policy::Mode;
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::SessionId;
 use crate::subject::Kind;
 use crate::verdict::{Action, Block, Subject};
-use crate::wire::{AlertEntry, AuditEntry};
+use crate::wire::AuditEntry;
 
 /// What can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,110 +395,6 @@ impl From<AuditEntry> for AuditAnswer {
         let AuditEntry { time_ms, actor, act, subject, detail } = entry;
         Self { time: rfc3339(time_ms), actor, act, subject, detail }
     }
-}
-
-/// An alert as the API shows it.
-#[derive(Debug, Serialize)]
-pub struct AlertAnswer {
-    id: String,
-    rule: String,
-    state: &'static str,
-    created: String,
-    /// When it is tried next; null for a dead letter.
-    due: Option<String>,
-    attempts: u32,
-    /// Why the last attempt failed.
-    reason: Option<String>,
-}
-
-impl From<AlertEntry> for AlertAnswer {
-    fn from(entry: AlertEntry) -> Self {
-        let AlertEntry { id, rule, created_ms, due_ms, attempts, reason, dead } = entry;
-        let due = (!dead).then(|| rfc3339(due_ms.max(created_ms)));
-        let (state, reason) = (if dead { "dead" } else { "waiting" }, Some(reason).filter(|reason| !reason.is_empty()));
-        Self { id, rule, state, created: rfc3339(created_ms), due, attempts, reason }
-    }
-}
-
-/// What a question about alerts asks for: whether dead letters, and how many.
-pub fn alerts_asked(query: &str) -> Result<(bool, u32), Refusal> {
-    let (mut dead, mut rest) = (None, form_urlencoded::Serializer::new(String::new()));
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match (name.as_ref(), value.as_ref()) {
-            ("state", _) if dead.is_some() => return Err(bad("state", "is given more than once")),
-            ("state", "waiting") => dead = Some(false),
-            ("state", "dead") => dead = Some(true),
-            ("state", _) => return Err(bad("state", "is neither waiting nor dead")),
-            _ => _ = rest.append_pair(&name, &value),
-        }
-    }
-    Ok((dead.unwrap_or(false), audit_limit(&rest.finish())?))
-}
-
-/// The policy as loaded, without its secrets.
-pub fn policy_answer(policy: &Policy) -> Value {
-    let limits = &policy.limits;
-    let detector = policy.detectors.forced_browsing.as_ref().map(|settings| {
-        json!({
-            "limit": settings.limit,
-            "leak_ms": settings.leak_ms,
-            "action": settings.response.action,
-            "for_ms": settings.response.for_ms,
-        })
-    });
-    json!({
-        "mode": policy.mode.name(),
-        "origin": policy.origin,
-        "admin_host": policy.admin_host,
-        "shards": policy.shards,
-        "retention_days": policy.retention_ms / 86_400_000,
-        "session_keys": policy.keys.sources(),
-        "issuers": policy.issuers.iter().map(|issuer| &issuer.namespace).collect::<Vec<_>>(),
-        "users_from": policy.users.namings().iter().map(|naming| naming.from.text()).collect::<Vec<_>>(),
-        "context_key_id": policy.signer.as_ref().map(crate::context::Signer::key_id),
-        "routes": policy.routes.len(),
-        "exceptions": policy.exceptions.len(),
-        "alerts": policy.alerts.iter().map(|rule| &rule.name).collect::<Vec<_>>(),
-        "access": policy.access.as_ref().map(|access| &access.issuer.namespace),
-        "viewer_sees_users": policy.viewer_sees_users,
-        "detectors": {
-            "attacks": attacks_answer(policy),
-            "forced_browsing": detector,
-            "session_rotation": policy.detectors.session_rotation.as_ref().map(|s| json!({
-                "limit": s.limit,
-                "action": s.response.action,
-                "for_ms": s.response.for_ms,
-            })),
-        },
-        "limits": {
-            "origin_timeout_ms": limits.origin_timeout_ms,
-            "flush_ms": limits.flush_ms,
-            "flush_events": limits.flush_events,
-            "buffer_events": limits.buffer_events,
-            "abandon_ms": limits.abandon_ms,
-            "path_bytes": limits.path_bytes,
-            "body_bytes": limits.body_bytes,
-            "body_ms": limits.body_ms,
-            "unproven_sessions": limits.unproven_sessions,
-            "unproven_device_sessions": limits.unproven_device_sessions,
-            "unproven_window_ms": limits.unproven_window_ms,
-            "unproven_grace_ms": limits.unproven_grace_ms,
-            "shard_mb": limits.shard_mb,
-        },
-        "development": { "client_headers": policy.development.client_headers, "clock": policy.development.clock },
-    })
-}
-
-fn attacks_answer(policy: &Policy) -> Value {
-    let tuned = Attack::ALL.into_iter().filter_map(|attack| Some((attack, policy.detectors.attacks.get(attack)?)));
-    let shown = tuned.map(|(attack, tuned)| {
-        let at = if tuned.at == At::Session { "session" } else { "request" };
-        let min_confidence = f64::from(tuned.min_confidence) / 100.0;
-        let told =
-            json!({ "action": tuned.action, "min_confidence": min_confidence, "at": at, "for_ms": tuned.for_ms });
-        (attack.name().to_owned(), told)
-    });
-    Value::Object(shown.collect())
 }
 
 /// The subject named by `kind` and `value` in a query string.

@@ -16,8 +16,7 @@ use super::{caller, clock, metrics};
 use crate::api::access::{Caller, Mask, Role};
 use crate::api::order::{ActionOrder, BlockOrder};
 use crate::api::{
-    AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, Operation, Refusal, StatsPage, policy_answer,
-    resolve,
+    AuditAnswer, BlockAnswer, HealthAnswer, HealthDetails, ListAnswer, Operation, Refusal, StatsPage, resolve,
 };
 use crate::export::Of;
 use crate::identity;
@@ -122,7 +121,7 @@ impl Api<'_> {
             Operation::Health => Ok(health(self.policy, self.now_ms, true)),
             Operation::OpenApi => Ok(respond(200, "application/json", OPENAPI.as_bytes(), &[])),
             Operation::Metrics => self.metrics().await,
-            Operation::Policy => Ok(json(200, &policy_answer(self.policy))),
+            Operation::Policy => Ok(json(200, &crate::api::policy::policy_answer(self.policy))),
             Operation::Sessions => self.sessions().await,
             Operation::Session(id) => self.session(id).await,
             Operation::SessionEvents(id) => self.session_events(id).await,

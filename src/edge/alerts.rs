@@ -8,7 +8,8 @@ use super::problem::{json, respond};
 use super::spread::QUESTION_TIMEOUT_MS;
 use super::{clock, glue, object};
 use crate::alert::{Secret, Style};
-use crate::api::{AlertAnswer, ListAnswer, Refusal, alerts_asked};
+use crate::api::alerts::{AlertAnswer, alerts_asked};
+use crate::api::{ListAnswer, Refusal};
 use crate::wire::{FleetOrder, FleetReply, Outgoing};
 
 /// How long a receiver may take, ms.

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::wire::{self, FleetOrder, Outgoing, Sync, operation};
 
 /// Alerts sent at the same time.
-const AT_ONCE: u32 = 8;
+const AT_ONCE: usize = 8;
 
 #[durable_object(alarm)]
 pub struct Fleet {
@@ -39,13 +39,14 @@ impl DurableObject for Fleet {
         };
         // Nothing is forgotten while nobody knows how long it is kept.
         let retention_ms = policy.as_ref().map_or(u64::MAX, |policy| policy.retention_ms);
-        let opened = Core::open(ObjectSql::new(state.storage().sql()), retention_ms).map_err(|error| error.to_string());
-        if let Err(text) = &opened {
+        let secret = policy.as_ref().and_then(|policy| policy.webhook_secret.clone());
+        let (rules, console) =
+            policy.map(|policy| (policy.alerts.clone(), policy.admin_host.clone())).unwrap_or_default();
+        let sql = ObjectSql::new(state.storage().sql());
+        let core = Core::open_with(sql, retention_ms, rules, console).map_err(|error| error.to_string());
+        if let Err(text) = &core {
             worker::console_error!("fleet cannot open its store: {text}");
         }
-        let secret = policy.as_ref().and_then(|policy| policy.webhook_secret.clone());
-        let rules = policy.map(|policy| (policy.alerts.clone(), policy.admin_host.clone())).unwrap_or_default();
-        let core = opened.map(|core| core.with_alerts(rules.0, rules.1));
         Self { state, core: RefCell::new(core), secret, alarm_at_ms: Cell::new(0) }
     }
 
@@ -104,7 +105,7 @@ impl Fleet {
 
     /// Sets the alarm where an alert is due before the one that is set.
     async fn set_alarm(&self) -> Result<()> {
-        let Some(Some(due_ms)) = self.with_core(|core| core.next_alert_ms()) else { return Ok(()) };
+        let Some(Some(due_ms)) = self.with_core(|core| Ok(core.next_alert_ms())) else { return Ok(()) };
         let now_ms = clock::real_now_ms();
         let at_ms = due_ms.max(now_ms);
         let set_ms = self.alarm_at_ms.get();

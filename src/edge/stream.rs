@@ -17,8 +17,6 @@ use crate::wire::Place;
 /// How often shards are asked, ms: soon after something came, more rarely while nothing does.
 const SOON_MS: u32 = 1_000;
 const IDLE_MS: u32 = 3_000;
-/// A sign of life for whoever stands between, ms.
-const HEARTBEAT_MS: u64 = 15_000;
 /// A stream ends then, and the client comes again where it was, ms.
 const LONGEST_MS: u64 = 15 * 60_000;
 /// Streams one isolate serves at the same time; one that was not read for longer than this, ms, does not count.
@@ -31,7 +29,8 @@ struct Stream {
     filter: Filter,
     tail: Tail,
     began_ms: u64,
-    said_ms: u64,
+    /// Whether the first part was made, and whether the last one told nothing.
+    opened: bool,
     idle: bool,
 }
 
@@ -51,7 +50,7 @@ impl Api<'_> {
             })
         });
         let id = id.ok_or(Refusal::TooManyStreams)?;
-        let source = Stream { asker: self.asker(), id, filter, tail, began_ms, said_ms: 0, idle: false };
+        let source = Stream { asker: self.asker(), id, filter, tail, began_ms, opened: false, idle: false };
         self.streamed(Box::new(source), &[("content-type", "text/event-stream; charset=utf-8")])
     }
 }
@@ -65,27 +64,22 @@ impl Drop for Stream {
 impl Source for Stream {
     fn next(&mut self) -> Next<'_> {
         Box::pin(async move {
-            loop {
-                let now_ms = clock::real_now_ms();
-                isolate::with(|isolate| isolate.streams.insert(self.id, now_ms));
-                if now_ms.saturating_sub(self.began_ms) >= LONGEST_MS {
-                    return Ok(None);
-                }
-                if self.said_ms == 0 {
-                    // Learns where the shards are, unless the client says so.
-                    self.said_ms = now_ms;
-                    let told = self.poll().await;
-                    return Ok(Some(Message::opening(&told, &self.tail).into_bytes()));
-                }
-                let wait_ms = if self.idle { IDLE_MS } else { SOON_MS };
-                let _ = wasm_bindgen_futures::JsFuture::from(glue::sleep(wait_ms)).await;
-                let told = self.poll().await;
-                self.idle = told.is_empty();
-                if !told.is_empty() || clock::real_now_ms().saturating_sub(self.said_ms) >= HEARTBEAT_MS {
-                    self.said_ms = clock::real_now_ms();
-                    return Ok(Some(Message::all(&told, &self.tail).into_bytes()));
-                }
+            let now_ms = clock::real_now_ms();
+            if now_ms.saturating_sub(self.began_ms) >= LONGEST_MS {
+                return Ok(None);
             }
+            isolate::with(|isolate| isolate.streams.insert(self.id, now_ms));
+            if !core::mem::replace(&mut self.opened, true) {
+                // Learns where the shards are, unless the client says so.
+                let told = self.poll().await;
+                return Ok(Some(Message::opening(&told, &self.tail).into_bytes()));
+            }
+            let wait_ms = if self.idle { IDLE_MS } else { SOON_MS };
+            let _ = wasm_bindgen_futures::JsFuture::from(glue::sleep(wait_ms)).await;
+            let told = self.poll().await;
+            self.idle = told.is_empty();
+            // Also where there is nothing to tell: only who writes notices that nobody reads any more.
+            Ok(Some(Message::all(&told, &self.tail).into_bytes()))
         })
     }
 }

@@ -1,3 +1,5 @@
+//! Every format with hostile text in it, held to what the published schemas require.
+
 use serde_json::Value;
 
 use super::*;

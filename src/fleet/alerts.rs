@@ -4,7 +4,7 @@
 //! receiver that gets it twice can tell. What cannot be delivered for days is a dead letter, which an operation shows and
 //! tries again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use crate::wire::{AlertEntry, Outgoing};
 /// Alerts that wait; beyond that the newest are dropped, and counted.
 const MAX_WAITING: u64 = 10_000;
 /// Dead letters kept; beyond that the oldest go.
-const MAX_DEAD: u64 = 1_000;
+const MAX_DEAD: usize = 1_000;
 /// Things remembered as told a while ago.
 const MAX_TOLD: usize = 10_000;
 /// Longest reason kept, bytes.
@@ -45,16 +45,38 @@ pub(super) struct Alerts {
     pub console: Option<String>,
     /// By rule and thing: when it was told, and how often it happened since.
     told: BTreeMap<(usize, u128), (u64, u32)>,
+    /// What waits and what is dead, by when it is due: an index in memory, because one in the database costs rows.
+    waiting: BTreeSet<(u64, String)>,
+    dead: BTreeSet<(u64, String)>,
+}
+
+impl Alerts {
+    /// The rules, and the alerts there are.
+    pub fn read(sql: &dyn Sql, rules: Vec<Rule>, console: Option<String>) -> Result<Self, StoreError> {
+        let mut alerts = Self { rules, console, ..Self::default() };
+        for row in sql.query("SELECT id, dead, due_ms FROM alerts", &[])? {
+            let key = (integer(&row, 2).unsigned_abs(), text(&row, 0).unwrap_or_default().to_owned());
+            alerts.of(integer(&row, 1) != 0).insert(key);
+        }
+        Ok(alerts)
+    }
+
+    fn of(&mut self, dead: bool) -> &mut BTreeSet<(u64, String)> {
+        if dead { &mut self.dead } else { &mut self.waiting }
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.waiting.retain(|(_, other)| other != id);
+        self.dead.retain(|(_, other)| other != id);
+    }
+
+    /// How many wait, and how many are dead letters.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.waiting.len() as u64, self.dead.len() as u64)
+    }
 }
 
 impl<S: Sql> Fleet<S> {
-    /// Has these rules asked from now on; `console` is the host messages link to.
-    #[must_use]
-    pub fn with_alerts(mut self, rules: Vec<Rule>, console: Option<String>) -> Self {
-        self.alerts = Alerts { rules, console, told: BTreeMap::new() };
-        self
-    }
-
     /// Raises what the findings of a delta call for.
     pub(super) fn raise_found(&mut self, delta: &Delta) -> Result<(), StoreError> {
         for (finding, risk) in delta.findings.iter().zip(delta.risks.iter().copied().chain(core::iter::repeat(0))) {
@@ -100,7 +122,7 @@ impl<S: Sql> Fleet<S> {
             self.alerts.told.insert((at, kind), (told_ms, since.saturating_add(1)));
             return Ok(());
         }
-        if self.count_alerts(false)? >= MAX_WAITING {
+        if self.alerts.counts().0 >= MAX_WAITING {
             self.health.alerts_dropped += 1;
             return Ok(());
         }
@@ -108,6 +130,7 @@ impl<S: Sql> Fleet<S> {
         let alert = Alert { rule: rule.name.clone(), body, created_ms: now_ms, attempts: 0, reason: String::new() };
         let row = [name, 0u64.into(), 0u64.into(), Value::Blob(pack(&alert, "alert")?)];
         self.sql.query("INSERT INTO alerts (id, dead, due_ms, body) VALUES (?, ?, ?, ?)", &row)?;
+        self.alerts.waiting.insert((0, name_of(id)));
         self.health.alerts_raised += 1;
         if self.alerts.told.len() >= MAX_TOLD {
             let rules = &self.alerts.rules;
@@ -122,33 +145,41 @@ impl<S: Sql> Fleet<S> {
     }
 
     /// When the next alert is to be sent, epoch ms; 0 for at once.
-    pub fn next_alert_ms(&self) -> Result<Option<u64>, StoreError> {
-        let rows = self.sql.query("SELECT due_ms FROM alerts WHERE dead = 0 ORDER BY due_ms LIMIT 1", &[])?;
-        Ok(rows.first().map(|row| integer(row, 0).unsigned_abs()))
+    pub fn next_alert_ms(&self) -> Option<u64> {
+        self.alerts.waiting.first().map(|(due_ms, _)| *due_ms)
     }
 
     /// The alerts to send now, at most `limit`. One whose rule is gone is a dead letter.
-    pub fn due_alerts(&mut self, now_ms: u64, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
-        let statement = "SELECT id, body FROM alerts WHERE dead = 0 AND due_ms <= ? ORDER BY due_ms, id LIMIT ?";
-        let mut due = Vec::new();
-        for mut row in self.sql.query(statement, &[now_ms.into(), u64::from(limit).into()])? {
-            let id = text(&row, 0).unwrap_or_default().to_owned();
-            let alert: Alert = unpack(&blob(&mut row, 1), "alert")?;
+    pub fn due_alerts(&mut self, now_ms: u64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let due = self.alerts.waiting.iter().take_while(|(due_ms, _)| *due_ms <= now_ms).take(limit);
+        let ids: Vec<String> = due.map(|(_, id)| id.clone()).collect();
+        let mut outgoing = Vec::new();
+        for id in ids {
+            let Some(alert) = self.find_alert(&id)? else { continue };
             match self.alerts.rules.iter().find(|rule| rule.name == alert.rule) {
-                Some(rule) => due.push(Outgoing { id, to: rule.to.clone(), style: rule.style, body: alert.body }),
-                None => self.keep(&id, true, 0, &Alert { reason: "the rule is gone".to_owned(), ..alert })?,
+                Some(rule) => outgoing.push(Outgoing { id, to: rule.to.clone(), style: rule.style, body: alert.body }),
+                None => self.keep(&id, true, now_ms, &Alert { reason: "the rule is gone".to_owned(), ..alert })?,
             }
         }
-        Ok(due)
+        Ok(outgoing)
+    }
+
+    fn find_alert(&mut self, id: &str) -> Result<Option<Alert>, StoreError> {
+        let mut rows = self.sql.query("SELECT body FROM alerts WHERE id = ?", &[Value::Text(id.to_owned())])?;
+        let found = rows.first_mut().map(|row| unpack(&blob(row, 0), "alert")).transpose()?;
+        if found.is_none() {
+            self.alerts.forget(id);
+        }
+        Ok(found)
     }
 
     /// Takes in how an attempt ended.
     pub fn alert_sent(&mut self, id: &str, outcome: Result<(), String>, now_ms: u64) -> Result<(), StoreError> {
-        let name = Value::Text(id.to_owned());
         let reason = match outcome {
             Ok(()) => {
                 self.health.alerts_delivered += 1;
-                self.sql.query("DELETE FROM alerts WHERE id = ?", &[name])?;
+                self.sql.query("DELETE FROM alerts WHERE id = ?", &[Value::Text(id.to_owned())])?;
+                self.alerts.forget(id);
                 return Ok(());
             }
             Err(mut reason) => {
@@ -157,50 +188,43 @@ impl<S: Sql> Fleet<S> {
             }
         };
         self.health.alerts_failed += 1;
-        let mut rows = self.sql.query("SELECT body FROM alerts WHERE id = ?", &[name])?;
-        let Some(row) = rows.first_mut() else { return Ok(()) };
-        let alert: Alert = unpack(&blob(row, 0), "alert")?;
+        let Some(alert) = self.find_alert(id)? else { return Ok(()) };
         let attempts = alert.attempts.saturating_add(1);
         let wait_ms = backoff_ms(attempts, crate::alert::id_from(id).unwrap_or(0));
         let alert = Alert { attempts, reason, ..alert };
         self.keep(id, wait_ms.is_none(), now_ms.saturating_add(wait_ms.unwrap_or(0)), &alert)
     }
 
-    fn keep(&self, id: &str, dead: bool, due_ms: u64, alert: &Alert) -> Result<(), StoreError> {
+    fn keep(&mut self, id: &str, dead: bool, due_ms: u64, alert: &Alert) -> Result<(), StoreError> {
         let body = Value::Blob(pack(alert, "alert")?);
         let row = [u64::from(dead).into(), due_ms.into(), body, Value::Text(id.to_owned())];
         self.sql.query("UPDATE alerts SET dead = ?, due_ms = ?, body = ? WHERE id = ?", &row)?;
-        if dead && self.count_alerts(true)? > MAX_DEAD {
-            let oldest =
-                "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE dead = 1 ORDER BY due_ms LIMIT 1)";
-            self.sql.query(oldest, &[])?;
+        self.alerts.forget(id);
+        self.alerts.of(dead).insert((due_ms, id.to_owned()));
+        if self.alerts.dead.len() > MAX_DEAD
+            && let Some((_, oldest)) = self.alerts.dead.pop_first()
+        {
+            self.sql.query("DELETE FROM alerts WHERE id = ?", &[Value::Text(oldest)])?;
         }
         Ok(())
     }
 
-    pub(super) fn count_alerts(&self, dead: bool) -> Result<u64, StoreError> {
-        let rows = self.sql.query("SELECT COUNT(*) FROM alerts WHERE dead = ?", &[u64::from(dead).into()])?;
-        Ok(rows.first().map_or(0, |row| integer(row, 0).unsigned_abs()))
-    }
-
     /// Those that wait, or the dead letters; what is due next comes first.
-    pub(super) fn alerts(&self, dead: bool, limit: u32) -> Result<Vec<AlertEntry>, StoreError> {
-        let statement = "SELECT id, due_ms, body FROM alerts WHERE dead = ? ORDER BY due_ms, id LIMIT ?";
-        let rows = self.sql.query(statement, &[u64::from(dead).into(), u64::from(limit).into()])?;
-        let entry = |mut row| {
-            let (id, due_ms) = (text(&row, 0).unwrap_or_default().to_owned(), integer(&row, 1).unsigned_abs());
-            let Alert { rule, created_ms, attempts, reason, .. } = unpack(&blob(&mut row, 2), "alert")?;
-            Ok(AlertEntry { id, rule, created_ms, due_ms, attempts, reason, dead })
-        };
-        rows.into_iter().map(entry).collect()
+    pub(super) fn alerts(&mut self, dead: bool, limit: u32) -> Result<Vec<AlertEntry>, StoreError> {
+        let wanted: Vec<(u64, String)> = self.alerts.of(dead).iter().take(limit as usize).cloned().collect();
+        let mut entries = Vec::new();
+        for (due_ms, id) in wanted {
+            if let Some(Alert { rule, created_ms, attempts, reason, .. }) = self.find_alert(&id)? {
+                entries.push(AlertEntry { id, rule, created_ms, due_ms, attempts, reason, dead });
+            }
+        }
+        Ok(entries)
     }
 
     /// Tries an alert again, now and from the beginning; answers whether there is one.
     pub(super) fn retry_alert(&mut self, id: u128, now_ms: u64) -> Result<bool, StoreError> {
         let id = name_of(id);
-        let mut rows = self.sql.query("SELECT body FROM alerts WHERE id = ?", &[Value::Text(id.clone())])?;
-        let Some(row) = rows.first_mut() else { return Ok(false) };
-        let alert: Alert = unpack(&blob(row, 0), "alert")?;
+        let Some(alert) = self.find_alert(&id)? else { return Ok(false) };
         self.keep(&id, false, now_ms, &Alert { attempts: 0, ..alert })?;
         Ok(true)
     }

@@ -117,7 +117,7 @@ impl<S: Sql> Fleet<S> {
     pub(super) fn health(&self) -> Result<FleetHealth, StoreError> {
         let minutes = self.sql.query("SELECT COUNT(*) FROM minutes", &[])?;
         let minutes_kept = minutes.first().map_or(0, |row| integer(row, 0).unsigned_abs());
-        let (alerts_waiting, alerts_dead) = (self.count_alerts(false)?, self.count_alerts(true)?);
+        let (alerts_waiting, alerts_dead) = self.alerts.counts();
         Ok(FleetHealth { findings_kept: self.feed.count(), minutes_kept, alerts_waiting, alerts_dead, ..self.health })
     }
 }

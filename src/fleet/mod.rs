@@ -11,6 +11,7 @@ mod shares;
 
 use std::collections::BTreeMap;
 
+use crate::alert::Rule;
 use crate::session::Detector;
 use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
@@ -51,7 +52,6 @@ const MIGRATIONS: [&[&str]; 4] = [
         // Alerts on their way, and those that could not be delivered (`dead`).
         "CREATE TABLE alerts (id TEXT PRIMARY KEY, dead INTEGER NOT NULL, due_ms INTEGER NOT NULL, body BLOB NOT NULL) \
          WITHOUT ROWID",
-        "CREATE INDEX alerts_due ON alerts (dead, due_ms)",
         // What deltas tell has changed: shards tell theirs again from where they are.
         "DELETE FROM shards",
         "DELETE FROM findings",
@@ -92,6 +92,11 @@ pub struct Fleet<S> {
 impl<S: Sql> Fleet<S> {
     /// Migrates the database and reads the block set. `retention_ms` is how long shards keep what they took in.
     pub fn open(sql: S, retention_ms: u64) -> Result<Self, StoreError> {
+        Self::open_with(sql, retention_ms, Vec::new(), None)
+    }
+
+    /// The same with rules that are asked about what happens; `console` is the host that alerts link to.
+    pub fn open_with(sql: S, retention_ms: u64, rules: Vec<Rule>, console: Option<String>) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         let mut blocks = Vec::new();
         for mut row in sql.query("SELECT body FROM blocks", &[])? {
@@ -110,13 +115,13 @@ impl<S: Sql> Fleet<S> {
             rollups: Rollups::read(&sql)?,
             feed: Feed::read(&sql)?,
             endpoints: Endpoints::read(&sql)?,
+            alerts: Alerts::read(&sql, rules, console)?,
             sql,
             blocks: BlockLog::new(version, blocks),
             layouts,
             retention_ms,
             health: FleetHealth::default(),
             opened: BTreeMap::new(),
-            alerts: Alerts::default(),
             found: BTreeMap::new(),
         };
         fleet.health.deltas_failed += u64::from(fleet.finish().is_err());

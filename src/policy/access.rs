@@ -35,7 +35,7 @@ impl Access {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawAccess {
+struct RawAccess {
     team: String,
     aud: OneOrMany,
     #[serde(default)]
@@ -47,7 +47,7 @@ pub struct RawAccess {
 }
 
 impl RawAccess {
-    pub fn resolve(self, get: &dyn Fn(&str) -> Option<String>) -> Result<Access, Fault> {
+    fn resolve(self, get: &dyn Fn(&str) -> Option<String>) -> Result<Access, Fault> {
         let fault = |field: &str, reason: &str| Err((field.to_owned(), reason.to_owned()));
         let host =
             if self.team.contains('.') { self.team.clone() } else { format!("{}.cloudflareaccess.com", self.team) };
@@ -73,5 +73,18 @@ impl RawAccess {
         let issuer = RawIssuer::fetched(format!("https://{host}"), self.aud, url).resolve(get)?;
         let lower = |people: Vec<String>| people.iter().map(|named| named.to_ascii_lowercase()).collect();
         Ok(Access { issuer, admins: lower(self.admins), viewers: lower(self.viewers) })
+    }
+}
+
+impl super::Reader<'_> {
+    pub(super) fn access(&mut self) -> Option<Access> {
+        let raw: RawAccess = self.section::<Option<RawAccess>>("ACCESS")?;
+        match raw.resolve(self.get) {
+            Ok(access) => Some(access),
+            Err((field, reason)) => {
+                self.problem(format!("ACCESS.{field}"), reason);
+                None
+            }
+        }
     }
 }

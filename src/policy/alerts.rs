@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::duration::parse_duration_ms;
-use crate::alert::{On, Rule, Style, check_target};
+use crate::alert::{On, Rule, Secret, Style, check_target};
 use crate::session::{Detector, FLAGGED, Severity};
 
 type Fault = (String, String);
 
 /// Rules one deployment may have.
-pub const MAX_ALERTS: usize = 64;
+const MAX_ALERTS: usize = 64;
 const MAX_NAME: usize = 64;
 /// How often the same is told at the most, unless the rule says so, and the longest it may say, ms.
 const EVERY_MS: u64 = 60_000;
@@ -17,7 +17,7 @@ const MAX_EVERY_MS: u64 = 7 * 86_400_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawAlert {
+struct RawAlert {
     name: String,
     on: Option<On>,
     detectors: Option<Vec<String>>,
@@ -32,7 +32,7 @@ pub struct RawAlert {
 
 impl RawAlert {
     /// `get` answers the text of another binding.
-    pub fn resolve(self, get: &dyn Fn(&str) -> Option<String>, development: bool) -> Result<Rule, Fault> {
+    fn resolve(self, get: &dyn Fn(&str) -> Option<String>, development: bool) -> Result<Rule, Fault> {
         let fault = |field: &str, reason: String| Err((field.to_owned(), reason));
         if self.name.is_empty() || self.name.len() > MAX_NAME {
             return fault("name", format!("is empty or longer than {MAX_NAME} bytes"));
@@ -72,5 +72,33 @@ impl RawAlert {
         };
         let style = self.style.unwrap_or(Style::Json);
         Ok(Rule { name: self.name, on, detectors, min_severity, min_risk, to, style, every_ms })
+    }
+}
+
+impl super::Reader<'_> {
+    pub(super) fn alerts(&mut self) -> Vec<Rule> {
+        let is_on = |name| self.text(name).is_some_and(|text| text == "true");
+        let development = is_on("DEV_CLIENT_HEADERS") || is_on("DEV_CLOCK");
+        let get = self.get;
+        let resolve = |raw: RawAlert| raw.resolve(get, development);
+        let rules = self.entries("ALERTS", MAX_ALERTS, resolve);
+        let mut names = std::collections::BTreeSet::new();
+        for rule in &rules {
+            if !names.insert(rule.name.as_str()) {
+                self.problem("ALERTS", format!("has two entries called `{}`", rule.name));
+            }
+        }
+        if rules.iter().any(|rule| rule.style == Style::Json) && self.text("WEBHOOK_SECRET").is_none() {
+            self.problem(
+                "WEBHOOK_SECRET",
+                "is not set; ALERTS in JSON are signed with it: `wrangler secret put WEBHOOK_SECRET`",
+            );
+        }
+        rules
+    }
+
+    pub(super) fn webhook_secret(&mut self) -> Option<Secret> {
+        let read = Secret::read(&self.text("WEBHOOK_SECRET")?);
+        read.map_err(|reason| self.problem("WEBHOOK_SECRET", reason)).ok()
     }
 }

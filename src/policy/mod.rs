@@ -24,7 +24,7 @@ pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
 
 use std::rc::Rc;
 
-use crate::alert::{Rule, Secret, Style};
+use crate::alert::{Rule, Secret};
 use crate::context::Signer;
 use crate::detect;
 use crate::flow::{Flow, Tags};
@@ -373,42 +373,6 @@ impl Reader<'_> {
             machines.extend(flow.machine);
         }
         (machines, tags)
-    }
-
-    fn alerts(&mut self) -> Vec<Rule> {
-        let development = self.flag("DEV_CLIENT_HEADERS") || self.flag("DEV_CLOCK");
-        let get = self.get;
-        let resolve = |raw: alerts::RawAlert| raw.resolve(get, development);
-        let rules = self.entries("ALERTS", alerts::MAX_ALERTS, resolve);
-        let mut names = std::collections::BTreeSet::new();
-        for rule in &rules {
-            if !names.insert(rule.name.as_str()) {
-                self.problem("ALERTS", format!("has two entries called `{}`", rule.name));
-            }
-        }
-        if rules.iter().any(|rule| rule.style == Style::Json) && self.text("WEBHOOK_SECRET").is_none() {
-            self.problem(
-                "WEBHOOK_SECRET",
-                "is not set; ALERTS in JSON are signed with it: `wrangler secret put WEBHOOK_SECRET`",
-            );
-        }
-        rules
-    }
-
-    fn access(&mut self) -> Option<Access> {
-        let raw: access::RawAccess = self.section::<Option<access::RawAccess>>("ACCESS")?;
-        match raw.resolve(self.get) {
-            Ok(access) => Some(access),
-            Err((field, reason)) => {
-                self.problem(format!("ACCESS.{field}"), reason);
-                None
-            }
-        }
-    }
-
-    fn webhook_secret(&mut self) -> Option<Secret> {
-        let read = Secret::read(&self.text("WEBHOOK_SECRET")?);
-        read.map_err(|reason| self.problem("WEBHOOK_SECRET", reason)).ok()
     }
 
     fn signer(&mut self) -> Option<Signer> {

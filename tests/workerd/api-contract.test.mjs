@@ -52,7 +52,7 @@ describe('openapi.json', { skip: notOurs }, () => {
     const operation = named[operationId];
     const answer = await pair.admin(`${filled(operation, { id, kind, value })}${query}`, { method: operation.method, ...init });
     // A stream does not end; its beginning is there at once.
-    const streams = answer.headers.get('content-type')?.startsWith('text/event-stream');
+    const streams = answer.body !== null && answer.headers.get('content-type')?.startsWith('text/event-stream');
     const text = streams ? await beginning(answer) : await answer.text();
     assert.equal(answer.status, expected, text);
     const described = followed(document, operation.responses[expected] ?? assert.fail(`${operationId} does not describe ${expected}`));
@@ -105,8 +105,10 @@ describe('openapi.json', { skip: notOurs }, () => {
         const value = [example ?? values?.[0] ?? minimum].flat()[0];
         const needed = name === 'bucket' ? '&from=-1h' : '';
         const query = `?${encodeURIComponent(name)}=${encodeURIComponent(value)}${needed}`;
-        await call(operation.operationId, 200, { query });
-        if (type === 'array') await call(operation.operationId, 200, { query: `${query}&${query.slice(1)}` });
+        // Of a stream the head says as much, and nothing stays open.
+        const method = operation.operationId === 'streamEvents' ? 'HEAD' : 'GET';
+        await call(operation.operationId, 200, { query, method });
+        if (type === 'array') await call(operation.operationId, 200, { query: `${query}&${query.slice(1)}`, method });
         if (items !== undefined) assert.deepEqual(faults(document, items, value), [], `${name}=${value}`);
       }
     });

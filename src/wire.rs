@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
-use crate::session::{Arrival, Detector, Finding, Risk, SessionId, shard_of_prefix};
+use crate::session::{Arrival, Detector, Finding, Kinds, Label, Risk, SessionId, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A shard: which one of how many.
 ///
@@ -168,7 +168,7 @@ pub struct KnownSession {
 }
 
 /// May this request go on?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ask {
     pub session: SessionId,
     pub ip: Option<IpAddr>,
@@ -176,6 +176,15 @@ pub struct Ask {
     pub blocks_version: u64,
     /// The session's id under the secret before this one.
     pub former: Option<SessionId>,
+    /// Who the request says it is of, or tries to be, as stored; empty where it does not say.
+    pub user: String,
+    pub ja4: String,
+    pub user_agent: String,
+    /// Where the route is decided inline, the event that the request is about to be: an encoded [`crate::session::Batch`].
+    #[serde(with = "plain_bytes")]
+    pub attempt: Vec<u8>,
+    /// The subjects of it that this shard owns.
+    pub kinds: Kinds,
 }
 
 /// The shard's answer.
@@ -241,6 +250,10 @@ pub enum FleetOrder {
         now_ms: u64,
     },
     Findings(FindingQuery),
+    /// Put a label on a finding or session.
+    Label(Label),
+    /// The labels on these findings and sessions, or all, newest first.
+    Labels(Option<Vec<String>>),
     Rollups(RollupQuery),
     Health,
     /// Remember an act that is not the fleet's own.
@@ -255,7 +268,8 @@ pub enum FleetReply {
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
     Layouts(Layouts),
-    Findings(Page<Finding>),
+    Findings(Page<(Finding, Option<Label>)>),
+    Labels(Vec<Label>),
     Rollups(Series),
     Health(FleetHealth),
 }

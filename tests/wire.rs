@@ -84,7 +84,9 @@ fn delta() -> Delta {
         message: "m".to_owned(),
         place: String::new(),
         evidence: vec![Evidence::of(&event(1, 0, 7))],
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     };
     Delta {
         shard: "s".to_owned(),

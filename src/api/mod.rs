@@ -3,22 +3,24 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod dry_run;
 pub mod erasure;
 pub mod identify;
+pub mod label;
 pub mod order;
+pub mod related;
 pub mod story;
 pub mod subject;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::detect::attacks::At;
 use crate::inspect::Attack;
 use crate::policy::{Mode, Policy};
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
-use crate::session::SessionId;
+use crate::session::{Detector, EventId, SessionId};
 use crate::subject::Kind;
-use crate::verdict::{Action, Block, Subject};
+use crate::verdict::{Action, Block, KINDS, Subject};
 use crate::wire::AuditEntry;
 
 /// What can be called.
@@ -33,10 +35,17 @@ pub enum Operation {
     SessionEvents(SessionId),
     SessionAction(SessionId),
     SessionStory(SessionId),
+    SessionNeighbours(SessionId),
+    SessionLabel(SessionId),
     Identify,
     Events,
     Stats,
     Findings,
+    /// The request that completed it; the whole id is in the path.
+    Finding(EventId),
+    FindingLabel(EventId),
+    Labels,
+    DryRun,
     Rollups,
     Lookup,
     Blocks,
@@ -62,12 +71,21 @@ impl Operation {
                 | Self::Rollups
                 | Self::Unblock
                 | Self::Audit
+                | Self::Labels
         )
     }
 
     /// Whether a viewer may not call it.
     pub fn changes_something(self) -> bool {
-        matches!(self, Self::SessionAction(_) | Self::Block | Self::Unblock | Self::EraseUser)
+        matches!(
+            self,
+            Self::SessionAction(_)
+                | Self::SessionLabel(_)
+                | Self::FindingLabel(_)
+                | Self::Block
+                | Self::Unblock
+                | Self::EraseUser
+        )
     }
 }
 
@@ -148,10 +166,16 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["sessions", session] => get(Operation::Session(id(session)?)),
             ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
             ["sessions", session, "story"] => get(Operation::SessionStory(id(session)?)),
+            ["sessions", session, "neighbours"] => get(Operation::SessionNeighbours(id(session)?)),
+            ["sessions", session, "labels"] => post(Operation::SessionLabel(id(session)?)),
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
             ["stats"] => get(Operation::Stats),
             ["findings"] => get(Operation::Findings),
+            ["findings", finding] => get(Operation::Finding(request_of(finding)?)),
+            ["findings", finding, "labels"] => post(Operation::FindingLabel(request_of(finding)?)),
+            ["labels"] => get(Operation::Labels),
+            ["dryrun"] => get(Operation::DryRun),
             ["rollups"] => get(Operation::Rollups),
             ["identify"] => post(Operation::Identify),
             ["lookup"] => post(Operation::Lookup),
@@ -172,6 +196,13 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
         },
         _ => Err(NOTHING),
     }
+}
+
+/// The request that completed a finding, by the finding's id.
+fn request_of(finding: &str) -> Result<EventId, Refusal> {
+    let (request, detector) = finding.split_once('-').unwrap_or(("", ""));
+    let known = Detector::from_name(detector).and_then(|_| EventId::parse(request));
+    known.ok_or(Refusal::NotFound("A finding's id is a request id, `-`, and the name of a detector."))
 }
 
 /// A list as the API shows it.
@@ -326,7 +357,7 @@ pub fn policy_answer(policy: &Policy) -> Value {
 fn attacks_answer(policy: &Policy) -> Value {
     let tuned = Attack::ALL.into_iter().filter_map(|attack| Some((attack, policy.detectors.attacks.get(attack)?)));
     let shown = tuned.map(|(attack, tuned)| {
-        let at = if tuned.at == At::Session { "session" } else { "request" };
+        let at = tuned.at.name();
         let min_confidence = f64::from(tuned.min_confidence) / 100.0;
         let told =
             json!({ "action": tuned.action, "min_confidence": min_confidence, "at": at, "for_ms": tuned.for_ms });
@@ -348,12 +379,12 @@ pub fn subject_of(query: &str) -> Result<Subject, Refusal> {
             return Err(bad(&name, "is given more than once"));
         }
     }
-    let kind = kind.ok_or_else(|| bad("kind", "is missing; use session or ip"))?;
+    let kind = kind.ok_or_else(|| bad("kind", "is missing; use session, user, device or ip"))?;
     let value = value.ok_or_else(|| bad("value", "is missing"))?;
-    if !matches!(kind.as_str(), "session" | "ip") {
-        return Err(bad("kind", "is neither session nor ip"));
+    if !KINDS.contains(&kind.as_str()) {
+        return Err(bad("kind", "is none of: session, user, device, ip"));
     }
-    Subject::parse(&kind, &value).ok_or_else(|| bad("value", "is no session id or address"))
+    Subject::parse(&kind, &value).ok_or_else(|| bad("value", "is no session id, user, device or address"))
 }
 
 /// The `limit` of an audit question.

@@ -85,10 +85,11 @@ impl Memory {
         if event.action >= Action::Throttle || event.status >= 500 {
             return None;
         }
-        let Some((parent, id)) = object(event) else {
+        let Some((parent, id)) = object_of(event.template, event.path) else {
             self.list(event);
             return None;
         };
+        let parent = path_hash(parent);
         let is_refused = matches!(event.status, 401 | 403 | 404 | 410);
         // What nobody may see for lack of a login says nothing about ids.
         if event.status == 401 || (event.refused() && !is_refused) {
@@ -246,18 +247,16 @@ impl Walk {
     }
 }
 
-/// The hash of the path up to the object's id, and the id: the last placeholder, where it is the last segment or the
-/// one before. What only a list has (a date, an address of mail) is no object, and neither are files.
-fn object<'a>(event: &Event<'a>) -> Option<(u32, &'a str)> {
+/// The template up to the object's id, and the id: the last placeholder, where it is the last segment or the one before.
+/// What only a list has (a date, an address of mail) is no object, and neither are files.
+pub fn object_of<'t, 'p>(template: &'t str, path: &'p str) -> Option<(&'t str, &'p str)> {
     const IDS: [&str; 4] = ["{integer}", "{uuid}", "{hex}", "{ulid}"];
-    let mut before_id = event.template;
-    let mut path = event.path.trim_end_matches('/');
-    before_id = before_id.trim_end_matches('/');
+    let (mut before_id, mut path) = (template.trim_end_matches('/'), path.trim_end_matches('/'));
     for _ in 0..2 {
         let (start, last) = before_id.rsplit_once('/')?;
         let (path_start, id) = path.rsplit_once('/')?;
         if IDS.contains(&last) {
-            return Some((path_hash(start), id));
+            return Some((start, id));
         }
         (before_id, path) = (start, path_start);
     }

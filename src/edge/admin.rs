@@ -120,6 +120,12 @@ impl Api<'_> {
             Operation::Events => self.events().await,
             Operation::Stats => self.stats().await,
             Operation::Findings => self.findings().await,
+            Operation::Finding(request) => self.finding(request, finding_of(path)).await,
+            Operation::FindingLabel(request) => self.label_finding(request, finding_of(path), role).await,
+            Operation::SessionLabel(id) => self.label_session(id, role).await,
+            Operation::SessionNeighbours(id) => self.neighbours(id).await,
+            Operation::Labels => self.labels().await,
+            Operation::DryRun => self.dry_run().await,
             Operation::Rollups => self.rollups().await,
             Operation::Lookup => self.lookup().await,
             Operation::SessionAction(id) => self.act(id, role).await,
@@ -149,7 +155,9 @@ impl Api<'_> {
         let spread = self.spread().await;
         self.resolve_users(&mut query.filter);
         let cut = self.resolve_requests(&spread, &mut query.filter).await?;
-        let found = self.page_of(&spread, query, &mut positions).await?;
+        self.resolve_labels(&mut query.filter).await?;
+        let mut found = self.page_of(&spread, query, &mut positions).await?;
+        self.label_sessions(found.items.iter_mut().map(|(.., session)| session)).await?;
         Ok(page(found, cut, question, as_of_ms, positions))
     }
 
@@ -178,12 +186,15 @@ impl Api<'_> {
         };
         let missing = asked.missing;
         let pages = asked.answers.drain(..).map(|(_, page)| page).collect();
-        Ok(page(merge(pages, order, limit), missing, hash, as_of_ms, positions))
+        let mut found: Page<EventAnswer> = merge(pages, order, limit);
+        self.label_findings(found.items.iter_mut().flat_map(|(.., event)| &mut event.findings)).await?;
+        Ok(page(found, missing, hash, as_of_ms, positions))
     }
 
     async fn session(&self, id: SessionId) -> Answer {
-        let found = self.find(&self.spread().await, id).await?;
-        found.map(|session| json(200, &session)).ok_or(UNKNOWN)
+        let mut session = self.find(&self.spread().await, id).await?.ok_or(UNKNOWN)?;
+        self.label_sessions([&mut session]).await?;
+        Ok(json(200, &session))
     }
 
     async fn session_events(&self, id: SessionId) -> Answer {
@@ -194,7 +205,8 @@ impl Api<'_> {
         let ask = |place| self.events_of(place, query.clone());
         let asked = self.ask_each(&spread, spread.owners(&[id]), ask).await?;
         let missing = asked.missing;
-        let found = merge(asked.into_answers().collect(), order, limit);
+        let mut found: Page<EventAnswer> = merge(asked.into_answers().collect(), order, limit);
+        self.label_findings(found.items.iter_mut().flat_map(|(.., event)| &mut event.findings)).await?;
         if found.items.is_empty() && !self.is_known(&spread, id).await? {
             return Err(UNKNOWN);
         }
@@ -236,17 +248,36 @@ impl Api<'_> {
     async fn block(&self, role: Role) -> Answer {
         let order: BlockOrder = self.order().await?;
         let (subject, action, for_ms, reason) = order.resolve()?;
-        let block = self.impose(subject, action, for_ms, reason, role).await?;
-        Ok(json(201, &BlockAnswer::new(&block, self.policy.mode)))
+        let mut blocks = Vec::new();
+        for subject in self.forms_of(subject) {
+            blocks.push(self.impose(subject, action, for_ms, reason.clone(), role).await?);
+        }
+        let block = blocks.first().ok_or(Refusal::Unavailable)?;
+        Ok(json(201, &BlockAnswer::new(block, self.policy.mode)))
     }
 
     async fn unblock(&self, role: Role) -> Answer {
         let subject = crate::api::subject_of(self.query)?;
-        if self.lift(subject, String::new(), role).await? {
+        let mut existed = false;
+        for subject in self.forms_of(subject) {
+            existed |= self.lift(subject, String::new(), role).await?;
+        }
+        if existed {
             Ok(respond(204, "application/json", b"", &[]))
         } else {
             Err(Refusal::NotFound("No block holds on this subject."))
         }
+    }
+
+    /// A user is named raw or as shown, and may be stored in several forms.
+    fn forms_of(&self, subject: Subject) -> Vec<Subject> {
+        let Subject::User(name) = subject else { return vec![subject] };
+        let ring = self.policy.keys.ring();
+        // As shown it is a pseudonym already.
+        if name.starts_with("h:") {
+            return vec![Subject::User(name)];
+        }
+        self.policy.users.stored_forms(ring, &name).into_iter().map(Subject::User).collect()
     }
 
     async fn impose(
@@ -271,7 +302,8 @@ impl Api<'_> {
     }
 
     async fn lift(&self, subject: Subject, reason: String, role: Role) -> Result<bool, Refusal> {
-        let order = FleetOrder::Lift { subject, actor: role.name().to_owned(), reason, now_ms: self.now_ms };
+        let order =
+            FleetOrder::Lift { subject: subject.clone(), actor: role.name().to_owned(), reason, now_ms: self.now_ms };
         let reply = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
         self.tell(BlockChange::Lifted(subject)).await;
         Ok(matches!(reply, FleetReply::Done { existed: true }))
@@ -282,8 +314,8 @@ impl Api<'_> {
         isolate::with(|i| i.blocks.apply(change.clone()));
         let spread = self.spread().await;
         let shards = match change.subject() {
-            Subject::Session(id) => spread.owners(&[id]),
-            Subject::Ip(_) => spread.all(),
+            Subject::Session(id) => spread.owners(&[*id]),
+            Subject::Ip(_) | Subject::User(_) | Subject::Device(_) => spread.all(),
         };
         let told = shards
             .into_iter()
@@ -346,6 +378,11 @@ impl Api<'_> {
             _ => problem.response(&[]),
         }
     }
+}
+
+/// The id of a finding in the path of an operation on it.
+fn finding_of(path: &str) -> &str {
+    path.split('/').nth(4).unwrap_or("")
 }
 
 pub fn page<T: serde::Serialize>(

@@ -47,7 +47,7 @@ function configured(env) {
 async function exchange(request, env, context, state) {
   setup ??= configured(env);
   let text = describe(request);
-  let code = Gateway.begin(text, Date.now());
+  let code = Gateway.begin(text, Date.now(), undefined, false);
   let first; // the start of the body, where the session key may stand in it
   for (let turn = 0; code <= UNLOADED && turn < 6; turn++) {
     if (code === UNLOADED) {
@@ -58,7 +58,7 @@ async function exchange(request, env, context, state) {
     } else {
       await learn(KEYS - code, env);
     }
-    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut);
+    code = Gateway.begin(text, Date.now(), first?.bytes, first?.cut ?? false);
   }
   // Whatever is still missing: it is decided without.
   if (code <= UNLOADED) code = DECIDE;
@@ -77,7 +77,7 @@ async function exchange(request, env, context, state) {
     return forClient(await send(request, env, text, true));
   }
   if (code === DECIDE) {
-    const decided = await Gateway.decide(text, first?.bytes, first?.cut, env);
+    const decided = await Gateway.decide(text, first?.bytes, first?.cut ?? false, env);
     if (decided instanceof Response) {
       later(env, context, Gateway.due());
       return decided;
@@ -108,17 +108,28 @@ async function exchange(request, env, context, state) {
     // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
     const patience = code & SYNCHRONOUS ? INLINE_MS : TOLD_MS;
     const finished = finishWithBodies(token, status, announced, now, told, body, copy, patience, env, context);
-    if (code & SYNCHRONOUS) await finished;
-    else context.waitUntil(finished);
-    return forClient(response);
+    if (!(code & SYNCHRONOUS)) {
+      context.waitUntil(finished);
+      return forClient(response);
+    }
+    await finished;
+    return released(token, response);
   }
   const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
     if (!(await Gateway.flush(env, due))) later(env, context, 2);
-  } else {
-    later(env, context, due);
+    return released(token, response);
   }
+  later(env, context, due);
   return forClient(response);
+}
+
+// The answer of a request whose outcome was waited for: another, where that outcome brought about a verdict.
+function released(token, response) {
+  const withheld = Gateway.withheld(token);
+  if (!withheld) return forClient(response);
+  response.body?.cancel().catch(() => {});
+  return withheld;
 }
 
 // How long the start of a body is waited for once there is an answer: a stream of events may stay open for hours.

@@ -25,6 +25,7 @@ mod outcome;
 mod people;
 mod problem;
 mod queue;
+mod related;
 mod request;
 mod shard;
 mod slices;

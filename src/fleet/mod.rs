@@ -1,9 +1,10 @@
 //! The fleet-wide view: the block set everybody copies, the audit log, the layouts that sessions were spread over; and,
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
-//! (`findings.rs`).
+//! (`findings.rs`); and what analysts say of them (`labels.rs`).
 
 mod deltas;
 mod findings;
+mod labels;
 mod rollups;
 
 use crate::store::sql::{Sql, Value, blob, integer};
@@ -14,7 +15,7 @@ use deltas::Intake;
 use findings::Feed;
 use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 4] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -31,6 +32,13 @@ const MIGRATIONS: [&[&str]; 3] = [
         // The findings of one delta, by its number.
         "CREATE TABLE findings (number INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, \
          count INTEGER NOT NULL, body BLOB NOT NULL)",
+    ],
+    &[
+        "CREATE TABLE labels (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        // Findings and blocks of before are written otherwise; nothing was released.
+        "DELETE FROM findings",
+        "DELETE FROM blocks",
+        "DELETE FROM shards",
     ],
 ];
 
@@ -54,6 +62,7 @@ pub struct Fleet<S> {
     intake: Intake,
     rollups: Rollups,
     feed: Feed,
+    labels: labels::Labels,
     health: FleetHealth,
 }
 
@@ -77,6 +86,7 @@ impl<S: Sql> Fleet<S> {
             intake: Intake::read(&sql)?,
             rollups: Rollups::read(&sql)?,
             feed: Feed::read(&sql)?,
+            labels: labels::read(&sql)?,
             sql,
             blocks: BlockLog::new(version, blocks),
             layouts,
@@ -93,7 +103,7 @@ impl<S: Sql> Fleet<S> {
             self.note(shards, sync.now_ms)?;
         }
         for block in sync.imposed {
-            let held = self.blocks.set().get(block.subject, sync.now_ms);
+            let held = self.blocks.set().get(&block.subject, sync.now_ms);
             // What is there and holds longer was decided by an analyst, or is this very block, reported again.
             if held.is_some_and(|held| held.until_ms >= block.until_ms) {
                 continue;
@@ -134,9 +144,9 @@ impl<S: Sql> Fleet<S> {
                 FleetReply::Done { existed: false }
             }
             FleetOrder::Lift { subject, actor, reason, now_ms } => {
-                let existed = self.blocks.set().get(subject, now_ms).is_some();
+                let existed = self.blocks.set().get(&subject, now_ms).is_some();
                 // A shard may have imposed what has not arrived here: lifting is told to all either way.
-                self.lift(subject)?;
+                self.lift(subject.clone())?;
                 if existed {
                     let subject = format!("{}:{}", subject.kind(), subject.value());
                     self.record(&AuditEntry {
@@ -151,13 +161,15 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::List { now_ms } => {
                 let mut blocks: Vec<Block> = self.blocks.holding(now_ms).cloned().collect();
-                blocks.sort_by_key(|b| (core::cmp::Reverse(b.created_ms), b.subject));
+                blocks.sort_by_key(|b| (core::cmp::Reverse(b.created_ms), b.subject.clone()));
                 FleetReply::Blocks(blocks)
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
+            FleetOrder::Label(label) => FleetReply::Done { existed: self.label(label)? },
+            FleetOrder::Labels(ids) => FleetReply::Labels(self.labels(ids.as_deref())),
             FleetOrder::Health => FleetReply::Health(self.health()?),
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
@@ -171,13 +183,13 @@ impl<S: Sql> Fleet<S> {
         if self.blocks.set().len() >= MAX_BLOCKS {
             self.forget_ended(now_ms)?;
         }
-        if self.blocks.set().len() >= MAX_BLOCKS && self.blocks.set().get(block.subject, 0).is_none() {
+        if self.blocks.set().len() >= MAX_BLOCKS && self.blocks.set().get(&block.subject, 0).is_none() {
             return Ok(false);
         }
         let body = postcard::to_allocvec(&block).map_err(|_| StoreError::Corrupt("block"))?;
         self.sql.query(
             "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
-            &[key(block.subject), Value::Blob(body)],
+            &[key(&block.subject), Value::Blob(body)],
         )?;
         self.blocks.change(BlockChange::Set(block));
         self.keep_version()?;
@@ -185,7 +197,7 @@ impl<S: Sql> Fleet<S> {
     }
 
     fn lift(&mut self, subject: Subject) -> Result<(), StoreError> {
-        self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(&subject)])?;
         self.blocks.change(BlockChange::Lifted(subject));
         self.keep_version()
     }
@@ -195,10 +207,10 @@ impl<S: Sql> Fleet<S> {
     }
 
     fn forget_ended(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let before: Vec<Subject> = self.blocks.holding(0).map(|b| b.subject).collect();
+        let before: Vec<Subject> = self.blocks.holding(0).map(|b| b.subject.clone()).collect();
         self.blocks.forget_ended(now_ms);
-        for subject in before.into_iter().filter(|s| self.blocks.set().get(*s, 0).is_none()) {
-            self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        for subject in before.into_iter().filter(|s| self.blocks.set().get(s, 0).is_none()) {
+            self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(&subject)])?;
         }
         Ok(())
     }
@@ -266,6 +278,6 @@ impl<S: Sql> Fleet<S> {
     }
 }
 
-fn key(subject: Subject) -> Value {
+fn key(subject: &Subject) -> Value {
     Value::Text(format!("{}:{}", subject.kind(), subject.value()))
 }

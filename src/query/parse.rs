@@ -13,7 +13,7 @@ use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
 use crate::inspect::Attack;
 use crate::policy::parse_duration_ms;
-use crate::session::{Detector, EventId, SessionId, State};
+use crate::session::{Detector, EventId, Judgement, SessionId, State};
 
 /// A parameter that cannot be taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,6 +265,7 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             let state = state.into_iter().find(|(name, _)| *name == value).map(|(_, state)| state);
             add(&mut filter.state, excluded, state, "is none of: clear, flagged, blocked")
         }
+        "label" => add(&mut filter.label, excluded, Judgement::parse(value), super::feed::LABELS),
         "user" => add(&mut filter.user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "attempted_user" => add(&mut filter.attempted_user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "role" => add(&mut filter.role, excluded, Some(value.to_owned()), ""),

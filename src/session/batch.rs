@@ -17,9 +17,9 @@ use crate::inspect::Attack;
 use crate::parameter::Value;
 use crate::verdict::Action;
 
-/// First byte of every encoded batch. A reader accepts this version and none before it: version 1 was
-/// never released.
-pub const VERSION: u8 = 2;
+/// First byte of every encoded batch. A reader accepts this version and none before it: those
+/// before it were never released.
+pub const VERSION: u8 = 3;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Batch {
     carried: Vec<(u32, Carried)>,
     /// Business values of events that have some, each with the index of its event, rising; names are indices of texts.
     params: Vec<(u32, Vec<(u32, Value)>)>,
+    /// Objects of events on routes that learn whose is what, each with the index of its event, rising.
+    objects: Vec<(u32, Objects)>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -105,6 +107,21 @@ pub struct Carried {
     pub stopped: bool,
 }
 
+/// Objects that an event handed out and asked for, as parts of keyed hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Objects {
+    /// Method and template.
+    pub endpoint: u32,
+    /// What the object is one of, or what was listed.
+    pub collection: u32,
+    /// The object in the path.
+    pub asked: Option<u32>,
+    /// Objects in the answer.
+    pub issued: Vec<u32>,
+    /// Whether there may have been more.
+    pub more: bool,
+}
+
 /// Kinds of subject, a bit each by their number ([`crate::subject::Kind`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Kinds(pub u8);
@@ -170,6 +187,12 @@ impl Batch {
     pub fn carried(&self, index: u32) -> impl Iterator<Item = &Carried> {
         let from = self.carried.partition_point(|(at, _)| *at < index);
         self.carried.iter().skip(from).take_while(move |(at, _)| *at == index).map(|(_, carried)| carried)
+    }
+
+    /// The objects of the event at `index`, where its route learns them.
+    pub fn objects(&self, index: u32) -> Option<&Objects> {
+        let at = self.objects.binary_search_by_key(&index, |(at, _)| *at).ok()?;
+        self.objects.get(at).map(|(_, objects)| objects)
     }
 
     /// Keys issued inside sessions, in the order of recording.
@@ -324,6 +347,13 @@ impl BatchBuilder {
         let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
         self.text_bytes += size_of::<Carried>() + carried.place.len() + carried.what.len();
         self.batch.carried.push((last as u32, carried));
+    }
+
+    /// Notes the objects of the event pushed last.
+    pub fn hand(&mut self, objects: Objects) {
+        let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
+        self.text_bytes += size_of::<Objects>() + objects.issued.len() * 5;
+        self.batch.objects.push((last as u32, objects));
     }
 
     /// Appends what subjects of these kinds have to know of an event whose session belongs elsewhere.

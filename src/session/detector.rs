@@ -28,6 +28,7 @@ pub enum Detector {
     RateSpike,
     VolumeExfiltration,
     Automation,
+    BolaForeignObject,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
@@ -46,7 +47,7 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::ParamDistinct,
 ];
 /// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
-const BEHAVIOURS: [Detector; 11] = [
+const BEHAVIOURS: [Detector; 12] = [
     Detector::BruteForce,
     Detector::CredentialStuffing,
     Detector::AccountTakeover,
@@ -58,6 +59,7 @@ const BEHAVIOURS: [Detector; 11] = [
     Detector::RateSpike,
     Detector::VolumeExfiltration,
     Detector::Automation,
+    Detector::BolaForeignObject,
 ];
 const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
@@ -97,6 +99,7 @@ impl Detector {
             Self::RateSpike => "rate_spike",
             Self::VolumeExfiltration => "volume_exfiltration",
             Self::Automation => "automation",
+            Self::BolaForeignObject => "bola_foreign_object",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -158,7 +161,7 @@ impl Detector {
             | Self::ParamDistinct => &["API6:2023"],
             Self::BruteForce | Self::CredentialStuffing | Self::AccountTakeover => &["API2:2023"],
             Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
-            Self::BolaEnumeration => &["API1:2023"],
+            Self::BolaEnumeration | Self::BolaForeignObject => &["API1:2023"],
             Self::MassRegistration | Self::Automation => &["API6:2023"],
             Self::RateSpike => &["API4:2023"],
             Self::VolumeExfiltration => &["API4:2023", "API6:2023"],

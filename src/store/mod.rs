@@ -12,10 +12,12 @@
 
 mod applied;
 mod apply;
+mod ask;
 mod business;
 mod bytes;
 mod chunk;
 pub mod columns;
+mod conclude;
 mod deltas;
 mod erase;
 mod fold;
@@ -45,11 +47,11 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{self, Crowd, KnownEndpoints};
+use crate::detect::{self, Common, KnownEndpoints, Reservations};
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
-use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
-use crate::wire::{Ask, IsolateCounts};
+use crate::verdict::{Allowed, Block, BlockChange, BlockChanges, BlockLog, BlockNews};
+use crate::wire::IsolateCounts;
 use applied::Applied;
 use chunk::{Chunk, Part, Place};
 use deltas::Deltas;
@@ -91,6 +93,8 @@ pub struct Settings {
     pub business: detect::business::Settings,
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
+    /// Who is never acted on.
+    pub allow: Vec<Allowed>,
     pub retention_ms: u64,
     /// Bytes of folded chunks kept; beyond that the oldest go before their time.
     pub max_bytes: u64,
@@ -130,11 +134,11 @@ struct Folded {
     business: detect::business::Shared,
 }
 
-/// A fold under way: what was foretold and known when it began, and who was remembered, to be kept when it ends.
+/// A fold under way: what was foretold and known when it began, and what is remembered across sessions, to be kept when it ends.
 #[derive(Debug)]
 struct Cycle {
     folded: Folded,
-    crowd: Crowd,
+    common: Common,
     /// The first part that is left.
     next: usize,
 }
@@ -151,7 +155,9 @@ pub struct Store<S> {
     known: KnownEndpoints,
     /// What watches and flows remember across sessions.
     business: detect::business::Shared,
-    crowd: Crowd,
+    common: Common,
+    /// Logins that were let go on and have no outcome yet.
+    under_way: Reservations,
     pending: Pending,
     newcomers: Newcomers,
     installed_ms: u64,
@@ -181,7 +187,7 @@ impl<S: Sql> Store<S> {
         schema::migrate_shard(&sql)?;
         let Folded { upto: folded, pending, known, business } = named(&sql, "folded")?.unwrap_or_default();
         // What cannot be read any more is learned again.
-        let crowd = named(&sql, "crowd").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
+        let common = named(&sql, "common").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
@@ -191,7 +197,8 @@ impl<S: Sql> Store<S> {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
             business,
-            crowd: crowd.unwrap_or_default(),
+            common: common.unwrap_or_default(),
+            under_way: Reservations::default(),
             pending,
             newcomers: Newcomers::default(),
             installed_ms: installed(&sql, now_ms)?,
@@ -289,21 +296,6 @@ impl<S: Sql> Store<S> {
             }
         }
         self.load(strangers.into_iter())
-    }
-
-    /// What stands against a request that wants to go on (blocks, first-hand ones included), and what is known of its
-    /// session. Writes nothing.
-    pub fn ask(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
-        self.counts.asks += 1;
-        self.load(core::iter::once(ask.session))?;
-        let blocks = self.blocks.set();
-        let verdict = blocks.verdict(ask.session, ask.ip, ask.now_ms);
-        let former = ask.former.map(|former| blocks.verdict(former, None, ask.now_ms));
-        Ok(Answer {
-            verdict: former.map_or(verdict, |former| verdict.stricter(former)),
-            proven: self.is_proven(ask.session),
-            known: self.known_session(ask.session),
-        })
     }
 
     /// When the shard was first used, epoch ms.

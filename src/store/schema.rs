@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 5] = [
+const MIGRATIONS: [&[&str]; 6] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -35,6 +35,8 @@ const MIGRATIONS: [&[&str]; 5] = [
         "CREATE TABLE subjects (id INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL)",
     ],
     // And so do sessions and events: business parameters.
+    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
+    // And findings: what weighed, and what would be done.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
 ];
 

@@ -11,6 +11,8 @@ use sha2::Sha256;
 
 /// Purpose of a token's name, next to those of [`super::Kind`] and of the sets.
 const TOKEN: u64 = 22;
+/// Purpose of a list of texts.
+const TEXTS: u64 = 23;
 
 /// The key, derived from `SESSION_SECRET` for this purpose alone.
 ///
@@ -40,6 +42,11 @@ impl SubjectHash {
     /// What names a token: by its verified `jti`, or by the whole of it. Never 0.
     pub fn token(&self, text: &str) -> u64 {
         self.start(TOKEN).text(text).half().max(1)
+    }
+
+    /// A number for a list of texts that is told apart from every other list.
+    pub fn of_texts(&self, texts: &[&str]) -> u64 {
+        texts.iter().fold(self.start(TEXTS), |digest, text| digest.text(text)).half()
     }
 
     /// Starts a hash; `purpose` keeps equal values of different meaning apart.

@@ -25,6 +25,7 @@ const queries = ({ parameters }) => parameters.filter((each) => each.in === 'que
 describe('openapi.json', { skip: notOurs }, () => {
   let pair;
   let session;
+  let finding;
   before(async () => {
     pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true, MODE: 'enforce', SESSION_SECRET: SECRET } });
     const ann = client(pair, { ip: '203.0.113.10', country: 'DE', asn: 3320, ja4: 't13d1516h2_8daaf6152771_02713d6af862', cookie: 'sid=ann' });
@@ -35,11 +36,12 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (let i = 0; i < 12; i += 1) await scanner(`/admin/${'abcdefghijkl'[i]}`, { status: 404 });
     await recorded(pair, 15);
     session = (await ask(pair, 'sessions?ip=203.0.113.10')).items[0].id;
+    finding = (await ask(pair, 'events?detector=forced_browsing')).items[0].findings[0].id;
   });
   after(() => pair?.stop());
 
   const filled = (operation, { id = session, kind = 'user', value = 'ann' } = {}) =>
-    operation.path.replace('{id}', id).replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
+    operation.path.replace('{id}', id).replace('{finding}', finding).replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
 
   /** Calls an operation and checks the answer against the document; answers the parsed body. */
   async function call(operationId, expected, { id, kind, value, query = '', ...init } = {}) {
@@ -129,6 +131,8 @@ describe('openapi.json', { skip: notOurs }, () => {
       await call('getStory', 200, { id });
     }
     await call('listSessions', 200, { query: '?limit=1' });
+    assert.ok((await call('getFinding', 200)).before.length > 0);
+    for (const operationId of ['listNeighbours', 'listLabels', 'getDryRun']) await call(operationId, 200);
     const address = await call('getSubject', 200, { kind: 'ip', value: '203.0.113.10' });
     assert.deepEqual(address.sessions.items.map(({ value }) => value), [session]);
     await call('getSubject', 200, { kind: 'session', value: session });

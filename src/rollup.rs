@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::Tally;
+use crate::ordered::OrderedMap;
 use crate::session::{Event, Finding};
 
 /// A minute, ms. Minutes are numbered from the epoch.
@@ -141,8 +143,12 @@ pub struct Delta {
     /// … up to this one, which is included.
     pub upto: u64,
     /// By minute of the event.
-    pub minutes: BTreeMap<u64, Rollup>,
+    pub minutes: OrderedMap<u64, Rollup>,
+    /// By name of the endpoint, of those that have shown that they are there.
+    pub endpoints: BTreeMap<Box<str>, Tally>,
     pub findings: Vec<Finding>,
+    /// Risk of the session of each finding, with what it added, as far as the shard still knows it.
+    pub risks: Vec<u8>,
     pub lost: Lost,
 }
 

@@ -8,9 +8,14 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Style;
+use crate::api::share::Share;
+use crate::backlog::Backlog;
+use crate::inventory::openapi::Document;
+use crate::inventory::{Learned, Tally};
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
-use crate::session::{Arrival, Detector, Finding, Kinds, Label, Risk, SessionId, shard_of_prefix};
+use crate::session::{Arrival, Detector, Finding, Kinds, Label, Risk, SessionId, Stop, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
@@ -125,6 +130,8 @@ pub struct Flush {
     /// Version of the block set the isolate holds.
     pub blocks_version: u64,
     pub counts: IsolateCounts,
+    /// What the isolate holds for this shard beside this flush.
+    pub backlog: Backlog,
     /// Sessions of this shard whose keys the isolate would like to know proven.
     pub questions: Vec<SessionId>,
     /// Whether the isolate tells the origin what is known of sessions.
@@ -155,6 +162,8 @@ pub struct FlushReply {
     pub arrivals: Vec<Arrival>,
     /// Clients of this batch that start too many unproven sessions, and until when they are remembered, epoch ms.
     pub rotating: Vec<(IpAddr, u64)>,
+    /// Version of the documents and templates that requests are compared with, as the shard last heard it.
+    pub inventory: u64,
 }
 
 /// What the origin may be told of a session.
@@ -176,13 +185,17 @@ pub struct Ask {
     pub blocks_version: u64,
     /// The session's id under the secret before this one.
     pub former: Option<SessionId>,
+    /// Where rules about the business may stop it: the request as an encoded [`crate::session::Batch`] of one event, as it
+    /// would be recorded if it were answered with success. Else empty.
+    #[serde(with = "plain_bytes")]
+    pub attempt: Vec<u8>,
     /// Who the request says it is of, or tries to be, as stored; empty where it does not say.
     pub user: String,
     pub ja4: String,
     pub user_agent: String,
     /// Where the route is decided inline, the event that the request is about to be: an encoded [`crate::session::Batch`].
     #[serde(with = "plain_bytes")]
-    pub attempt: Vec<u8>,
+    pub login: Vec<u8>,
     /// The subjects of it that this shard owns.
     pub kinds: Kinds,
 }
@@ -197,6 +210,8 @@ pub struct AskReply {
     pub proven: bool,
     /// `None` where the session is not known.
     pub known: Option<KnownSession>,
+    /// The rules that the request would break, where it is stopped for that: to be recorded with it.
+    pub stops: Vec<Stop>,
 }
 
 /// Erase a user: to be sent again until the shard's answer, a [`crate::store::Erased`], says that it is done.
@@ -225,6 +240,27 @@ pub struct SyncReply {
     pub blocks: BlockNews,
     /// The journal position up to which the fleet has taken the shard in, where a delta was offered.
     pub position: Option<u64>,
+    /// Version of the documents and templates that requests are compared with.
+    pub inventory: u64,
+}
+
+/// A document that was uploaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredDocument {
+    pub id: u64,
+    pub added_ms: u64,
+    pub document: Document,
+}
+
+/// What requests are compared with beside the configured documents.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InventoryNews {
+    pub version: u64,
+    /// Whether the rest says anything: the asker knew another version.
+    pub changed: bool,
+    /// Newest first.
+    pub documents: Vec<StoredDocument>,
+    pub learned: Vec<Learned>,
 }
 
 /// An order to the fleet from the admin API.
@@ -256,6 +292,51 @@ pub enum FleetOrder {
     Labels(Option<Vec<String>>),
     Rollups(RollupQuery),
     Health,
+    Share(Share),
+    Shares {
+        now_ms: u64,
+    },
+    /// Somebody comes by a share link.
+    OpenShare {
+        id: u64,
+        now_ms: u64,
+    },
+    Unshare {
+        id: u64,
+        actor: String,
+        now_ms: u64,
+    },
+    /// Documents and templates, unless this version is known already.
+    Inventory {
+        known: Option<u64>,
+    },
+    Endpoints,
+    AddDocument {
+        document: Document,
+        actor: String,
+        now_ms: u64,
+    },
+    RemoveDocument {
+        id: u64,
+        actor: String,
+        now_ms: u64,
+    },
+    /// The alerts that wait, or the dead letters.
+    Alerts {
+        dead: bool,
+        limit: u32,
+    },
+    RetryAlert {
+        id: u128,
+        actor: String,
+        now_ms: u64,
+    },
+    /// Take a learned template back.
+    Unlearn {
+        template: String,
+        actor: String,
+        now_ms: u64,
+    },
     /// Remember an act that is not the fleet's own.
     Note(AuditEntry),
 }
@@ -263,7 +344,9 @@ pub enum FleetOrder {
 /// What the fleet answers to an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FleetReply {
-    Done { existed: bool },
+    Done {
+        existed: bool,
+    },
     Full,
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
@@ -271,7 +354,45 @@ pub enum FleetReply {
     Findings(Page<(Finding, Option<Label>)>),
     Labels(Vec<Label>),
     Rollups(Series),
-    Health(FleetHealth),
+    Inventory(InventoryNews),
+    /// Every endpoint, and the calls of those that found no room.
+    Endpoints {
+        endpoints: Vec<(String, Tally)>,
+        unlisted: u64,
+    },
+    Document {
+        id: u64,
+    },
+    TooLarge,
+    /// With the findings of each detector.
+    Health(FleetHealth, Vec<(Detector, u64)>),
+    Shares(Vec<Share>),
+    Alerts(Vec<AlertEntry>),
+}
+
+/// An alert that was not delivered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertEntry {
+    pub id: String,
+    /// Name of its rule.
+    pub rule: String,
+    pub created_ms: u64,
+    /// When it is tried next.
+    pub due_ms: u64,
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// Whether it is tried no more.
+    pub dead: bool,
+}
+
+/// An alert on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub id: String,
+    pub to: String,
+    pub style: Style,
+    pub body: String,
 }
 
 /// What metrics show of the fleet; sums are since it was last loaded.
@@ -292,6 +413,14 @@ pub struct FleetHealth {
     pub minutes_kept: u64,
     /// Minutes dropped before their time for lack of room.
     pub minutes_dropped: u64,
+    pub alerts_raised: u64,
+    pub alerts_delivered: u64,
+    /// Attempts that failed; what failed is tried again.
+    pub alerts_failed: u64,
+    /// Alerts dropped because too many wait.
+    pub alerts_dropped: u64,
+    pub alerts_waiting: u64,
+    pub alerts_dead: u64,
 }
 
 /// The layouts that may hold something still.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::events::{START_MS, event, miss, session};
-use throughline::inventory::templated;
+use throughline::inventory::{Inventory, templated};
 use throughline::session::{Event, EventId, Marks, SessionId};
 use throughline::store::columns::{Damaged, EventColumns, Unsorted, encode};
 use throughline::verdict::Action;
@@ -111,6 +111,7 @@ fn any_event() -> impl Strategy<Value = (u64, Event<'static>)> {
             template: path.1,
             ip: rest.0,
             action: rest.1,
+            inventory: Inventory::from_number((rest.2 % 5) as u8),
             marks: Marks(rest.2),
             time_ms: START_MS.wrapping_add(at_ms),
             ..event(number, 0, 0)

@@ -253,7 +253,7 @@ fn fed(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<String> {
 }
 
 fn health(fleet: &mut Fleet<Sqlite>) -> FleetHealth {
-    let FleetReply::Health(health) = fleet.order(FleetOrder::Health).unwrap() else { panic!("a health") };
+    let FleetReply::Health(health, _) = fleet.order(FleetOrder::Health).unwrap() else { panic!("a health") };
     health
 }
 

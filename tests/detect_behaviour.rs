@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use support::events::{START_MS, event, flush, session};
 use support::shard::{self, HOUR_MS};
 use support::sqlite::Sqlite;
+use throughline::ordered::OrderedMap;
 use throughline::query::parse_sessions;
 use throughline::session::Event;
 
 /// Findings by session and detector, after these events went through a store one flush for each hundred.
-fn found(events: &[Event<'_>]) -> BTreeMap<String, BTreeMap<String, u64>> {
+fn found(events: &[Event<'_>]) -> BTreeMap<String, OrderedMap<String, u64>> {
     let sql = Sqlite::new();
     let mut store = shard::open(&sql);
     let mut events = events.to_vec();
@@ -26,11 +27,11 @@ fn found(events: &[Event<'_>]) -> BTreeMap<String, BTreeMap<String, u64>> {
     store.sessions(&query, now).unwrap().items.into_iter().map(|(_, _, s)| (s.id, s.findings)).collect()
 }
 
-fn has(found: &BTreeMap<String, BTreeMap<String, u64>>, n: u64, detector: &str) -> bool {
+fn has(found: &BTreeMap<String, OrderedMap<String, u64>>, n: u64, detector: &str) -> bool {
     found.get(&session(n).to_string()).is_some_and(|of| of.contains_key(detector))
 }
 
-fn nothing(found: &BTreeMap<String, BTreeMap<String, u64>>) {
+fn nothing(found: &BTreeMap<String, OrderedMap<String, u64>>) {
     let any: Vec<_> = found.iter().filter(|(_, of)| !of.is_empty()).collect();
     assert!(any.is_empty(), "{any:?}");
 }

@@ -228,7 +228,9 @@ fn tell(fleet: &mut Fleet<Sqlite>, delta: Delta, now_ms: u64) -> Option<u64> {
 }
 
 fn health(fleet: &mut Fleet<Sqlite>) -> FleetHealth {
-    let FleetReply::Health(health) = fleet.order(FleetOrder::Health).unwrap() else { panic!("a health is expected") };
+    let FleetReply::Health(health, _) = fleet.order(FleetOrder::Health).unwrap() else {
+        panic!("a health is expected")
+    };
     health
 }
 

@@ -80,10 +80,22 @@ impl Player {
     }
 
     fn would(&self, s: f64, endpoint: &str) -> Vec<Violated> {
-        let (method, path) = endpoint.split_once(' ').unwrap();
-        let time_ms = START + (s * 1_000.0) as u64;
-        let seen = Sighting { steps: self.flow.steps_of(method, path), values: &[], time_ms, known_since_ms: None };
-        self.state.would_violate(&self.flow, &seen, &hash()).iter().map(|violation| violation.kind).collect()
+        self.would_beside(&[], (s, endpoint, ""))
+    }
+
+    /// What would be wrong with a request (when, where, values) while others are under way.
+    fn would_beside(&self, under_way: &[(f64, &str, &str)], request: (f64, &str, &str)) -> Vec<Violated> {
+        let values: Vec<_> = under_way.iter().chain([&request]).map(|(_, _, values)| self.values(values)).collect();
+        let seen = |((s, endpoint, _), values): (&(f64, &str, &str), _)| {
+            let (method, path) = endpoint.split_once(' ').unwrap();
+            let time_ms = START + (s * 1_000.0) as u64;
+            Sighting { steps: self.flow.steps_of(method, path), values, time_ms, known_since_ms: None }
+        };
+        let mut all: Vec<_> =
+            under_way.iter().chain([&request]).zip(values.iter().map(Vec::as_slice)).map(seen).collect();
+        let this = all.pop().unwrap();
+        let violations = self.state.would_violate(&self.flow, &this, &all, &hash());
+        violations.iter().map(|violation| violation.kind).collect()
     }
 
     fn kinds(&self) -> Vec<Violated> {
@@ -435,4 +447,55 @@ fn problems_of_flows_name_their_place() {
     }
     let steps = |n: usize| format!(r#"[{{"name": "a", "steps": [{}]}}]"#, vec![r#""POST /a""#; n].join(","));
     assert!(load(&steps(16), "[]").is_ok() && load(&steps(17), "[]").is_err());
+}
+
+const COUPON: &str = r#"{"name": "coupon", "steps": ["POST /coupon"], "action": "block",
+    "limit": {"per": "session", "window": "1h", "completions": 2}}"#;
+
+#[test]
+fn what_is_under_way_counts_against_a_limit() {
+    let player = Player::new(COUPON);
+    let once = (0.0, "POST /coupon", "");
+    assert_eq!(player.would_beside(&[once], once), []);
+    assert_eq!(player.would_beside(&[once, once], once), [Violated::Limit]);
+    let done = player.at(0.0, "POST /coupon");
+    assert_eq!(done.would_beside(&[], once), []);
+    assert_eq!(done.would_beside(&[once], once), [Violated::Limit]);
+}
+
+#[test]
+fn where_requests_are_stopped_a_double_click_is_one_more() {
+    let twice = |flow: &str| Player::new(flow).at(0.0, "POST /coupon").at(0.1, "POST /coupon");
+    assert_eq!(twice(COUPON).all.completed_ms.len(), 2);
+    let told = COUPON.replace("block", "tag");
+    assert_eq!(twice(&told).all.completed_ms.len(), 1);
+}
+
+#[test]
+fn what_is_under_way_does_not_make_good_what_is_missing() {
+    let shop = SHOP.replace("]}", r#"], "action": "block"}"#);
+    let begun = Player::new(&shop).at(0.0, "POST /cart");
+    let (checkout, pay) = ((1.0, "POST /checkout", ""), (1.0, "POST /pay", ""));
+    assert_eq!(begun.would_beside(&[checkout], pay), [Violated::Skip]);
+    let ready = begun.at(1.0, "POST /checkout");
+    assert_eq!(ready.would_beside(&[], pay), []);
+    // The very payment, while the first is not answered yet: after more than a double click it is another.
+    assert_eq!(ready.would_beside(&[pay], (3.0, "POST /pay", "")), [Violated::Replay]);
+    // In another tab there is another cart to be paid.
+    let two_tabs = ready.at(2.0, "POST /cart").at(3.0, "POST /checkout");
+    assert_eq!(two_tabs.would_beside(&[(5.0, "POST /pay", "")], (5.0, "POST /pay", "")), []);
+}
+
+#[test]
+fn a_payment_beside_another_keeps_what_its_own_cart_said() {
+    let keep = KEEP.replace("\"keep\"", r#""action": "block", "keep""#);
+    let ready = Player::new(&keep)
+        .with(0.0, "POST /cart", 200, "cart=a total=10")
+        .with(1.0, "POST /checkout", 200, "cart=a total=10")
+        .with(2.0, "POST /cart", 200, "cart=b total=20")
+        .with(3.0, "POST /checkout", 200, "cart=b total=20");
+    let (a, b) = ((9.0, "POST /pay", "cart=a total=10"), (9.0, "POST /pay", "cart=b total=20"));
+    assert_eq!(ready.would_beside(&[a], b), []);
+    assert_eq!(ready.would_beside(&[b], a), []);
+    assert_eq!(ready.would_beside(&[a], (9.0, "POST /pay", "cart=b total=1")), [Violated::ChangedValue]);
 }

@@ -151,7 +151,7 @@ impl World {
         for n in 0..6 {
             let answered = self.store.session(session(n), START_MS).unwrap();
             assert_eq!(answered.as_ref().map(|s| s.requests), self.requests.get(&n).copied(), "session {n}");
-            let sum = answered.and_then(|s| s.params["total"].sum);
+            let sum = answered.and_then(|s| s.params.get("total")?.sum);
             assert_eq!(sum, self.sums.get(&n).map(|sum| *sum as f64), "session {n}");
         }
         let address = WantedSubject { kind: Kind::Ip, names: &["203.0.113.7".to_owned()] };

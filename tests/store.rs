@@ -221,9 +221,16 @@ fn a_walk_over_unknown_paths_flags_and_blocks_and_both_survive_eviction() {
 
     for _ in 0..2 {
         let found = store.session(session(1), START_MS + 3_000).unwrap().unwrap();
-        assert_eq!((found.state, found.attacks, found.findings["forced_browsing"]), (State::Blocked, 2, 2));
+        assert_eq!((found.state, found.attacks, found.findings.get("forced_browsing")), (State::Blocked, 2, Some(&2)));
         assert!(found.risk >= 50);
-        let ask = Ask { session: session(1), ip: None, now_ms: START_MS + 5_000, blocks_version: 0, former: None };
+        let ask = Ask {
+            session: session(1),
+            ip: None,
+            now_ms: START_MS + 5_000,
+            blocks_version: 0,
+            former: None,
+            attempt: Vec::new(),
+        };
         assert_eq!(store.ask(&ask).unwrap().verdict.action, Action::Block);
         store = open(&sql);
     }

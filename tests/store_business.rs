@@ -5,11 +5,10 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use support::events::{START_MS, event, flush, session};
 use support::shard::{HOUR_MS, settings};
 use support::sqlite::Sqlite;
+use throughline::ordered::OrderedMap;
 use throughline::parameter::{TOKEN_SUBJECT, Value};
 use throughline::policy::Policy;
 use throughline::query::{EventAnswer, EventQuery, Filter, Order};
@@ -130,7 +129,7 @@ impl Shop {
     }
 
     /// What was found about each session, and its risk: also what was found about an event only after it was folded.
-    fn judged(&self, sessions: &[u64]) -> Vec<(BTreeMap<String, u64>, u8)> {
+    fn judged(&self, sessions: &[u64]) -> Vec<(OrderedMap<String, u64>, u8)> {
         let state = |n: &u64| self.store.session(session(*n), self.now_ms).unwrap().expect("a session");
         sessions.iter().map(state).map(|session| (session.findings, session.risk)).collect()
     }

@@ -75,11 +75,11 @@ fn filled(sql: &Sqlite) -> Store<Sqlite> {
 /// What is asked of a store in every state it can be in.
 fn check(store: &Store<Sqlite>, state: &str) {
     let one = shown(store, 1);
-    let total = &one.params["total"];
+    let total = &one.params.get("total").unwrap();
     assert_eq!((total.count, total.invalid, total.distinct), (4, 1, 3), "{state}");
     assert_eq!((total.sum, total.min, total.max), (Some(2511.5), Some(1.0), Some(2500.5)), "{state}");
     assert_eq!(total.sums.clone().into_iter().collect::<Vec<_>>(), [("EUR".to_owned(), 2511.5)], "{state}");
-    assert_eq!(one.params["note"].last.as_deref(), Some("gift"), "{state}");
+    assert_eq!(one.params.get("note").unwrap().last.as_deref(), Some("gift"), "{state}");
     assert!(shown(store, 3).params.is_empty(), "{state}");
     let json = serde_json::to_value(found(store, "session!=00112233445566778899aabbccddeeff&order=asc")).unwrap();
     assert_eq!(json[0]["params"]["total"], "10 EUR", "{state}");
@@ -136,11 +136,14 @@ fn values_are_kept_and_found_while_hot_folded_packed_and_after_an_eviction() {
     // Something more happens to the session, which is unpacked and folded anew.
     let more = values(&["total:money=100 EUR"]);
     store.apply(&flush(1, 2, &[order(1, 5_000, 6, &more)]), START_MS).unwrap();
-    assert_eq!(shown(&store, 1).params["total"].sum, Some(2611.5));
-    assert_eq!(shown(&store, 1).params["total"].last.as_deref(), Some("100 EUR"));
+    assert_eq!(shown(&store, 1).params.get("total").unwrap().sum, Some(2611.5));
+    assert_eq!(shown(&store, 1).params.get("total").unwrap().last.as_deref(), Some("100 EUR"));
     store.fold(START_MS).unwrap();
     let store = open(&sql);
-    assert_eq!((shown(&store, 1).params["total"].sum, shown(&store, 1).params["total"].distinct), (Some(2611.5), 4));
+    assert_eq!(
+        (shown(&store, 1).params.get("total").unwrap().sum, shown(&store, 1).params.get("total").unwrap().distinct),
+        (Some(2611.5), 4)
+    );
     assert_eq!(list(&store, "param.total=100").len(), 1);
 }
 

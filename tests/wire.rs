@@ -8,10 +8,11 @@
 mod support;
 
 use support::events::{START_MS, event, flush, miss, session};
+use throughline::inventory::{Inventory, Tally};
 use throughline::rollup::{Cell, Delta, Group, Lost, Rollup};
 use throughline::session::{
     Arrival, BATCH_VERSION, Batch, BatchBuilder, DecodeError, Detector, Event, Evidence, Finding, Issue, Link, Marks,
-    Reason, Risk, SessionId, Severity,
+    Reason, Risk, SessionId, Severity, Stop,
 };
 use throughline::verdict::{Action, Block, BlockChange, BlockChanges, BlockNews, Subject, Verdict};
 use throughline::wire::{self, Ask, AskReply, Flush, FlushReply, KnownSession, Place, Sync, SyncReply};
@@ -25,6 +26,7 @@ fn batch() -> Vec<u8> {
     builder.push(&event(1, 0, 7));
     builder.push(&miss(2, 5, 8, "/gone"));
     builder.push(&moved());
+    builder.stop(stop());
     builder.issue(issue());
     builder.issued(session(3));
     builder.take().encode()
@@ -56,6 +58,28 @@ fn issue() -> Issue {
     }
 }
 
+fn finding() -> Finding {
+    Finding {
+        request: event(1, 0, 7).id,
+        session: session(1),
+        time_ms: START_MS,
+        detector: Detector::ForcedBrowsing,
+        severity: Severity::High,
+        confidence: 0.5,
+        risk_added: 50,
+        value: 10.0,
+        baseline: 10.0,
+        message: "m".to_owned(),
+        place: String::new(),
+        evidence: vec![Evidence::of(&event(1, 0, 7))],
+        action: Action::Tag,
+    }
+}
+
+fn stop() -> Stop {
+    Stop { finding: finding(), for_ms: 600_000 }
+}
+
 fn block() -> Block {
     Block {
         subject: Subject::Ip("203.0.113.7".parse().unwrap()),
@@ -71,30 +95,17 @@ fn delta() -> Delta {
     let mut rollup = Rollup::default();
     let cell = Cell { requests: 2, attacks: 1, duration_ms: 300, response_bytes: 4_000 };
     rollup.add("GET shop.test/", Group { country: *b"DE", class: 2 }, &cell);
-    let finding = Finding {
-        request: event(1, 0, 7).id,
-        session: session(1),
-        time_ms: START_MS,
-        detector: Detector::ForcedBrowsing,
-        severity: Severity::High,
-        confidence: 0.5,
-        risk_added: 50,
-        value: 10.0,
-        baseline: 10.0,
-        message: "m".to_owned(),
-        place: String::new(),
-        evidence: vec![Evidence::of(&event(1, 0, 7))],
-        reasons: Vec::new(),
-        action: Action::Tag,
-        would: Action::Tag,
-    };
+    let mut tally = Tally::default();
+    tally.see(&Event { inventory: Some(Inventory::Zombie), ..event(1, 0, 7) }, 5, 6);
     Delta {
         shard: "s".to_owned(),
         installed_ms: START_MS,
         from: 3,
         upto: 300,
-        minutes: [(START_MS / 60_000, rollup)].into(),
-        findings: vec![finding],
+        minutes: [(START_MS / 60_000, rollup)].into_iter().collect(),
+        endpoints: [("GET shop.test/".into(), tally)].into(),
+        findings: vec![finding()],
+        risks: vec![50],
         lost: Lost { findings: 1, until_ms: 2 },
     }
 }
@@ -123,6 +134,7 @@ fn traffic_messages_keep_their_bytes() {
         now_ms: START_MS,
         blocks_version: 9,
         former: Some(session(2)),
+        attempt: vec![1, 2],
     };
     assert_eq!(hex(&wire::encode(&ask)), include_str!("golden/ask.hex").trim());
     let changes =
@@ -140,6 +152,7 @@ fn traffic_messages_keep_their_bytes() {
         installed_ms: START_MS,
         proven: true,
         known: Some(known.clone()),
+        stops: vec![stop()],
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/ask_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
@@ -158,14 +171,16 @@ fn traffic_messages_keep_their_bytes() {
         known: vec![known],
         arrivals: vec![Arrival { to: session(2), link }],
         rotating: vec![("192.0.2.1".parse().unwrap(), START_MS)],
+        inventory: 8,
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
     let sync = Sync { now_ms: 1, blocks_version: 2, imposed: vec![block()], layout: Some(3), delta: Some(delta()) };
     assert_eq!(hex(&wire::encode(&sync)), include_str!("golden/sync.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&sync)), Some(sync));
-    let reply = SyncReply { blocks: BlockNews { version: 3, changes: BlockChanges::Delta(vec![]) }, position: Some(9) };
-    assert_eq!(hex(&wire::encode(&reply)), "020300000109");
+    let blocks = BlockNews { version: 3, changes: BlockChanges::Delta(vec![]) };
+    let reply = SyncReply { blocks, position: Some(9), inventory: 4 };
+    assert_eq!(hex(&wire::encode(&reply)), "03030000010904");
 }
 
 #[test]
@@ -199,8 +214,14 @@ fn messages_of_another_version_are_refused() {
     bytes[0] = BATCH_VERSION + 1;
     assert_eq!(Batch::decode(&bytes), Err(DecodeError::Version(BATCH_VERSION + 1)));
     assert_eq!(Batch::decode(&[]), Err(DecodeError::Empty));
-    let mut ask =
-        wire::encode(&Ask { session: SessionId([0; 16]), ip: None, now_ms: 0, blocks_version: 0, former: None });
+    let mut ask = wire::encode(&Ask {
+        session: SessionId([0; 16]),
+        ip: None,
+        now_ms: 0,
+        blocks_version: 0,
+        former: None,
+        attempt: vec![],
+    });
     ask[0] += 1;
     assert_eq!(wire::decode::<Ask>(&ask), None);
 }

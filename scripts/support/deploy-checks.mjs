@@ -23,9 +23,10 @@ export function effective(config, env) {
   return { ...Object.fromEntries(inherited), ...own };
 }
 
-/** The entries of the vars JWT, JWT_2, … with their paths; a list in TOML, or JSON. */
-function issuers(vars) {
-  const lists = Object.entries(vars).filter(([name]) => /^JWT(_\d+)?$/.test(name));
+/** The entries of the vars NAME, NAME_2, … with their paths; a list in TOML, or JSON. */
+function entries(name, vars) {
+  const parts = new RegExp(`^${name}(_\\d+)?$`);
+  const lists = Object.entries(vars).filter(([each]) => parts.test(each));
   return lists.flatMap(([name, value]) => {
     let list = value;
     if (typeof value === 'string') {
@@ -35,14 +36,20 @@ function issuers(vars) {
   });
 }
 
-/** Secrets that the configuration names, each with a value that stands in for it while the rest is checked. */
+const issuers = (vars) => entries('JWT', vars);
+const alerts = (vars) => entries('ALERTS', vars).map(([, rule]) => rule);
+
+/** Secrets that the configuration names or calls for, each with a value that stands in for it while the rest is checked. */
 export function namedSecrets(vars = {}) {
   const key = Buffer.alloc(64, 'x').toString('base64url');
   const jwks = JSON.stringify({ keys: [{ kty: 'oct', alg: 'HS256', k: key }] });
-  return Object.fromEntries(issuers(vars).flatMap(([, { secret_binding: secret, jwks_binding: keys }]) => [
+  const receivers = alerts(vars).map(({ to_binding: name }) => name).filter((name) => typeof name === 'string' && !(name in vars));
+  const signed = alerts(vars).some(({ style }) => style !== 'slack') ? [['WEBHOOK_SECRET', key]] : [];
+  const told = [...signed, ...receivers.map((name) => [name, 'https://hooks.example.com/'])];
+  return Object.fromEntries([...told, ...issuers(vars).flatMap(([, { secret_binding: secret, jwks_binding: keys }]) => [
     ...(typeof secret === 'string' && !(secret in vars) ? [[secret, key]] : []),
     ...(typeof keys === 'string' && !(keys in vars) ? [[keys, jwks]] : []),
-  ]));
+  ])]);
 }
 
 /** Why `config` may not be deployed to `env`, each with the path of the value at fault; empty when it may. */

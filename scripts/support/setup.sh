@@ -92,6 +92,24 @@ need_chromium() {
   command -v chromium >/dev/null || need_packages "Chromium runs the tests of the console" chromium
 }
 
+# --- Python ------------------------------------------------------------------------------------------------
+
+SCHEMATHESIS_VERSION=4.32.5
+
+# Sets SCHEMATHESIS to the program that asks the API by its own document, in an environment of its own in the cache.
+need_schemathesis() {
+  SCHEMATHESIS=$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis
+  [[ ! -x $SCHEMATHESIS ]] || return 0
+  need_packages "schemathesis is a Python program" python3 python3-venv
+  lock_setup
+  if [[ ! -x $SCHEMATHESIS ]]; then
+    say "pip install schemathesis $SCHEMATHESIS_VERSION: it asks the API by its OpenAPI document (half a minute)"
+    must schemathesis-venv python3 -m venv "$CACHE/schemathesis-$SCHEMATHESIS_VERSION"
+    must schemathesis-pip "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/pip" install --quiet "schemathesis==$SCHEMATHESIS_VERSION"
+  fi
+  unlock_setup
+}
+
 # --- Rust for Wasm -----------------------------------------------------------------------------------------
 
 # Makes building for Wasm possible by the simplest way that works here: what the toolchain has, what rustup can

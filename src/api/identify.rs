@@ -1,7 +1,5 @@
 //! `POST identify`: what would be made of a sample exchange, or of every exchange in a HAR file.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use crate::identity::jwt::{Tokens, TokensAt};
 use crate::identity::{Preview, Sampled, preview};
+use crate::ordered::OrderedMap;
 use crate::policy::Policy;
 use crate::query::{parse_time, rfc3339};
 use crate::selector::{Body, Client, HeaderView, Request, Response};
@@ -64,7 +63,7 @@ struct SampleClient {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected an object of header names with their values, or a list of [name, value]")]
 enum Fields {
-    Table(BTreeMap<String, OneOrMore>),
+    Table(OrderedMap<String, OneOrMore>),
     Pairs(Vec<(String, String)>),
 }
 
@@ -138,7 +137,7 @@ pub struct Identified {
 type HeaderFields = Vec<(String, String)>;
 
 /// One exchange, whichever form it came in.
-struct Exchange {
+pub(super) struct Exchange {
     method: String,
     url: String,
     headers: HeaderFields,
@@ -164,9 +163,7 @@ pub fn identify(
 ) -> Result<(Vec<Identified>, bool), Refusal> {
     let (exchanges, cut) = match order {
         IdentifyOrder { log: Some(log), request: None, response: None, client: None, time: None } => {
-            let cut = log.entries.len() > MAX_ENTRIES;
-            let entries = log.entries.into_iter().take(MAX_ENTRIES).enumerate();
-            (entries.map(|(at, entry)| from_har(entry, at, now_ms)).collect::<Result<Vec<_>, _>>()?, cut)
+            exchanges_of(log, now_ms)?
         }
         IdentifyOrder { log: Some(_), .. } => {
             return Err(Refusal::Body("`log` stands beside a sample; send one of them".into()));
@@ -180,6 +177,13 @@ pub fn identify(
     };
     let identified = exchanges.iter().map(|exchange| exchange.identify(policy, tokens));
     Ok((identified.collect::<Result<_, _>>()?, cut))
+}
+
+/// The exchanges of a HAR file, and whether there are more than are read.
+pub(super) fn exchanges_of(log: HarLog, now_ms: u64) -> Result<(Vec<Exchange>, bool), Refusal> {
+    let cut = log.entries.len() > MAX_ENTRIES;
+    let entries = log.entries.into_iter().take(MAX_ENTRIES).enumerate();
+    Ok((entries.map(|(at, entry)| from_har(entry, at, now_ms)).collect::<Result<Vec<_>, _>>()?, cut))
 }
 
 fn from_sample(
@@ -299,6 +303,22 @@ fn settled(path: &str) -> String {
 
 impl Exchange {
     fn identify(&self, policy: &Policy, tokens: &mut Tokens) -> Result<Identified, Refusal> {
+        let mut tokens = TokensAt { tokens, now_ms: self.time_ms };
+        self.sampled(policy, |sampled| Identified {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            time: rfc3339(self.time_ms),
+            preview: preview(&policy.keys, &policy.users, sampled, &mut tokens),
+        })
+    }
+
+    /// When it happened, epoch ms.
+    pub(super) fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// Shows it as traffic is seen.
+    pub(super) fn sampled<T>(&self, policy: &Policy, use_it: impl FnOnce(&Sampled<'_>) -> T) -> Result<T, Refusal> {
         let rest = self.url.split_once("://").map_or("", |(_, rest)| rest).split('#').next().unwrap_or("");
         let (host, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if host.is_empty() {
@@ -354,14 +374,7 @@ impl Exchange {
         let reported =
             answered.map_or_else(Vec::new, |(_, headers, _)| values_of(&["session-event".to_owned()], headers));
         let feedback = reported.first().map_or("", String::as_str);
-        let mut tokens = TokensAt { tokens, now_ms: self.time_ms };
-        let sampled = Sampled { request, response, feedback };
-        Ok(Identified {
-            method: self.method.clone(),
-            url: self.url.clone(),
-            time: rfc3339(self.time_ms),
-            preview: preview(&policy.keys, &policy.users, &sampled, &mut tokens),
-        })
+        Ok(use_it(&Sampled { request, response, feedback }))
     }
 }
 

@@ -3,25 +3,34 @@
 //! `openapi.json` describes it to the outside; a test holds the two together.
 
 pub mod access;
+pub mod discovered;
+pub mod documents;
 pub mod dry_run;
 pub mod erasure;
+pub mod export;
 pub mod identify;
 pub mod label;
+pub mod mcp;
 pub mod order;
 pub mod related;
+pub mod replay;
+pub mod share;
 pub mod story;
+pub mod stream;
 pub mod subject;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::export::Of;
 use crate::inspect::Attack;
+use crate::inventory::openapi::Fault;
 use crate::policy::{Mode, Policy};
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
 use crate::session::{Detector, EventId, SessionId};
 use crate::subject::Kind;
 use crate::verdict::{Action, Block, KINDS, Subject};
-use crate::wire::AuditEntry;
+use crate::wire::{AlertEntry, AuditEntry};
 
 /// What can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +47,7 @@ pub enum Operation {
     SessionNeighbours(SessionId),
     SessionLabel(SessionId),
     Identify,
+    Replay,
     Events,
     Stats,
     Findings,
@@ -52,10 +62,33 @@ pub enum Operation {
     Block,
     Unblock,
     Audit,
+    /// A whole list, in a format of choice.
+    Export(Of),
+    SessionExport(SessionId),
+    /// What comes in, as it comes in.
+    Stream,
+    Shares,
+    Share,
+    Unshare(u64),
+    Alerts,
+    RetryAlert(u128),
+    /// The Model Context Protocol.
+    Mcp,
     /// The value is the last segment of the path; see [`subject::value_of`].
     Subject(Kind),
     /// The user is the last segment of the path, likewise.
     EraseUser,
+    Endpoints,
+    /// What was discovered, as an OpenAPI document.
+    Discovered,
+    /// The id is a segment of the path; see [`Operation::id_in`].
+    Endpoint,
+    EndpointSessions,
+    UnlearnEndpoint,
+    Documents,
+    AddDocument,
+    Document(u64),
+    RemoveDocument(u64),
 }
 
 impl Operation {
@@ -72,7 +105,18 @@ impl Operation {
                 | Self::Unblock
                 | Self::Audit
                 | Self::Labels
+                | Self::Endpoints
+                | Self::EndpointSessions
+                | Self::Export(_)
+                | Self::SessionExport(_)
+                | Self::Stream
+                | Self::Alerts
         )
+    }
+
+    /// The id of an endpoint that stands in the path of its operations.
+    pub fn id_in(path: &str) -> &str {
+        path.split('/').nth(4).unwrap_or("")
     }
 
     /// Whether a viewer may not call it.
@@ -85,6 +129,12 @@ impl Operation {
                 | Self::Block
                 | Self::Unblock
                 | Self::EraseUser
+                | Self::UnlearnEndpoint
+                | Self::AddDocument
+                | Self::RemoveDocument(_)
+                | Self::Share
+                | Self::Unshare(_)
+                | Self::RetryAlert(_)
         )
     }
 }
@@ -99,9 +149,20 @@ pub enum Refusal {
     Method(&'static str),
     Parameter(ParameterError),
     Body(String),
+    /// The value in the body at fault, and what is wrong with it.
+    Member(String, String),
     TooLarge(usize),
     /// The block set holds as many as it may.
     Full,
+    /// An OpenAPI document that cannot be read.
+    Document(Vec<Fault>),
+    Conflict(&'static str),
+    /// As many shares hold as may.
+    FullOfShares,
+    /// As many streams are open here as may.
+    TooManyStreams,
+    /// A share link does not show this.
+    Outside,
     Unavailable,
 }
 
@@ -124,8 +185,19 @@ impl Refusal {
             Self::Method(allow) => (405, "Method not allowed", format!("Use {allow}.")),
             Self::Parameter(error) => (400, "Bad parameter", format!("{error}.")),
             Self::Body(reason) => (400, "Bad body", format!("{reason}.")),
+            Self::Member(path, reason) => (400, "Bad body", format!("`{path}` {reason}.")),
             Self::TooLarge(max) => (413, "Content too large", format!("A body has at most {max} bytes.")),
             Self::Full => (409, "Too many blocks", format!("{limit} blocks hold already; lift some first.")),
+            Self::Document(faults) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                (400, "Bad document", format!("{}.", faults.join("; ")))
+            }
+            Self::Conflict(why) => (409, "Conflict", (*why).into()),
+            Self::FullOfShares => {
+                (409, "Too many shares", format!("{} shares hold already; revoke some first.", share::MAX_SHARES))
+            }
+            Self::TooManyStreams => (429, "Too many streams", "Close another stream first, or try again soon.".into()),
+            Self::Outside => (403, "Forbidden", "This link shows what was shared and nothing else.".into()),
             Self::Unavailable => (503, "Service unavailable", "The data could not be reached; try again.".into()),
         }
     }
@@ -134,6 +206,7 @@ impl Refusal {
     pub fn parameter(&self) -> Option<String> {
         match self {
             Self::Parameter(error) => Some(error.name.clone()),
+            Self::Member(path, _) => Some(path.clone()),
             _ => None,
         }
     }
@@ -160,16 +233,34 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
         ["healthz"] => get(Operation::Health),
         ["openapi.json"] => get(Operation::OpenApi),
         ["metrics"] => get(Operation::Metrics),
+        ["mcp"] => post(Operation::Mcp),
         ["api", "v1", rest @ ..] => match rest {
             ["policy"] => get(Operation::Policy),
             ["sessions"] => get(Operation::Sessions),
+            [list @ ("sessions" | "events" | "findings"), "export"] => {
+                get(Operation::Export(Of::from_name(list).unwrap_or(Of::Events)))
+            }
             ["sessions", session] => get(Operation::Session(id(session)?)),
             ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
+            ["sessions", session, "export"] => get(Operation::SessionExport(id(session)?)),
             ["sessions", session, "story"] => get(Operation::SessionStory(id(session)?)),
             ["sessions", session, "neighbours"] => get(Operation::SessionNeighbours(id(session)?)),
             ["sessions", session, "labels"] => post(Operation::SessionLabel(id(session)?)),
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
+            ["stream"] => get(Operation::Stream),
+            ["alerts"] => get(Operation::Alerts),
+            ["alerts", alert, "retry"] => {
+                let id = crate::alert::id_from(alert);
+                post(Operation::RetryAlert(id.ok_or(Refusal::NotFound("No alert has this id."))?))
+            }
+            ["share"] => match method {
+                "GET" | "HEAD" => Ok(Operation::Shares),
+                "POST" => Ok(Operation::Share),
+                _ => Err(Refusal::Method("GET, HEAD, POST")),
+            },
+            ["share", share] if method == "DELETE" => Ok(Operation::Unshare(share::share_id(share)?)),
+            ["share", _] => Err(Refusal::Method("DELETE")),
             ["stats"] => get(Operation::Stats),
             ["findings"] => get(Operation::Findings),
             ["findings", finding] => get(Operation::Finding(request_of(finding)?)),
@@ -178,6 +269,7 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["dryrun"] => get(Operation::DryRun),
             ["rollups"] => get(Operation::Rollups),
             ["identify"] => post(Operation::Identify),
+            ["replay"] => post(Operation::Replay),
             ["lookup"] => post(Operation::Lookup),
             ["audit"] => get(Operation::Audit),
             ["subjects", "user", _] if method == "DELETE" => Ok(Operation::EraseUser),
@@ -186,6 +278,30 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             }
             ["subjects", "session", session] => get(Operation::Session(id(session)?)),
             ["subjects", kind, _] => get(Operation::Subject(Kind::parse(kind).ok_or(KINDS)?)),
+            ["endpoints"] => get(Operation::Endpoints),
+            ["endpoints", "openapi.json"] => get(Operation::Discovered),
+            ["endpoints", id] if is_endpoint_id(id) => match method {
+                "GET" | "HEAD" => Ok(Operation::Endpoint),
+                "DELETE" => Ok(Operation::UnlearnEndpoint),
+                _ => Err(Refusal::Method("GET, HEAD, DELETE")),
+            },
+            ["endpoints", id, "sessions"] if is_endpoint_id(id) => get(Operation::EndpointSessions),
+            ["endpoints", _] | ["endpoints", _, "sessions"] => {
+                Err(Refusal::NotFound("An endpoint's id has 32 hex digits; see the list."))
+            }
+            ["documents"] => match method {
+                "GET" | "HEAD" => Ok(Operation::Documents),
+                "POST" => Ok(Operation::AddDocument),
+                _ => Err(Refusal::Method("GET, HEAD, POST")),
+            },
+            ["documents", number] => {
+                let number = number.parse().map_err(|_| Refusal::NotFound("Documents are named by their number."))?;
+                match method {
+                    "GET" | "HEAD" => Ok(Operation::Document(number)),
+                    "DELETE" => Ok(Operation::RemoveDocument(number)),
+                    _ => Err(Refusal::Method("GET, HEAD, DELETE")),
+                }
+            }
             ["blocks"] => match method {
                 "GET" | "HEAD" => Ok(Operation::Blocks),
                 "POST" => Ok(Operation::Block),
@@ -203,6 +319,10 @@ fn request_of(finding: &str) -> Result<EventId, Refusal> {
     let (request, detector) = finding.split_once('-').unwrap_or(("", ""));
     let known = Detector::from_name(detector).and_then(|_| EventId::parse(request));
     known.ok_or(Refusal::NotFound("A finding's id is a request id, `-`, and the name of a detector."))
+}
+
+fn is_endpoint_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// A list as the API shows it.
@@ -303,6 +423,44 @@ impl From<AuditEntry> for AuditAnswer {
     }
 }
 
+/// An alert as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct AlertAnswer {
+    id: String,
+    rule: String,
+    state: &'static str,
+    created: String,
+    /// When it is tried next; null for a dead letter.
+    due: Option<String>,
+    attempts: u32,
+    /// Why the last attempt failed.
+    reason: Option<String>,
+}
+
+impl From<AlertEntry> for AlertAnswer {
+    fn from(entry: AlertEntry) -> Self {
+        let AlertEntry { id, rule, created_ms, due_ms, attempts, reason, dead } = entry;
+        let due = (!dead).then(|| rfc3339(due_ms.max(created_ms)));
+        let (state, reason) = (if dead { "dead" } else { "waiting" }, Some(reason).filter(|reason| !reason.is_empty()));
+        Self { id, rule, state, created: rfc3339(created_ms), due, attempts, reason }
+    }
+}
+
+/// What a question about alerts asks for: whether dead letters, and how many.
+pub fn alerts_asked(query: &str) -> Result<(bool, u32), Refusal> {
+    let (mut dead, mut rest) = (None, form_urlencoded::Serializer::new(String::new()));
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("state", _) if dead.is_some() => return Err(bad("state", "is given more than once")),
+            ("state", "waiting") => dead = Some(false),
+            ("state", "dead") => dead = Some(true),
+            ("state", _) => return Err(bad("state", "is neither waiting nor dead")),
+            _ => _ = rest.append_pair(&name, &value),
+        }
+    }
+    Ok((dead.unwrap_or(false), audit_limit(&rest.finish())?))
+}
+
 /// The policy as loaded, without its secrets.
 pub fn policy_answer(policy: &Policy) -> Value {
     let limits = &policy.limits;
@@ -326,6 +484,9 @@ pub fn policy_answer(policy: &Policy) -> Value {
         "context_key_id": policy.signer.as_ref().map(crate::context::Signer::key_id),
         "routes": policy.routes.len(),
         "exceptions": policy.exceptions.len(),
+        "alerts": policy.alerts.iter().map(|rule| &rule.name).collect::<Vec<_>>(),
+        "access": policy.access.as_ref().map(|access| &access.issuer.namespace),
+        "viewer_sees_users": policy.viewer_sees_users,
         "detectors": {
             "attacks": attacks_answer(policy),
             "forced_browsing": detector,

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Refusal;
+use crate::json_path::{self, PathError};
 use crate::policy::parse_duration_ms;
 use crate::verdict::{Action, KINDS, Subject};
 
@@ -18,14 +19,10 @@ const MAX_LOOKUP: usize = 16 * 1024;
 
 /// Reads a JSON body; the error names the member at fault.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let order = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!(" at `{path}`") };
-        Refusal::Body(format!("the body is not as expected{place}: {}", error.inner()))
-    })?;
-    json.end().map_err(|error| Refusal::Body(format!("the body goes on after its end: {error}")))?;
-    Ok(order)
+    json_path::read(body).map_err(|PathError { path, reason }| {
+        let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
+        Refusal::Body(format!("the body is not as expected{place}: {reason}"))
+    })
 }
 
 /// `POST lookup`.

@@ -3,13 +3,15 @@
 //! Links are followed in both directions, but never across a logout, where another story begins, and never out of a
 //! session that is known by an address: it may be many people, each with a story of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::identity::is_address_bound;
+use crate::ordered::OrderedMap;
 use crate::query::{LinkAnswer, SessionAnswer};
 use crate::session::SessionId;
+use crate::sorting;
 
 /// Sessions of one story; a longer one is told as far as that and called partial.
 const MAX_SESSIONS: usize = 200;
@@ -38,12 +40,12 @@ pub struct StoryLink {
 /// A story as far as it is known.
 #[derive(Debug, Default)]
 pub struct Story {
-    sessions: BTreeMap<SessionId, SessionAnswer>,
+    sessions: OrderedMap<SessionId, SessionAnswer>,
     links: BTreeSet<StoryLink>,
     asked: BTreeSet<SessionId>,
     open: Vec<SessionId>,
     /// Sessions that only a predecessor's word leads to, with those predecessors: they have to say so themselves.
-    claimed: BTreeMap<SessionId, BTreeSet<String>>,
+    claimed: OrderedMap<SessionId, BTreeSet<String>>,
     waves: usize,
     partial: bool,
 }
@@ -58,7 +60,7 @@ impl Story {
     /// The sessions to be read next.
     pub fn next_wave(&mut self) -> Vec<SessionId> {
         let mut wave: Vec<SessionId> = core::mem::take(&mut self.open);
-        wave.sort_unstable();
+        sorting::sort(&mut wave);
         wave.dedup();
         wave.retain(|id| !self.asked.contains(id));
         let room = MAX_SESSIONS.saturating_sub(self.asked.len());
@@ -112,7 +114,7 @@ impl Story {
             return None;
         }
         let mut items: Vec<SessionAnswer> = self.sessions.into_values().collect();
-        items.sort_by(|a, b| (&a.first_seen, &a.id).cmp(&(&b.first_seen, &b.id)));
+        sorting::sort_by(&mut items, |a, b| (&a.first_seen, &a.id).cmp(&(&b.first_seen, &b.id)));
         Some(StoryAnswer { items, links: self.links.into_iter().collect(), partial: self.partial })
     }
 }

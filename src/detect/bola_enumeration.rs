@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::Suspicion;
 use super::tuning::Tuning;
 use super::whereabouts::Use;
+use crate::inventory::Shape;
 use crate::session::{Detector, Event, Severity};
 use crate::verdict::Action;
 
@@ -247,15 +248,19 @@ impl Walk {
     }
 }
 
-/// The template up to the object's id, and the id: the last placeholder, where it is the last segment or the one before.
+/// By its form: the template up to the object's id, and the id: the last placeholder, where it is the last segment or the one before.
 /// What only a list has (a date, an address of mail) is no object, and neither are files.
 pub fn object_of<'t, 'p>(template: &'t str, path: &'p str) -> Option<(&'t str, &'p str)> {
-    const IDS: [&str; 4] = ["{integer}", "{uuid}", "{hex}", "{ulid}"];
+    let is_id = |placeholder: &str, value: &str| {
+        placeholder.starts_with('{')
+            && placeholder.ends_with('}')
+            && matches!(Shape::of(value), Shape::Integer | Shape::Uuid | Shape::Hex | Shape::Ulid)
+    };
     let (mut before_id, mut path) = (template.trim_end_matches('/'), path.trim_end_matches('/'));
     for _ in 0..2 {
         let (start, last) = before_id.rsplit_once('/')?;
         let (path_start, id) = path.rsplit_once('/')?;
-        if IDS.contains(&last) {
+        if is_id(last, id) {
             return Some((start, id));
         }
         (before_id, path) = (start, path_start);

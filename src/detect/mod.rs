@@ -27,6 +27,7 @@ mod known;
 mod mass_registration;
 mod rate_spike;
 mod reserve;
+mod rogue_access;
 mod session_hijack;
 mod session_rotation;
 mod suspicion;
@@ -69,6 +70,7 @@ pub struct Memory {
     /// Of sessions on routes that learn whose is what.
     handed: Option<Box<bola_foreign_object::Handed>>,
     automation: automation::Memory,
+    rogue_access: rogue_access::Memory,
     told: suspicion::Told,
 }
 
@@ -121,9 +123,10 @@ pub fn observe(
     if !stopped {
         behave(memory, &settings.behaviours, event, &mut suspicions);
     }
+    let rogue = if stopped { None } else { memory.rogue_access.observe(event, &settings.behaviours) };
     let told = &mut memory.told;
     let behaviour = suspicions.into_iter().filter_map(|suspicion| told.tell(suspicion, event));
-    let found = browsing.into_iter().chain(rotation).chain(behaviour);
+    let found = browsing.into_iter().chain(rotation).chain(rogue).chain(behaviour);
     let is_excepted = |finding: &Finding| {
         let fits = |pattern: &Option<Pattern>| pattern.as_ref().is_none_or(|at| at.matches(event.method, event.path));
         settings.excepted.iter().any(|(pattern, of)| *of == finding.detector && fits(pattern))

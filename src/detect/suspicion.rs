@@ -47,7 +47,7 @@ impl Told {
     }
 }
 
-fn finding(suspicion: Suspicion, event: &Event<'_>) -> Finding {
+pub(super) fn finding(suspicion: Suspicion, event: &Event<'_>) -> Finding {
     let before = suspicion.evidence.into_iter().filter(|id| *id != event.id).map(|request| Evidence {
         request,
         time_ms: request.time_ms(),

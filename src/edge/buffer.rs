@@ -2,22 +2,28 @@
 //!
 //! A batch is sealed with a sequence number before it is sent and keeps it through every repetition, so a shard applies
 //! it once. A sealed batch leaves the buffer only when its shard has confirmed it. Whoever records an event or asks the
-//! API while nobody owns the timer takes it over; an owner whose request died loses it by lease. When a shard in trouble is tried
-//! again is decided in `src/backoff.rs`.
+//! API while nobody owns the timer takes it over; an owner whose request died loses it by lease, and one more request at a time
+//! looks after that. `flush.mjs` does the waiting and sending; when a shard in trouble is tried again is decided in
+//! `src/backoff.rs`.
 
-use worker::Env;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
 
 use super::clock::real_now_ms;
 use super::due::Due;
+use super::gateway::Gateway;
+use super::isolate::{self, Setup};
+use super::object::CallError;
 use super::queue::{Queue, SEAL_BYTES, Sealed};
-use super::{glue, isolate, object};
+use crate::backlog::Backlog;
 use crate::backoff::Trouble;
 use crate::detect::attacks::SURE;
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, Carried, Event, Issue, Kinds, Objects, SessionId};
+use crate::session::{Arrival, Carried, Event, Issue, Kinds, Objects, SessionId, Stop};
 use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
-use crate::wire::{Flush, FlushReply, IsolateCounts, Place, operation};
+use crate::wire::{self, Flush, FlushReply, IsolateCounts, Place};
 
 /// What is collected beyond that, while no more batches may be outstanding, bytes: still within a row.
 const MAX_BUILDER_BYTES: usize = 3 * SEAL_BYTES;
@@ -27,13 +33,14 @@ const NOTABLE_EVENTS: u32 = 8;
 const NOTABLE_EVERY_MS: u64 = 100;
 /// … though a few in a row may come sooner, so that a fast scan is seen while it lasts.
 const NOTABLE_BURST_MS: u64 = 4 * NOTABLE_EVERY_MS;
-/// How long the shard may take to a flush, ms.
-const FLUSH_TIMEOUT_MS: u32 = 10_000;
-/// How long one request goes on waiting for shards in trouble, ms; after that the next flush takes it along. What runs
-/// on in the background of a request is ended by the platform after 30 s.
-const PATIENCE_MS: u64 = 20_000;
 /// Who has not come back this long after a wait was over, ms, is taken for dead, and another waits instead.
 const GRACE_MS: u64 = 2_000;
+
+/// How long after its event a request looks whether it was flushed, ms: whoever owned the timer must be dead by then.
+fn watch_ms(limits: &Limits) -> u64 {
+    u64::from(limits.flush_ms) + GRACE_MS + MIN_WAIT_MS
+}
+
 /// The shortest such wait, ms: a batch may be ready while another is still under way to the same shard.
 const MIN_WAIT_MS: u64 = 200;
 /// Events beyond the buffer's limit that are still taken if they are notable: benign ones are dropped first.
@@ -46,6 +53,8 @@ pub struct Buffers {
     pub counts: IsolateCounts,
     /// Until when somebody waits to flush, platform time.
     timer_until_ms: u64,
+    /// Until when somebody looks after whoever waits to flush.
+    watch_until_ms: u64,
     /// Until when somebody waits for shards in trouble, platform time.
     vigil_until_ms: u64,
     notable: u32,
@@ -80,6 +89,7 @@ impl Buffers {
             shards: Vec::new(),
             counts: IsolateCounts::default(),
             timer_until_ms: 0,
+            watch_until_ms: 0,
             vigil_until_ms: 0,
             notable: 0,
             notable_paid_ms: 0,
@@ -106,6 +116,7 @@ impl Buffers {
             self.counts.dropped_notable += u64::from(notable);
             return Due::Now;
         }
+        buffer.since_ms.get_or_insert(now_ms);
         buffer.builder.push(event);
         carried.into_iter().for_each(|carried| buffer.builder.carry(carried));
         objects.into_iter().for_each(|objects| buffer.builder.hand(objects));
@@ -116,6 +127,15 @@ impl Buffers {
             self.glimpse(event, shards, &policy.keys.ring().subjects().0);
         }
         self.due(full, limits, now_ms)
+    }
+
+    /// Notes what the request recorded last was stopped for.
+    pub fn stopped(&mut self, session: SessionId, stops: Vec<Stop>, shards: u32) {
+        if !stops.is_empty()
+            && let Some(buffer) = self.buffer_of(session, shards)
+        {
+            stops.into_iter().for_each(|stop| buffer.builder.stop(stop));
+        }
     }
 
     /// Tells the shards that own the event's other subjects. What does not fit there is left out: the event itself is not.
@@ -148,11 +168,15 @@ impl Buffers {
             self.notable = 0;
             return Due::Now;
         }
-        if self.timer_until_ms > now {
-            return Due::Nothing;
+        if self.timer_until_ms <= now {
+            self.timer_until_ms = now + u64::from(limits.flush_ms) + GRACE_MS;
+            return Due::Later;
         }
-        self.timer_until_ms = now + u64::from(limits.flush_ms) + GRACE_MS;
-        Due::Later
+        if self.watch_until_ms <= now {
+            self.watch_until_ms = now + watch_ms(limits) + GRACE_MS;
+            return Due::Watch;
+        }
+        Due::Nothing
     }
 
     /// Notes a key issued in one session, which leads to another.
@@ -203,6 +227,8 @@ impl Buffers {
             self.held = self.held.saturating_sub(given_up);
             if buffer.is_to_be_sealed() {
                 let batch = buffer.builder.take();
+                let since_ms = buffer.since_ms.take().unwrap_or(now);
+                let backlog = buffer.backlog(now);
                 buffer.sequence += 1;
                 let shards = circumstances.shards;
                 let questions = circumstances.questions.extract_if(.., |id| id.shard(shards) == index).collect();
@@ -212,33 +238,45 @@ impl Buffers {
                     now_ms: circumstances.now_ms,
                     blocks_version: circumstances.blocks_version,
                     counts: core::mem::take(&mut self.counts),
+                    backlog,
                     questions,
                     wants_known: circumstances.wants_known,
                     layout: shards,
                     urgent: false,
                     batch: batch.encode(),
                 };
-                buffer.sealed.push_back(Sealed { flush, events: batch.len() as u32, attempts: 0, sent_ms: None });
+                buffer.sealed.push_back(Sealed {
+                    flush,
+                    events: batch.len() as u32,
+                    since_ms,
+                    attempts: 0,
+                    sent_ms: None,
+                });
             }
             sendable.extend(buffer.sendable(now).into_iter().map(|flush| (index, flush)));
         }
         sendable
     }
 
-    fn confirmed(&mut self, shard: u32, sequence: u64) {
-        let Some(buffer) = self.shards.get_mut(shard as usize) else { return };
+    /// A queue that a flush of this `isolate` was taken from: not one of an instance that was there before a failure.
+    fn sender(&mut self, isolate: u64, shard: u32) -> Option<&mut Queue> {
+        self.shards.get_mut(shard as usize).filter(|_| isolate == self.isolate)
+    }
+
+    fn confirmed(&mut self, isolate: u64, shard: u32, sequence: u64) {
+        let Some(buffer) = self.sender(isolate, shard) else { return };
+        buffer.backoff.succeeded(real_now_ms());
         if let Some(at) = buffer.sealed.iter().position(|s| s.flush.sequence == sequence)
             && let Some(sealed) = buffer.sealed.remove(at)
         {
             self.held = self.held.saturating_sub(sealed.events);
         }
-        buffer.backoff.succeeded(real_now_ms());
     }
 
-    fn failed(&mut self, shard: u32, sequence: u64, trouble: Trouble) {
+    fn failed(&mut self, isolate: u64, shard: u32, sequence: u64, trouble: Trouble) {
         self.counts.flush_failures += 1;
         self.counts.overloaded += u64::from(trouble == Trouble::Overloaded);
-        let Some(buffer) = self.shards.get_mut(shard as usize) else { return };
+        let Some(buffer) = self.sender(isolate, shard) else { return };
         buffer.backoff.failed(trouble, real_now_ms(), js_sys::Math::random());
         if let Some(sealed) = buffer.sealed.iter_mut().find(|s| s.flush.sequence == sequence) {
             sealed.sent_ms = None;
@@ -248,8 +286,9 @@ impl Buffers {
     /// How long until what is held back may be sent, ms; `None` while nothing is.
     fn waits_ms(&self, now_ms: u64) -> Option<u64> {
         let waiting = self.shards.iter().filter(|buffer| {
-            // What is collected for a shard that takes everything has its own timer.
-            (buffer.backoff.is_recovering() && !buffer.builder.is_empty())
+            // What is collected for a shard that takes everything has its own timer, once more has come.
+            let has_timer = !buffer.backoff.is_recovering() && self.timer_until_ms > now_ms;
+            (!has_timer && !buffer.builder.is_empty())
                 || buffer.sealed.iter().any(|sealed| !sealed.is_under_way(now_ms))
         });
         waiting.map(|buffer| buffer.backoff.left_ms(now_ms)).min()
@@ -270,115 +309,141 @@ impl Buffers {
         self.held > 0 && self.timer_until_ms <= now_ms && self.vigil_until_ms <= now_ms
     }
 
-    fn release_timer(&mut self) {
-        self.timer_until_ms = 0;
+    /// What is held, for the log of whoever watches.
+    pub fn backlog(&self) -> Backlog {
+        let now_ms = real_now_ms();
+        self.shards.iter().fold(Backlog::default(), |all, queue| all.with(queue.backlog(now_ms)))
     }
 
     /// The more urgent of two. Whoever gives up waiting for something sooner gives the timer back.
     pub fn more_urgent(&mut self, one: Due, other: Due) -> Due {
         let due = one.max(other);
         if due > Due::Later && one.min(other) == Due::Later {
-            self.release_timer();
+            self.timer_until_ms = 0;
         }
         due
     }
 }
 
-/// Does what recording called for; true if everything that was to be sent is confirmed.
-pub async fn carry_out(due: Due, env: &Env, policy: &Policy) -> bool {
-    match due {
-        Due::Nothing => true,
-        Due::BeforeAnswer => flush(env, policy, true).await,
-        Due::Now => flush_until_confirmed(env, policy).await,
-        Due::Later => {
-            pause(policy.limits.flush_ms).await;
-            isolate::with(|isolate| isolate.buffers.release_timer());
-            flush_until_confirmed(env, policy).await
-        }
+/// What `flush.mjs` hands over and takes back. All of it runs to its end without an await.
+#[wasm_bindgen]
+impl Gateway {
+    /// How long whoever owns the timer waits, ms.
+    #[wasm_bindgen(js_name = flushMs)]
+    pub fn flush_ms() -> u32 {
+        policy().map_or(0, |policy| policy.limits.flush_ms)
     }
-}
 
-/// Flushes, and waits for shards in trouble as long as patience lasts, unless another request does already.
-async fn flush_until_confirmed(env: &Env, policy: &Policy) -> bool {
-    let until_ms = real_now_ms() + PATIENCE_MS;
-    loop {
-        let confirmed = flush(env, policy, false).await;
-        let now_ms = real_now_ms();
-        let wait_ms = isolate::with(|i| {
-            let wait_ms = i.buffers.waits_ms(now_ms)?.max(MIN_WAIT_MS);
-            (now_ms + wait_ms <= until_ms && i.buffers.keep_vigil(wait_ms, now_ms)).then_some(wait_ms)
-        });
-        let Some(wait_ms) = wait_ms.and_then(|wait_ms| u32::try_from(wait_ms).ok()) else { return confirmed };
-        pause(wait_ms).await;
-        isolate::with(|i| i.buffers.vigil_until_ms = 0);
+    /// … and whoever looks whether that was done.
+    #[wasm_bindgen(js_name = watchMs)]
+    pub fn watch_ms() -> u32 {
+        policy().map_or(0, |policy| watch_ms(&policy.limits) as u32)
     }
-}
 
-/// Sends every batch that may be sent, side by side, and then what the answers are to tell other shards; true if all
-/// were confirmed and none waits.
-async fn flush(env: &Env, policy: &Policy, urgent: bool) -> bool {
-    let (confirmed, more) = flush_once(env, policy, urgent).await;
-    let confirmed = if more { confirmed && flush_once(env, policy, urgent).await.0 } else { confirmed };
-    confirmed && isolate::with(|i| i.buffers.waits_ms(real_now_ms())).is_none()
-}
+    /// A flush that was to come later comes now.
+    #[wasm_bindgen(js_name = timerOver)]
+    pub fn timer_over() {
+        isolate::with(|isolate| isolate.buffers.timer_until_ms = 0);
+    }
 
-async fn flush_once(env: &Env, policy: &Policy, urgent: bool) -> (bool, bool) {
-    let now_ms = super::clock::now_ms(policy.development.clock);
-    let sendable = isolate::with(|i| {
-        let mut circumstances = Circumstances {
-            now_ms,
-            blocks_version: i.blocks.version(),
-            shards: policy.shards,
-            // Whoever looks for blocked users has to know whose sessions are whose.
-            wants_known: policy.signer.is_some() || i.blocks.has_users(),
-            questions: i.standings.questions(),
-        };
-        let sendable = i.buffers.take_sendable(&mut circumstances);
-        i.standings.reopen(circumstances.questions);
-        sendable
-    });
-    let sent = sendable.into_iter().map(|(shard, flush)| send(env, policy, shard, Flush { urgent, ..flush }));
-    let results = futures_util::future::join_all(sent).await;
-    (results.iter().all(|sent| sent.confirmed), results.iter().any(|sent| sent.arrivals))
-}
+    /// The watch is over; true if what was collected lies there still.
+    pub fn watched() -> bool {
+        isolate::with(|isolate| {
+            isolate.buffers.watch_until_ms = 0;
+            isolate.buffers.is_abandoned(real_now_ms())
+        })
+    }
 
-/// What became of a flush.
-struct Sent {
-    confirmed: bool,
-    /// Whether there is something to tell other shards.
-    arrivals: bool,
-}
+    /// Everything that may be sent now: isolate, shard, sequence, name of the object, message.
+    pub fn sendable(urgent: bool) -> Vec<js_sys::Array> {
+        let Some(policy) = policy() else { return Vec::new() };
+        let now_ms = super::clock::now_ms(policy.development.clock);
+        isolate::with(|i| {
+            let mut circumstances = Circumstances {
+                now_ms,
+                blocks_version: i.blocks.version(),
+                shards: policy.shards,
+                // Whoever looks for blocked users has to know whose sessions are whose.
+                wants_known: policy.signer.is_some() || i.blocks.has_users(),
+                questions: i.standings.questions(),
+            };
+            let sendable = i.buffers.take_sendable(&mut circumstances);
+            i.standings.reopen(circumstances.questions);
+            let parcel = |(shard, flush): (u32, Flush)| {
+                let (isolate, sequence) = (flush.isolate as f64, flush.sequence as f64);
+                let place = Place { layout: policy.shards, index: shard };
+                let message = wire::encode(&Flush { urgent, ..flush });
+                let message = js_sys::Uint8Array::from(message.as_slice());
+                let parts: [JsValue; 5] =
+                    [isolate.into(), shard.into(), sequence.into(), place.name().into(), message.into()];
+                parts.iter().collect()
+            };
+            sendable.into_iter().map(parcel).collect()
+        })
+    }
 
-async fn send(env: &Env, policy: &Policy, shard: u32, flush: Flush) -> Sent {
-    let place = Place { layout: policy.shards, index: shard };
-    let reply: Result<FlushReply, _> = object::tell_shard(env, place, operation::FLUSH, &flush, FLUSH_TIMEOUT_MS).await;
-    isolate::with(|isolate| match reply {
-        Ok(reply) => {
-            isolate.buffers.confirmed(shard, flush.sequence);
-            isolate.blocks.take(reply.blocks);
-            isolate.blocks_heard_ms = real_now_ms();
-            isolate.heard_installed(reply.installed_ms);
-            reply.proven.into_iter().for_each(|session| isolate.standings.prove(session));
-            let window_ms = policy.allowances().window_ms;
+    /// Takes in a shard's answer to a flush; whether it has something to tell other shards. An answer that cannot be read
+    /// is none.
+    pub fn flushed(isolate: f64, shard: u32, sequence: f64, answer: &[u8]) -> Result<bool, JsValue> {
+        let reply: FlushReply =
+            wire::decode(answer).ok_or_else(|| js_sys::Error::new("the shard's answer cannot be read"))?;
+        let Some(policy) = policy() else { return Ok(false) };
+        Ok(isolate::with(|i| {
+            i.buffers.confirmed(isolate as u64, shard, sequence as u64);
+            i.blocks.take(reply.blocks);
+            i.blocks_heard_ms = real_now_ms();
+            i.heard_installed(reply.installed_ms);
+            i.documents.heard(reply.inventory);
+            reply.proven.into_iter().for_each(|session| i.standings.prove(session));
+            let now_ms = super::clock::now_ms(policy.development.clock);
             for (client, until_ms) in reply.rotating {
-                isolate.standings.is_rotating(client, until_ms, flush.now_ms, window_ms);
+                i.standings.is_rotating(client, until_ms, now_ms, policy.allowances().window_ms);
             }
             for known in reply.known {
-                isolate.known.insert(known.session, known);
+                i.known.insert(known.session, known);
             }
-            let arrivals = !reply.arrivals.is_empty();
-            reply.arrivals.into_iter().for_each(|arrival| isolate.buffers.arrive(arrival, policy.shards));
-            Sent { confirmed: true, arrivals }
-        }
-        Err(error) => {
-            isolate.buffers.failed(shard, flush.sequence, error.trouble);
-            worker::console_error!("flush {} to {} failed, kept: {}", flush.sequence, place.name(), error.text);
-            Sent { confirmed: false, arrivals: false }
-        }
-    })
+            let any = !reply.arrivals.is_empty();
+            reply.arrivals.into_iter().for_each(|arrival| i.buffers.arrive(arrival, policy.shards));
+            any
+        }))
+    }
+
+    /// Takes in that a flush was not answered; it is kept.
+    pub fn unflushed(isolate: f64, shard: u32, sequence: f64, error: JsValue) {
+        let error = CallError::from(error);
+        isolate::with(|i| i.buffers.failed(isolate as u64, shard, sequence as u64, error.trouble));
+        worker::console_error!("flush {sequence} to shard {shard} failed, kept: {}", error.text);
+    }
+
+    /// How long to wait for shards in trouble before the next flush, ms; negative if nothing waits, another request does,
+    /// or it would be later than `until`, epoch ms.
+    #[wasm_bindgen(js_name = keepVigil)]
+    pub fn keep_vigil(until: f64) -> i32 {
+        let now_ms = real_now_ms();
+        isolate::with(|i| {
+            let wait_ms = i.buffers.waits_ms(now_ms)?.max(MIN_WAIT_MS);
+            let kept = now_ms + wait_ms <= until as u64 && i.buffers.keep_vigil(wait_ms, now_ms);
+            kept.then(|| i32::try_from(wait_ms).ok()).flatten()
+        })
+        .unwrap_or(-1)
+    }
+
+    /// The wait is over.
+    #[wasm_bindgen(js_name = vigilOver)]
+    pub fn vigil_over() {
+        isolate::with(|i| i.buffers.vigil_until_ms = 0);
+    }
+
+    /// Whether nothing waits for a shard in trouble.
+    #[wasm_bindgen(js_name = isIdle)]
+    pub fn is_idle() -> bool {
+        isolate::with(|i| i.buffers.waits_ms(real_now_ms())).is_none()
+    }
 }
 
-async fn pause(ms: u32) {
-    // A timer cannot fail; should it, the flush merely comes early.
-    let _ = wasm_bindgen_futures::JsFuture::from(glue::sleep(ms)).await;
+fn policy() -> Option<Rc<Policy>> {
+    isolate::with(|isolate| match &isolate.setup {
+        Setup::Ready(policy) => Some(policy.clone()),
+        Setup::Refused { .. } | Setup::Unloaded => None,
+    })
 }

@@ -1,9 +1,11 @@
-//! What recording calls for, between whoever records and `entry.mjs`, which has it carried out.
+//! What recording calls for, between whoever records and `flush.mjs`, which carries it out.
 
 /// What recording an event calls for, the most urgent last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     Nothing,
+    /// Wait a little longer than whoever flushes, and do it where they did not.
+    Watch,
     /// Wait, then flush: this request owns the timer now.
     Later,
     Now,
@@ -12,23 +14,14 @@ pub enum Due {
 }
 
 impl Due {
-    /// The number `entry.mjs` knows it by.
+    /// The number `flush.mjs` knows it by.
     pub fn code(self) -> u32 {
         match self {
             Self::Nothing => 0,
-            Self::Later => 1,
-            Self::Now => 2,
-            Self::BeforeAnswer => 3,
-        }
-    }
-
-    /// What [`Due::code`] numbered.
-    pub fn from_code(code: u32) -> Self {
-        match code {
-            1 => Self::Later,
-            2 => Self::Now,
-            3 => Self::BeforeAnswer,
-            _ => Self::Nothing,
+            Self::Watch => 1,
+            Self::Later => 2,
+            Self::Now => 3,
+            Self::BeforeAnswer => 4,
         }
     }
 }

@@ -5,6 +5,9 @@
 // about a request is made here.
 
 import { consoleAnswer } from "./console.mjs";
+import { BEFORE_ANSWER, NOW, carryOut } from "./flush.mjs";
+import { about } from "./log.mjs";
+import { polished } from "./polish.mjs";
 import { Fleet, Gateway, Shard } from "./index.js";
 
 export { Fleet, Shard };
@@ -22,8 +25,6 @@ const REQUEST_BODY = 2;
 const RESPONSE_BODY = 4;
 const SYNCHRONOUS = 8;
 const FLAG_BITS = 4;
-// What `Gateway.finish` asks for: nothing, a flush later, a flush now, or a flush before the answer goes out.
-const BEFORE_ANSWER = 3;
 
 // What was read from the policy once: names of the headers to read, origin, timeout, headers to strip.
 let setup;
@@ -34,7 +35,7 @@ export default {
     try {
       return await exchange(request, env, context, state);
     } catch (error) {
-      return survive(error, request, env, state);
+      return about(request, () => survive(error, request, env, state));
     }
   },
 };
@@ -65,12 +66,12 @@ async function exchange(request, env, context, state) {
   if (code === ANSWER) {
     const page = consoleAnswer(request, env);
     if (page) return page;
-    // Samples are read as traffic would be, with the keys it would wait for.
-    if (setup.learns && request.method === "POST") await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
+    // Samples are read as traffic would be, with the keys it would wait for; so is who signs in through Access.
+    if (setup.learns && (request.method === "POST" || request.headers.has("cf-access-jwt-assertion"))) await Promise.all([...Gateway.keysDue(true)].map((issuer) => learn(issuer, env)));
     const answer = await Gateway.answer(request, text, env);
     if (answer) {
       later(env, context, Gateway.due());
-      return answer;
+      return polished(request, answer);
     }
     // No answer of its own: the configuration is refused and traffic passes unseen.
     state.sent = true;
@@ -92,7 +93,7 @@ async function exchange(request, env, context, state) {
     const answered = send(request, env, text, code & STRIP, token);
     response = await (setup.timeout && isTimed(request) ? guard(context, answered, setup.timeout) : answered);
   } catch (error) {
-    response = Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now());
+    response = about(request, () => Gateway.fail(token, String(error?.message ?? error), error === TIMEOUT, Date.now()));
     later(env, context, Gateway.due());
     return response;
   }
@@ -103,7 +104,9 @@ async function exchange(request, env, context, state) {
   const announced = length === null ? -1 : +length;
   const told = tell(headers);
   const telling = code & RESPONSE_BODY && status < 400 && response.body && !response.webSocket && isRead(headers);
-  if (body || telling) {
+  // A fresh isolate does not know yet what requests are compared with: the outcome waits, its client does not.
+  const early = !(code & SYNCHRONOUS) && Gateway.documentsMissing();
+  if (body || telling || early) {
     const copy = telling ? response.clone() : undefined;
     // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
     const patience = code & SYNCHRONOUS ? INLINE_MS : TOLD_MS;
@@ -117,7 +120,7 @@ async function exchange(request, env, context, state) {
   }
   const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
-    if (!(await Gateway.flush(env, due))) later(env, context, 2);
+    if (!(await carryOut(env, due))) later(env, context, NOW);
     return released(token, response);
   }
   later(env, context, due);
@@ -140,10 +143,11 @@ const INLINE_MS = 500;
 async function finishWithBodies(token, status, length, now, told, body, copy, patience, env, context) {
   const response = copy && startOf(copy, patience);
   const [asked, answered] = [body && (await within(body, patience)), await response];
+  if (patience === TOLD_MS && Gateway.documentsMissing()) await documented(env);
   const due = Gateway.finishWithBodies(
     token, status, length, now, told, asked?.bytes, asked?.cut ?? false, answered?.bytes, answered?.cut ?? false,
   );
-  if (due && !(await Gateway.flush(env, due))) later(env, context, 2);
+  if (due && !(await carryOut(env, due))) later(env, context, NOW);
 }
 
 // What is read of a request's body by then; nothing, where its client is slower than that.
@@ -206,8 +210,10 @@ const LATE = { done: false, value: undefined };
 function tell(headers) {
   const event = headers.get("session-event");
   const cookies = headers.has("set-cookie");
-  if (event === null && !cookies && setup.told.length === 0) return "";
-  let text = event ?? "";
+  const ends = headers.has("deprecation") || headers.has("sunset");
+  if (event === null && !cookies && !ends && setup.told.length === 0) return "";
+  let text = (event ?? "") + "\n";
+  text += ends ? (headers.get("deprecation") ?? "") + "\n" + (headers.get("sunset") ?? "") : "\n";
   for (const name of setup.told) text += "\n" + (headers.get(name) ?? "");
   if (cookies) for (const cookie of headers.getSetCookie()) text += "\n" + cookie;
   return text;
@@ -215,7 +221,8 @@ function tell(headers) {
 
 function later(env, context, due) {
   if (!due) return;
-  context.waitUntil(Gateway.flush(env, due));
+  context.waitUntil(carryOut(env, due));
+  if (setup && Gateway.documentsDue()) context.waitUntil(learnDocuments(env));
   // Keys of token issuers are renewed ahead of their time, and nobody waits for it.
   if (setup?.learns) for (const issuer of Gateway.keysDue(false)) context.waitUntil(learn(issuer, env));
 }
@@ -240,6 +247,35 @@ async function learn(issuer, env) {
   } catch (error) {
     Gateway.unlearned(issuer, String(error?.message ?? error));
   }
+}
+
+// Learns what requests are compared with: documents among the assets, and what the fleet keeps.
+const DOCUMENT_BYTES = 4 * 1024 * 1024;
+async function learnDocuments(env) {
+  const paths = JSON.parse(Gateway.documentAssets());
+  const texts = await Promise.all(paths.map(async (path) => {
+    try {
+      if (!env.ASSETS) throw new Error("there is no ASSETS binding");
+      const answer = await env.ASSETS.fetch("https://assets.invalid" + path, { signal: AbortSignal.timeout(LEARN_MS) });
+      if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
+      const { bytes, cut } = await start(answer.body, DOCUMENT_BYTES, LEARN_MS);
+      if (cut) throw new Error(`is longer than ${DOCUMENT_BYTES} bytes, or slow`);
+      return new TextDecoder().decode(bytes);
+    } catch (error) {
+      return "!" + path + ": " + String(error?.message ?? error);
+    }
+  }));
+  await Gateway.learnDocuments(env, texts);
+}
+
+// Waits for documents: one request fetches them, the others look now and then, each on its own time.
+let documentsAskedFor = 0;
+async function documented(env) {
+  if (Date.now() - documentsAskedFor > LEARN_MS) {
+    documentsAskedFor = Date.now();
+    await learnDocuments(env).catch((error) => console.error("documents were not to be had:", error?.stack ?? error));
+  }
+  for (let turn = 0; turn < 40 && Gateway.documentsMissing(); turn++) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 // Everything the Wasm side reads of a request in one string. Fields end with a line feed, which neither a method, a

@@ -6,7 +6,6 @@ use super::object::{self, CallError};
 use super::problem::json;
 use super::spread::QUESTION_TIMEOUT_MS;
 use crate::api::Refusal;
-use crate::api::access::Role;
 use crate::api::erasure::ErasureAnswer;
 use crate::api::subject::value_of;
 use crate::identity::UserPlan;
@@ -20,12 +19,12 @@ const ERASE_MS: u64 = 20_000;
 
 impl Api<'_> {
     /// Erases the user that the path ends in.
-    pub async fn erase_user(&self, path: &str, role: Role) -> Answer {
+    pub async fn erase_user(&self, path: &str) -> Answer {
         let name = value_of(Kind::User, path)?;
         let ring = self.policy.keys.ring();
         let entry = AuditEntry {
             time_ms: self.now_ms,
-            actor: role.name().to_owned(),
+            actor: self.caller.name.clone(),
             act: "erase".to_owned(),
             // The log says who was erased to whoever knows the name, and to nobody else.
             subject: format!("user:{}", ring.pseudonym("user", &name)),

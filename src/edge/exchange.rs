@@ -1,5 +1,6 @@
 //! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
+use super::attempt;
 use super::inspection::{self, Looked};
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
@@ -11,9 +12,9 @@ use crate::context::{Context, Feedback, Signed, Target, merge};
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Identified, Outcome, Standing, is_address_bound};
 use crate::inventory::templated;
-use crate::policy::{Mode, OnError, Policy, Route};
+use crate::policy::{Inline, Mode, OnError, Policy};
 use crate::selector::{self, Client, Request, Side};
-use crate::session::{BatchBuilder, Event, EventId, FLAGGED, Kinds, Marks, Params, Principal, SessionId};
+use crate::session::{BatchBuilder, Event, EventId, FLAGGED, Kinds, Marks, Params, Principal, SessionId, Stop};
 use crate::subject::subjects_of;
 use crate::verdict::{Action, Caller, Verdict};
 use crate::wire::{Ask, AskReply, Place, operation};
@@ -46,8 +47,10 @@ pub struct Exchange {
     pub(super) marks: Marks,
     pub(super) action: Action,
     pub(super) recorded: bool,
-    /// The shard decides, and the outcome is flushed before the answer goes out.
-    synchronous: bool,
+    /// How the shard decides, where it does; then the outcome is flushed before the answer goes out.
+    inline: Option<Inline>,
+    /// The rules it is stopped for.
+    pub(super) stops: Vec<Stop>,
     /// The outcome is flushed before the answer goes out.
     pub(super) at_once: bool,
     /// What the request carries, once it was looked at.
@@ -121,8 +124,8 @@ impl Exchange {
         }
         let route = policy.route(described.method, described.path);
         let recorded = !described.preflight && route.is_none_or(|route| route.record);
-        let synchronous = route.is_some_and(|route| route.inline) && policy.mode == Mode::Enforce;
-        let is_user_asked = synchronous || isolate.blocks.has_users() || !policy.allow.is_empty();
+        let inline = policy.inline(described.method, described.path).filter(|_| recorded);
+        let is_user_asked = inline.is_some() || isolate.blocks.has_users() || !policy.allow.is_empty();
         let user = if policy.mode == Mode::Enforce && recorded && is_user_asked {
             user_named(&request, &identified, policy, isolate, time_ms)
         } else {
@@ -141,8 +144,9 @@ impl Exchange {
             marks,
             action: Action::Allow,
             recorded,
-            synchronous,
-            at_once: synchronous || (recorded && policy.is_step_at_once(described.method, described.path)),
+            inline,
+            stops: Vec::new(),
+            at_once: inline.is_some() || (recorded && policy.is_step_at_once(described.method, described.path)),
             looked: None,
             user,
             spared: route.is_some_and(|route| route.monitor),
@@ -208,10 +212,10 @@ impl Exchange {
             room
         });
         if room {
-            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS).await;
+            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS, Vec::new()).await;
             isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
             match asked {
-                Ok(Asked { verdict, proven: false }) => self.settled = verdict,
+                Ok(Asked { verdict, proven: false, .. }) => self.settled = verdict,
                 Ok(Asked { proven: true, .. }) => {
                     isolate::with(|i| i.standings.prove(self.found.session));
                     return;
@@ -236,7 +240,7 @@ impl Exchange {
             || self.spared
             // A preflight carries nothing and decides nothing; without it the browser could not even show the refusal.
             || described.preflight
-            || (!self.synchronous
+            || (self.inline.is_none()
                 && !is_stale(isolate, self.started_ms)
                 && !self.is_attack()
                 && self.cached(described, isolate) == Verdict::ALLOW)
@@ -276,10 +280,9 @@ impl Exchange {
     /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
     /// the answer of a route that fails closed.
     pub async fn decide(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) -> Result<Verdict, Response> {
-        let route: Option<&Route> = policy.route(described.method, described.path).filter(|_| self.synchronous);
         let (cold, stale) = isolate::with(|i| (i.blocks_heard_ms == 0, is_stale(i, self.started_ms)));
-        let (timeout, on_error) = match route {
-            Some(route) => (route.deadline_ms, route.on_error),
+        let (timeout, on_error) = match self.inline {
+            Some(inline) => (inline.deadline_ms, inline.on_error),
             None if !stale => return Ok(isolate::with(|i| self.cached(described, i))),
             None if cold => (FIRST_TIMEOUT_MS, OnError::Open),
             None => (REFRESH_TIMEOUT_MS, OnError::Open),
@@ -288,7 +291,16 @@ impl Exchange {
             // One request asks; those that come meanwhile decide on what is known.
             isolate::with(|i| i.blocks_asked_ms = self.started_ms);
         }
-        if let Ok(asked) = self.ask(described, policy, env, timeout).await {
+        let attempt = match self.inline {
+            Some(Inline { judged: true, .. }) => isolate::with(|i| self.attempt(described, policy, i)),
+            _ => Ok(Vec::new()),
+        };
+        let asked = match attempt {
+            Ok(attempt) => self.ask(described, policy, env, timeout, attempt).await,
+            Err(()) => Err(()),
+        };
+        if let Ok(asked) = asked {
+            self.stops = asked.stops;
             return Ok(asked.verdict.stricter(isolate::with(|i| self.cached(described, i))));
         }
         self.marks.set(Marks::UNDECIDED);
@@ -308,24 +320,35 @@ impl Exchange {
 
     /// Asks the shard of the session, and of an inline decision those of its other subjects, side by side; their answers
     /// also bring the block set up to date.
-    async fn ask(&self, described: &Described<'_>, policy: &Policy, env: &Env, timeout_ms: u32) -> Result<Asked, ()> {
+    async fn ask(
+        &self,
+        described: &Described<'_>,
+        policy: &Policy,
+        env: &Env,
+        timeout_ms: u32,
+        attempt: Vec<u8>,
+    ) -> Result<Asked, ()> {
         let own = self.found.session.shard(policy.shards);
-        let attempt = if self.synchronous { self.attempt(described, policy) } else { Attempt::default() };
+        let login = if self.inline.is_some() { self.login_attempt(described, policy) } else { LoginAttempt::default() };
         let ask = Ask {
             session: self.found.session,
             ip: described.client.ip,
             now_ms: self.time_ms,
             blocks_version: isolate::with(|i| i.blocks.version()),
             former: self.found.former,
+            attempt,
             user: self.user.clone(),
             ja4: described.client.ja4.to_owned(),
             user_agent: described.client.user_agent.to_owned(),
-            attempt: attempt.batch,
+            login: login.batch,
             kinds: Kinds(u8::MAX),
         };
-        let elsewhere = attempt.elsewhere.into_iter().filter(|(shard, _)| *shard != own);
+        let elsewhere = login.elsewhere.into_iter().filter(|(shard, _)| *shard != own);
         let asks = core::iter::once((own, ask.kinds)).chain(elsewhere).map(|(index, kinds)| {
-            let (place, ask) = (Place { layout: policy.shards, index }, Ask { kinds, ..ask.clone() });
+            let (place, ask) = (
+                Place { layout: policy.shards, index },
+                if index == own { ask.clone() } else { Ask { kinds, attempt: Vec::new(), ..ask.clone() } },
+            );
             async move {
                 let reply: Result<AskReply, _> = object::tell_shard(env, place, operation::ASK, &ask, timeout_ms).await;
                 reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", place.name(), error.text))
@@ -345,9 +368,10 @@ impl Exchange {
                     i.known.insert(known.session, known);
                 }
             });
-            let asked = all.get_or_insert(Asked { verdict: Verdict::ALLOW, proven: false });
+            let asked = all.get_or_insert(Asked { verdict: Verdict::ALLOW, proven: false, stops: Vec::new() });
             asked.verdict = asked.verdict.stricter(reply.verdict);
             asked.proven |= reply.proven;
+            asked.stops.extend(reply.stops);
         }
         match all {
             // What one of them says against it holds, whoever is silent.
@@ -357,7 +381,7 @@ impl Exchange {
     }
 
     /// The event that the request is about to be, and the other shards that own a subject of it.
-    fn attempt(&self, described: &Described<'_>, policy: &Policy) -> Attempt {
+    fn login_attempt(&self, described: &Described<'_>, policy: &Policy) -> LoginAttempt {
         let client = described.client;
         let path = templated(described.path, policy.limits.path_bytes as usize);
         let event = Event {
@@ -400,7 +424,7 @@ impl Exchange {
         }
         let mut batch = BatchBuilder::default();
         batch.push(&event);
-        Attempt { batch: batch.take().encode(), elsewhere }
+        LoginAttempt { batch: batch.take().encode(), elsewhere }
     }
 
     /// What is needed to withhold the answer, where the outcome brings about a verdict.
@@ -408,7 +432,7 @@ impl Exchange {
         let (ja4, user_agent) = (described.client.ja4.to_owned(), described.client.user_agent.to_owned());
         let (id, time_ms, session, user) = (self.id, self.time_ms, self.found.session, self.user.clone());
         let released = Released { id, time_ms, session, ip: described.client.ip, user, ja4, user_agent };
-        (self.synchronous && !self.spared).then_some(released)
+        (self.inline.is_some() && !self.spared).then_some(released)
     }
 
     /// The answer to a stopped request: nothing about why, only until when.
@@ -483,7 +507,7 @@ impl Exchange {
 
 /// An event to be, encoded, with the other shards that own a subject of it and which those are.
 #[derive(Default)]
-struct Attempt {
+struct LoginAttempt {
     batch: Vec<u8>,
     elsewhere: Vec<(u32, Kinds)>,
 }
@@ -544,6 +568,7 @@ fn user_named(
 struct Asked {
     verdict: Verdict,
     proven: bool,
+    stops: Vec<Stop>,
 }
 
 /// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session
@@ -552,8 +577,8 @@ pub fn wants_body(described: &Described<'_>, policy: &Policy, isolate: &mut Isol
     let (method, path) = (described.method, described.path);
     let names_user = policy.mode == Mode::Enforce
         && policy.users.needs_body(Side::Request, method, path)
-        && policy.route(method, path).is_some_and(|route| route.inline);
-    if names_user || inspection::wants_body_first(described, policy) {
+        && policy.inline(method, path).is_some();
+    if names_user || attempt::wants_body(described, policy) || inspection::wants_body_first(described, policy) {
         return true;
     }
     let Some(place) = policy.keys.first_in_body(described.method, described.path) else { return false };

@@ -9,6 +9,7 @@ use super::problem::json;
 use super::spread::QUESTION_TIMEOUT_MS;
 use crate::api::Refusal;
 use crate::query::{Asked, FindingAnswer, LabelAnswer, Positions, Series, parse_findings, parse_rollups};
+use crate::session::Detector;
 use crate::wire::{FleetHealth, FleetOrder, FleetReply};
 
 impl Api<'_> {
@@ -45,13 +46,13 @@ impl Api<'_> {
     /// The fleet's metrics; without an answer only that it is missing.
     pub(super) async fn fleet_metrics(&self) -> String {
         match object::order_fleet(self.env, &FleetOrder::Health, QUESTION_TIMEOUT_MS).await {
-            Ok(FleetReply::Health(health)) => text(Some(&health)),
+            Ok(FleetReply::Health(health, found)) => text(Some((&health, &found))),
             _ => text(None),
         }
     }
 }
 
-fn text(health: Option<&FleetHealth>) -> String {
+fn text(health: Option<(&FleetHealth, &[(Detector, u64)])>) -> String {
     let mut out = String::new();
     let mut one = |name: &str, kind: &str, help: &str, value: u64| {
         let _ = writeln!(
@@ -60,7 +61,7 @@ fn text(health: Option<&FleetHealth>) -> String {
         );
     };
     one("missing", "gauge", "Whether the fleet did not answer this scrape.", u64::from(health.is_none()));
-    let Some(health) = health else { return out };
+    let Some((health, found)) = health else { return out };
     let mut counter = |name: &str, help: &str, value| one(&format!("{name}_total"), "counter", help, value);
     counter("deltas_applied", "Reports of shards taken in since the fleet was last loaded.", health.deltas_applied);
     counter("deltas_repeated", "Reports that were taken in before.", health.deltas_repeated);
@@ -69,7 +70,18 @@ fn text(health: Option<&FleetHealth>) -> String {
     counter("requests_unnamed", "Requests counted without their endpoint, for lack of room.", health.requests_unnamed);
     counter("findings_dropped", "Findings dropped for lack of room.", health.findings_dropped);
     counter("minutes_dropped", "Minutes dropped before their time for lack of room.", health.minutes_dropped);
+    counter("alerts_raised", "Alerts raised since the fleet was last loaded.", health.alerts_raised);
+    counter("alerts_delivered", "Alerts their receivers took.", health.alerts_delivered);
+    counter("alerts_failed", "Attempts to deliver one that failed.", health.alerts_failed);
+    counter("alerts_dropped", "Alerts dropped because too many wait.", health.alerts_dropped);
+    one("alerts_waiting", "gauge", "Alerts to be delivered.", health.alerts_waiting);
+    one("alerts_dead", "gauge", "Alerts that could not be delivered for days.", health.alerts_dead);
     one("findings", "gauge", "Findings kept in the feed.", health.findings_kept);
     one("minutes", "gauge", "Minutes kept in rollups.", health.minutes_kept);
+    let name = "throughline_fleet_findings_told_total";
+    let _ = writeln!(out, "# HELP {name} Findings by detector since the fleet was last loaded.\n# TYPE {name} counter");
+    for (detector, count) in found {
+        let _ = writeln!(out, "{name}{{detector=\"{}\"}} {count}", detector.name());
+    }
     out
 }

@@ -12,7 +12,7 @@ use super::isolate::{self, Isolate, Setup};
 use super::outcome::{self, Answered};
 use super::problem::Problem;
 use super::request::{self, Described, Start, Told};
-use super::{admin, buffer, clock, jwks};
+use super::{admin, clock, jwks};
 use crate::policy::{OnError, Policy};
 use crate::session::SessionId;
 use crate::verdict::{Action, Verdict};
@@ -88,7 +88,7 @@ impl Gateway {
                 body: policy.limits.body_bytes,
                 body_ms: policy.limits.body_ms,
                 signs: policy.signer.is_some(),
-                learns: policy.issuers.iter().any(|issuer| issuer.source.is_some()),
+                learns: policy.access.is_some() || policy.issuers.iter().any(|issuer| issuer.source.is_some()),
                 inspects: policy.detectors.attacks.any(),
             },
             Setup::Refused { .. } | Setup::Unloaded => EntrySetup {
@@ -240,14 +240,6 @@ impl Gateway {
             isolate.buffers.counts.stopped += 1;
             Some(answer)
         })
-    }
-
-    /// Does what [`Gateway::finish`] found due; true if everything that was to be sent is confirmed.
-    pub async fn flush(env: Env, due: u32) -> bool {
-        match policy() {
-            Ok(policy) => buffer::carry_out(Due::from_code(due), &env, &policy).await,
-            Err(_) => true,
-        }
     }
 
     /// Answers what is no traffic; nothing where the configuration is refused and traffic is to pass.

@@ -29,3 +29,25 @@ export function binding(env, name) {
   if (value === undefined || value === null) return undefined;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
+
+// A body that is made as it is read: `parts.next()` answers bytes, or nothing at the end.
+export function stream(parts) {
+  return new ReadableStream({
+    async pull(controller) {
+      const part = await parts.next();
+      if (part) controller.enqueue(part);
+      else controller.close();
+    },
+    cancel() {
+      parts.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+// Sends a message to a receiver of alerts; answers the status. A redirect is an answer like any other: it is not followed.
+export async function post(url, headers, body, timeout) {
+  const signal = AbortSignal.timeout(timeout);
+  const response = await fetch(url, { method: "POST", headers: Object.fromEntries(headers), body, redirect: "manual", signal });
+  response.body?.cancel().catch(() => {});
+  return response.status;
+}

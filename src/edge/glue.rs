@@ -10,5 +10,9 @@ extern "C" {
 
     pub fn sleep(ms: u32) -> js_sys::Promise;
 
+    pub fn post(url: &str, headers: JsValue, body: &str, timeout: u32) -> js_sys::Promise;
+
+    pub fn stream(parts: super::parts::Parts) -> worker::worker_sys::web_sys::ReadableStream;
+
     pub fn binding(env: &JsValue, name: &str) -> Option<String>;
 }

@@ -5,8 +5,8 @@
 //! is acknowledged before it is written, so what waits when the object goes is sent again.
 
 use core::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
+use crate::ordered::OrderedMap;
 use crate::wire::Flush;
 
 /// Flushes within this long share a row, ms.
@@ -17,7 +17,7 @@ const UNFETCHED_MS: u64 = 5_000;
 /// Flushes that wait to be written, and the answers to those that were.
 pub struct Group<T> {
     waiting: RefCell<Vec<(u64, Flush)>>,
-    answers: RefCell<BTreeMap<u64, (u64, T)>>,
+    answers: RefCell<OrderedMap<u64, (u64, T)>>,
     next_ticket: Cell<u64>,
     written_ms: Cell<u64>,
 }
@@ -26,7 +26,7 @@ impl<T> Default for Group<T> {
     fn default() -> Self {
         Self {
             waiting: RefCell::new(Vec::new()),
-            answers: RefCell::new(BTreeMap::new()),
+            answers: RefCell::new(OrderedMap::new()),
             next_ticket: Cell::new(0),
             written_ms: Cell::new(0),
         }

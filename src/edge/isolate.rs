@@ -3,18 +3,21 @@
 //! One value per isolate, borrowed for moments only and never across an await.
 
 use core::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use worker::Env;
 
 use super::buffer::Buffers;
+use super::documents::Documents;
 use super::due::Due;
 use super::exchange::Released;
 use super::exchanges::Exchanges;
 use super::glue;
 use super::spread::Spread;
+use crate::api::share::Share;
 use crate::identity::Standings;
-use crate::identity::jwt::Tokens;
+use crate::identity::jwt::{Issuer, Tokens};
 use crate::inspect::{self, Inspector};
 use crate::policy::{KeySource, OnError, Policy, Problem};
 use crate::recent::Recent;
@@ -65,6 +68,14 @@ pub struct Isolate {
     pub known: Recent<SessionId, KnownSession>,
     /// When the fleet last named the layouts, platform time (0 for never), and what it said.
     pub spread: (u64, Spread),
+    /// What requests are compared with.
+    pub documents: Documents,
+    /// Shares by what the fleet said of them last, and when, platform time.
+    pub shares: Recent<u64, (u64, Option<Share>)>,
+    /// Streams that are open, by when each was last read, platform time.
+    pub streams: BTreeMap<u64, u64>,
+    /// Cloudflare Access with its keys, where it is configured.
+    pub access: Option<Issuer>,
     ids: Ids,
 }
 
@@ -101,7 +112,10 @@ pub fn load(env: &Env) -> Setup {
     with(|isolate| {
         if let Setup::Ready(policy) = &setup {
             isolate.tokens = Tokens::new(policy.issuers.iter().map(|i| i.issuer.clone()).collect());
-            isolate.key_sources = policy.issuers.iter().map(|i| i.source.clone()).collect();
+            // Behind the issuers of traffic comes Access, which vouches for people and never for traffic.
+            let access = policy.access.as_ref().map(|access| &access.issuer);
+            isolate.key_sources = policy.issuers.iter().chain(access).map(|i| i.source.clone()).collect();
+            isolate.access = access.map(|access| access.issuer.clone());
             let on = |attack| policy.detectors.attacks.get(attack).is_some();
             let limits = inspect::Limits { body: policy.limits.body_bytes as usize, ..inspect::Limits::default() };
             isolate.inspector = policy.detectors.attacks.any().then(|| Inspector::new(on, limits));
@@ -139,6 +153,10 @@ impl Isolate {
             installed_ms: None,
             known: Recent::new(KNOWN_SESSIONS),
             spread: (0, Spread::default()),
+            documents: Documents::default(),
+            shares: Recent::new(super::caller::SHARES_REMEMBERED),
+            streams: BTreeMap::new(),
+            access: None,
             ids,
         }
     }

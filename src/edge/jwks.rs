@@ -78,7 +78,10 @@ impl Gateway {
                     worker::console_warn!("{}: keys[{at}] is not used: {reason}", source.schedule.url());
                 }
                 source.schedule.took(max_age(cache_control), real_now_ms());
-                isolate.tokens.set_keys(issuer as usize, read.keys);
+                match &mut isolate.access {
+                    Some(access) if issuer as usize == isolate.tokens.issuers().len() => access.keys = read.keys,
+                    _ => isolate.tokens.set_keys(issuer as usize, read.keys),
+                }
             }),
             Err(error) => Self::unlearned(issuer, &error.to_string()),
         }

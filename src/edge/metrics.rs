@@ -2,11 +2,12 @@
 
 use core::fmt::Write;
 
+use crate::backlog::Backlog;
 use crate::store::Health;
 use crate::wire::{IsolateCounts, Place};
 
 /// Everything known, one series per shard where it belongs to one.
-pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) -> String {
+pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts, held: Backlog) -> String {
     let mut out = String::new();
     let mut per_shard = |name: &str, kind: &str, help: &str, value: fn(&Health) -> u64| {
         let _ = writeln!(out, "# HELP throughline_{name} {help}\n# TYPE throughline_{name} {kind}");
@@ -54,6 +55,24 @@ pub fn text(shards: &[(Place, Health)], missing: bool, local: &IsolateCounts) ->
         |h| h.watched_forgotten,
     );
     per_shard("outbox", "gauge", "Blocks the fleet has not confirmed.", |h| h.outbox);
+
+    per_shard(
+        "backlog_events",
+        "gauge",
+        "Events isolates held for the shard, by their flushes of the last minute.",
+        |h| h.backlog.events,
+    );
+    per_shard("backlog_oldest_ms", "gauge", "How long the oldest of them had been waiting.", |h| h.backlog.oldest_ms);
+
+    let mut here = |name: &str, help: &str, value: u64| {
+        let _ = writeln!(
+            out,
+            "# HELP throughline_isolate_{name} {help}\n# TYPE throughline_isolate_{name} gauge\nthroughline_isolate_{name} {value}"
+        );
+    };
+    here("backlog_events", "Events held by the isolate that answers this.", held.events);
+    here("backlog_under_way_events", "Of those, events sent and not answered yet.", held.under_way);
+    here("backlog_oldest_ms", "How long the oldest of them has been waiting.", held.oldest_ms);
 
     let mut total = *local;
     shards.iter().for_each(|(_, health)| total.add(&health.counts.isolates));

@@ -5,32 +5,43 @@
 //! [`shard`] and [`fleet`] are the Durable Objects; [`admin`] answers the public API.
 
 mod admin;
+mod alerts;
+mod attempt;
 mod buffer;
+mod caller;
 mod clock;
+mod documents;
 mod due;
 mod erasure;
 mod exchange;
 mod exchanges;
+mod export;
 mod feed;
 mod fleet;
 mod gateway;
 mod glue;
 mod group;
 mod inspection;
+mod inventory;
 mod isolate;
 mod jwks;
+mod mcp;
 mod metrics;
 mod object;
 mod outcome;
+mod parts;
 mod people;
 mod problem;
 mod queue;
 mod related;
+mod replay;
 mod request;
 mod shard;
+mod share;
 mod slices;
 mod spread;
 mod sql;
+mod stream;
 
 use worker::event;
 

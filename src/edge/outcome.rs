@@ -10,14 +10,14 @@ use crate::context::{Feedback, parse_feedback};
 use crate::detect::object_of;
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
-use crate::inventory::{issued, templated};
+use crate::inventory::{Seen, issued, templated};
 use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
 use crate::session::{Event, Issue, Marks, Objects, Params, are_strangers, limit_params};
 use crate::verdict::Action;
 
 /// Longest user agent kept with an event, bytes.
-const USER_AGENT_BYTES: usize = 512;
+pub(super) const USER_AGENT_BYTES: usize = 512;
 
 /// What became of a request, for its record.
 #[derive(Debug, Default)]
@@ -66,6 +66,16 @@ impl Exchange {
         if path.cut || user_agent.len() < client.user_agent.len() {
             self.marks.set(Marks::CUT);
         }
+        let catalogue = isolate.documents.catalogue.clone();
+        let compared = catalogue.compare(&Seen {
+            method: described.method,
+            overriding: described.header(policy, "x-http-method-override"),
+            host: described.host,
+            path: described.path,
+            status: answered.status,
+            retiring: answered.told.retires(self.time_ms),
+        });
+        let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
         let names: Vec<&str> = feedback.events.iter().map(|event| event.name.as_str()).collect();
         let event = Event {
             id: self.id,
@@ -77,7 +87,7 @@ impl Exchange {
             method: described.method,
             host: cut(described.host, 255),
             path: &path.path,
-            template: &path.template,
+            template,
             status: answered.status,
             request_bytes: described.request_bytes,
             response_bytes: answered.response_bytes,
@@ -94,10 +104,12 @@ impl Exchange {
             feedback: &names.join(","),
             params: Params::new(&policy.value_names, &values),
             action: self.action,
+            inventory: compared.inventory,
             marks: self.marks,
         };
         let objects = self.objects(&described, &path.template, answered, policy);
         let due = isolate.buffers.record(&event, Beside { carried: looked.carried, objects }, policy, now_ms);
+        isolate.buffers.stopped(event.session, core::mem::take(&mut self.stops), policy.shards);
         if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }
 
@@ -233,7 +245,7 @@ pub fn sweep(policy: &Policy, now_ms: u64, isolate: &mut Isolate) {
 }
 
 /// The longest start of at most `max` bytes that cuts no character.
-fn cut(text: &str, max: usize) -> &str {
+pub(super) fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     text.get(..end).unwrap_or("")
 }

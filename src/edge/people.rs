@@ -42,7 +42,9 @@ impl Api<'_> {
         let (whole, partial) = self.known_subject(&self.spread().await, kind, names).await?;
         match whole {
             Some(state) => {
-                let subject = SubjectAnswer::new(&state, self.now_ms, &hash);
+                let mut subject = SubjectAnswer::new(&state, self.now_ms, &hash);
+                let mask = self.mask();
+                subject.users.items.iter_mut().for_each(|user| mask.name(&mut user.value));
                 Ok(json(200, &SubjectPage { subject, partial }))
             }
             None if partial => Err(Refusal::Unavailable),
@@ -100,7 +102,7 @@ impl Api<'_> {
             let asked = wave.into_iter().map(|id| self.find(spread, id));
             for answer in futures_util::future::join_all(asked).await {
                 match answer {
-                    Ok(Some(session)) => story.take(session),
+                    Ok(Some(session)) => story.take(self.mask().session(session)),
                     Ok(None) => {}
                     Err(_) => story.is_missing(),
                 }

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use crate::backlog::Backlog;
 use crate::backoff::Backoff;
 use crate::policy::Limits;
 use crate::session::BatchBuilder;
+use crate::sorting;
 use crate::store::FLUSH_WINDOW;
 use crate::wire::Flush;
 
@@ -15,8 +17,9 @@ pub const SEAL_BYTES: usize = 512 * 1024;
 const MAX_AHEAD: u64 = FLUSH_WINDOW - 28;
 /// How often a batch is sent that keeps others from being sealed.
 const MAX_ATTEMPTS: u32 = 16;
-/// A flush that has not come back after this long is taken for lost and repeated, ms.
-const IN_FLIGHT_MS: u64 = 20_000;
+/// A flush that has not come back after this long is taken for lost and repeated, ms: whoever sent it would have given it
+/// up after ten seconds.
+const IN_FLIGHT_MS: u64 = 12_000;
 
 /// The events of one shard on their way.
 #[derive(Default)]
@@ -25,12 +28,16 @@ pub struct Queue {
     pub sealed: VecDeque<Sealed>,
     pub sequence: u64,
     pub backoff: Backoff,
+    /// When the first event in `builder` came, platform time.
+    pub since_ms: Option<u64>,
 }
 
 /// A batch with its number.
 pub struct Sealed {
     pub flush: Flush,
     pub events: u32,
+    /// When the first of them came, platform time.
+    pub since_ms: u64,
     /// How often it was sent.
     pub attempts: u32,
     pub sent_ms: Option<u64>,
@@ -59,13 +66,28 @@ impl Queue {
         self.builder.len() >= limits.flush_events as usize || self.builder.bytes() >= SEAL_BYTES
     }
 
+    /// What is held.
+    pub fn backlog(&self, now_ms: u64) -> Backlog {
+        let sealed = self.sealed.iter().map(|sealed| Backlog {
+            events: sealed.events.into(),
+            under_way: if sealed.is_under_way(now_ms) { sealed.events.into() } else { 0 },
+            oldest_ms: now_ms.saturating_sub(sealed.since_ms),
+        });
+        let collected = Backlog {
+            events: self.builder.events() as u64,
+            under_way: 0,
+            oldest_ms: self.since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms)),
+        };
+        sealed.fold(collected, Backlog::with)
+    }
+
     /// The batches to send now, those sent least often first: as many as the shard may have under way.
     pub fn sendable(&mut self, now_ms: u64) -> Vec<Flush> {
         if self.backoff.left_ms(now_ms) > 0 {
             return Vec::new();
         }
         let (under_way, mut ready): (Vec<_>, Vec<_>) = self.sealed.iter_mut().partition(|s| s.is_under_way(now_ms));
-        ready.sort_by_key(|sealed| sealed.attempts);
+        sorting::sort_by_key(&mut ready, |sealed| sealed.attempts);
         ready.truncate(self.backoff.at_once().saturating_sub(under_way.len()));
         let send = |sealed: &mut Sealed| {
             sealed.sent_ms = Some(now_ms);

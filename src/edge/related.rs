@@ -7,7 +7,6 @@ use super::admin::{Answer, Api};
 use super::object;
 use super::problem::json;
 use super::spread::{QUESTION_TIMEOUT_MS, Spread};
-use crate::api::access::Role;
 use crate::api::dry_run::{DAY_MS, DryRunAnswer};
 use crate::api::label::{LabelOrder, LabelledAnswer, LabelsAnswer, precision};
 use crate::api::related::{FindingContext, MAX_AROUND, MAX_SHARED, Shared};
@@ -167,7 +166,7 @@ impl Api<'_> {
         Ok((whole, partial))
     }
 
-    pub(super) async fn label_finding(&self, request: EventId, id: &str, role: Role) -> Answer {
+    pub(super) async fn label_finding(&self, request: EventId, id: &str) -> Answer {
         let (judgement, note) = self.order::<LabelOrder>().await?.resolve()?;
         let (event, finding) = self.found(&self.spread().await, request, id).await?;
         let (_, template) = event.endpoint.split_at(event.endpoint.find('/').unwrap_or(event.endpoint.len()));
@@ -177,7 +176,7 @@ impl Api<'_> {
             detector: crate::session::Detector::from_name(&finding.detector),
             judgement,
             note,
-            by: role.name().to_owned(),
+            by: self.caller.name.clone(),
             time_ms: self.now_ms,
             endpoint: format!("{} {template}", event.method),
             place: finding.r#where.unwrap_or_default(),
@@ -185,7 +184,7 @@ impl Api<'_> {
         self.put_label(label).await
     }
 
-    pub(super) async fn label_session(&self, id: SessionId, role: Role) -> Answer {
+    pub(super) async fn label_session(&self, id: SessionId) -> Answer {
         let (judgement, note) = self.order::<LabelOrder>().await?.resolve()?;
         if !self.is_known(&self.spread().await, id).await? {
             return Err(Refusal::NotFound("No session has this id."));
@@ -196,7 +195,7 @@ impl Api<'_> {
             detector: None,
             judgement,
             note,
-            by: role.name().to_owned(),
+            by: self.caller.name.clone(),
             time_ms: self.now_ms,
             endpoint: String::new(),
             place: String::new(),

@@ -134,6 +134,11 @@ impl<'a> Described<'a> {
         Caller { ip, ja4, user_agent, ..Caller::default() }
     }
 
+    /// The value of a header that is inspected; empty where it is not there, or not looked at.
+    pub fn header<'b>(&'b self, policy: &'b Policy, name: &str) -> &'b str {
+        self.headers(policy).find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
     /// Content type of the body, where the policy reads bodies.
     pub fn content_type(&self, policy: &Policy) -> &'a str {
         let at = policy.headers.iter().position(|name| name == "content-type");
@@ -146,6 +151,8 @@ impl<'a> Described<'a> {
 pub struct Told<'a> {
     /// Value of `Session-Event`.
     pub event: &'a str,
+    /// `Deprecation` and `Sunset`, each on its own.
+    end: [&'a str; 2],
     values: Vec<&'a str>,
     set_cookies: Vec<&'a str>,
 }
@@ -158,8 +165,21 @@ impl<'a> Told<'a> {
         }
         let mut lines = text.split('\n');
         let event = lines.next().unwrap_or("");
+        let end = [lines.next().unwrap_or(""), lines.next().unwrap_or("")];
         let values = policy.response_headers.iter().map(|_| lines.next().unwrap_or("")).collect();
-        Self { event, values, set_cookies: lines.filter(|line| !line.is_empty()).collect() }
+        Self { event, end, values, set_cookies: lines.filter(|line| !line.is_empty()).collect() }
+    }
+
+    /// Whether the response says that the endpoint is deprecated by now (RFC 9745), or has an end (RFC 8594).
+    pub fn retires(&self, now_ms: u64) -> bool {
+        let [deprecation, sunset] = self.end;
+        let since = deprecation.strip_prefix('@').map(|seconds| seconds.trim().parse::<i64>());
+        let deprecated = match since {
+            Some(Ok(seconds)) => u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000) <= now_ms,
+            // Drafts before the RFC said `true`, or a date.
+            _ => !deprecation.is_empty() && deprecation != "false",
+        };
+        deprecated || !sunset.is_empty()
     }
 
     /// The parts that identity reads.

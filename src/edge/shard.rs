@@ -13,6 +13,7 @@ use super::group::Group;
 use super::isolate::{self, Setup};
 use super::sql::ObjectSql;
 use super::{clock, object};
+use crate::backlog::Backlogs;
 use crate::query::{Filter, Parts, Question, SessionQuery};
 use crate::store::{self, EraseSizes, Health, Store, StoreError};
 use crate::verdict::BlockChange;
@@ -25,6 +26,8 @@ const STALE_MS: u64 = 3_000;
 const SYNC_TIMEOUT_MS: u32 = 400;
 /// What a flush brought is told to the fleet after this long, ms, with what came meanwhile: each telling costs rows.
 const TELL_AFTER_MS: u32 = 3_000;
+/// An alarm that is late by this much, ms, is set again.
+const ALARM_GRACE_MS: u64 = 60_000;
 /// A fold that failed is tried again after this long, ms.
 const FOLD_AGAIN_MS: u64 = 30_000;
 
@@ -50,11 +53,15 @@ struct Inner {
     layout: Cell<u32>,
     /// The layout it was told of last, and whether somebody set out to tell it at all.
     told_layout: Cell<u32>,
+    /// Version of the documents, as the fleet said last.
+    inventory: Cell<u64>,
     layout_asked: Cell<bool>,
     /// Requests and alarms since the object was loaded.
     requests: Cell<u64>,
     /// Flushes that wait to share a row.
     group: Group<core::result::Result<(FlushReply, bool), Failure>>,
+    /// What isolates hold for this shard.
+    backlogs: RefCell<Backlogs>,
     /// Whether the fleet is about to be told what flushes brought.
     telling: Cell<bool>,
     /// When the alarm that is set goes off, platform time; 0 for none.
@@ -102,9 +109,11 @@ impl DurableObject for Shard {
             syncing: Cell::new(0),
             layout: Cell::new(0),
             told_layout: Cell::new(0),
+            inventory: Cell::new(0),
             layout_asked: Cell::new(false),
             requests: Cell::new(0),
             group: Group::default(),
+            backlogs: RefCell::default(),
             telling: Cell::new(false),
             alarm_at_ms: Cell::new(0),
             alarm_not_before_ms: Cell::new(0),
@@ -175,6 +184,7 @@ impl Inner {
     async fn flush(self: &Rc<Self>, body: &[u8]) -> core::result::Result<Vec<u8>, Failure> {
         let flush: Flush = wire::decode(body).ok_or_else(unreadable)?;
         self.layout.set(flush.layout);
+        self.backlogs.borrow_mut().hear(flush.isolate, flush.backlog, clock::real_now_ms());
         let (ticket, wait_ms) = self.group.join(flush, clock::real_now_ms());
         if let Some(wait_ms) = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms > 0) {
             // A timer cannot fail; should it, the row is merely written early.
@@ -197,6 +207,7 @@ impl Inner {
     /// Makes flushes durable together; answers each, and whether it brought about a block.
     fn apply_all(&self, flushes: &[Flush]) -> Vec<core::result::Result<(FlushReply, bool), Failure>> {
         let now_ms = flushes.iter().map(|flush| self.now_ms(flush.now_ms)).max().unwrap_or(0);
+        let inventory = self.inventory.get();
         let applied = self.with_store(|store| {
             let outcomes = store.apply_all(flushes, now_ms);
             let reply = |(flush, outcome): (&Flush, core::result::Result<store::Outcome, StoreError>)| {
@@ -204,7 +215,7 @@ impl Inner {
                 let any = !imposed.is_empty();
                 let blocks = store.block_news(flush.blocks_version, imposed);
                 let installed_ms = store.installed_ms();
-                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating }, any))
+                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating, inventory }, any))
             };
             Ok(flushes.iter().zip(outcomes).map(reply).collect::<Vec<_>>())
         });
@@ -220,9 +231,9 @@ impl Inner {
         let ask: Ask = wire::decode(body).ok_or_else(unreadable)?;
         self.freshen().await;
         let reply = self.with_store(|store| {
-            let store::Answer { verdict, proven, known } = store.ask(&ask)?;
+            let store::Answer { verdict, proven, known, stops } = store.ask(&ask)?;
             let blocks = store.block_news(ask.blocks_version, Vec::new());
-            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known })
+            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known, stops })
         })?;
         Ok(wire::encode(&reply))
     }
@@ -242,13 +253,17 @@ impl Inner {
                 Question::Parts(query) => wire::encode(&parts(store, query, now_ms)?),
                 Question::Session(id) => wire::encode(&store.session(*id, now_ms)?),
                 Question::Events(query) => wire::encode(&store.events(query)?),
+                Question::Tail(filter, since) => wire::encode(&store.tail_of(filter, *since)),
                 Question::Stats(query) => wire::encode(&store.stats(query)?),
                 Question::Subject(kind, names) => {
                     wire::encode(&store.subject(store::WantedSubject { kind: *kind, names })?)
                 }
                 Question::DryRun(from_ms) => wire::encode(&store.dry_run(*from_ms)),
                 Question::Known(ids) => wire::encode(&store.known_of(ids)?),
-                Question::Health => wire::encode(&Health { requests: self.requests.get(), ..store.health() }),
+                Question::Health => {
+                    let backlog = self.backlogs.borrow().total(clock::real_now_ms());
+                    wire::encode(&Health { requests: self.requests.get(), backlog, ..store.health() })
+                }
             })
         })
     }
@@ -350,7 +365,8 @@ impl Inner {
             let reply: core::result::Result<SyncReply, _> =
                 object::tell_fleet(&self.env, operation::SYNC, &message, SYNC_TIMEOUT_MS).await;
             match reply {
-                Ok(SyncReply { blocks, position }) => {
+                Ok(SyncReply { blocks, position, inventory }) => {
+                    self.inventory.set(inventory);
                     self.synced_ms.set(clock::real_now_ms());
                     self.told_layout.set(layout.unwrap_or(self.told_layout.get()));
                     // What came in meanwhile, under a layout this message did not name, is still to be told.
@@ -389,7 +405,9 @@ impl Inner {
         let at = clock::real_now_ms().saturating_add(wait).max(self.alarm_not_before_ms.get());
         let wait = at.saturating_sub(clock::real_now_ms());
         let set = self.alarm_at_ms.get();
-        if set != 0 && set <= at {
+        // One that should have come and did not never will.
+        let is_coming = set != 0 && set.saturating_add(ALARM_GRACE_MS) > clock::real_now_ms();
+        if is_coming && set <= at {
             return Ok(());
         }
         self.alarm_at_ms.set(at);

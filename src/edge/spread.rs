@@ -3,12 +3,13 @@
 //! Traffic knows one layout, the configured one. What was recorded under another number of shards is found by asking
 //! those shards too; while there is only one layout, none of this costs a call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::admin::Api;
 use super::object::{self, CallError};
 use super::{clock, isolate};
 use crate::api::Refusal;
+use crate::ordered::OrderedMap;
 use crate::query::{Page, Parts, Positions, Question, SessionAnswer, SessionQuery, list_once, merge};
 use crate::session::SessionId;
 use crate::wire::{FleetOrder, FleetReply, Place};
@@ -183,7 +184,7 @@ impl Api<'_> {
             return Ok(page.map(|(_, session)| SessionAnswer { partial: session.partial || partial, ..session }));
         }
         // Every other layout is asked for the parts it has of what is on the page.
-        let mut wanted: BTreeMap<Place, BTreeSet<SessionId>> = BTreeMap::new();
+        let mut wanted: OrderedMap<Place, BTreeSet<SessionId>> = OrderedMap::new();
         for (_, id, (from, _)) in &page.items {
             let id = SessionId(id.to_be_bytes());
             for layout in spread.layouts.iter().filter(|layout| *layout != from) {

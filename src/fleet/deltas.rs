@@ -11,7 +11,7 @@ use crate::store::sql::{Sql, Value, blob, integer};
 use crate::wire::FleetHealth;
 
 /// First byte of stored deltas, rollups and findings.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// What is too old is looked for this often, ms.
 const TIDY_EVERY_MS: u64 = 3_600_000;
 
@@ -87,6 +87,12 @@ impl<S: Sql> Fleet<S> {
         let number = self.intake.number;
         self.rollups.add(&self.sql, number, &delta.minutes, &mut self.health)?;
         self.feed.add(&self.sql, number, &delta, &mut self.health)?;
+        let newest_ms = delta.endpoints.values().map(|tally| tally.last_ms).max().unwrap_or(0);
+        self.endpoints.add(&self.sql, number, &delta.endpoints, newest_ms)?;
+        for finding in &delta.findings {
+            *self.found.entry(finding.detector).or_default() += 1;
+        }
+        self.raise_found(&delta)?;
         self.intake.unfinished = None;
         Ok(())
     }
@@ -100,6 +106,7 @@ impl<S: Sql> Fleet<S> {
         self.rollups.sum_up(&self.sql, self.intake.number, now_ms)?;
         self.rollups.expire(&self.sql, horizon_ms, &mut self.health)?;
         self.feed.expire(&self.sql, horizon_ms)?;
+        self.endpoints.expire(&self.sql, horizon_ms)?;
         // The row with the last number stays: numbers go on from it.
         let silent = "DELETE FROM shards WHERE heard_ms < ? AND number < ?";
         self.sql.query(silent, &[horizon_ms.into(), self.intake.number.into()])?;
@@ -110,7 +117,8 @@ impl<S: Sql> Fleet<S> {
     pub(super) fn health(&self) -> Result<FleetHealth, StoreError> {
         let minutes = self.sql.query("SELECT COUNT(*) FROM minutes", &[])?;
         let minutes_kept = minutes.first().map_or(0, |row| integer(row, 0).unsigned_abs());
-        Ok(FleetHealth { findings_kept: self.feed.count(), minutes_kept, ..self.health })
+        let (alerts_waiting, alerts_dead) = (self.count_alerts(false)?, self.count_alerts(true)?);
+        Ok(FleetHealth { findings_kept: self.feed.count(), minutes_kept, alerts_waiting, alerts_dead, ..self.health })
     }
 }
 

@@ -7,6 +7,7 @@ use super::deltas::{pack, unpack};
 use crate::query::{FindingQuery, Order, Page, is_after};
 use crate::rollup::{Delta, Lost};
 use crate::session::{Finding, Label};
+use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, named, remember};
 use crate::wire::FleetHealth;
@@ -138,7 +139,7 @@ impl<S: Sql> Fleet<S> {
                 wanted(*place) && query.fits(finding) && query.fits_label(|| labels.get(&finding.id()))
             });
             found.extend(fitting.map(|((value, id), finding)| (value, id, finding)));
-            found.sort_by_key(|(value, id, _)| core::cmp::Reverse((*value, *id)));
+            sorting::sort_by_key(&mut found, |(value, id, _)| core::cmp::Reverse((*value, *id)));
             found.truncate(enough);
         }
         if let Some(cut) = cut {

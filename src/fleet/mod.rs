@@ -1,18 +1,29 @@
 //! The fleet-wide view: the block set everybody copies, the audit log, the layouts that sessions were spread over; and,
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
-//! (`findings.rs`); and what analysts say of them (`labels.rs`).
+//! (`findings.rs`), and what endpoints there are, with the documents they are compared with (`inventory.rs`); and what
+//! analysts say (`labels.rs`).
 
+mod alerts;
 mod deltas;
 mod findings;
+mod inventory;
 mod labels;
 mod rollups;
+mod shares;
 
+use std::collections::BTreeMap;
+
+use crate::session::Detector;
+use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, migrate, named, remember};
 use crate::verdict::{Block, BlockChange, BlockLog, MAX_BLOCKS, Subject};
 use crate::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync, SyncReply};
+use alerts::Alerts;
 use deltas::Intake;
 use findings::Feed;
+pub use inventory::MAX_DOCUMENTS;
+use inventory::{Endpoints, Untaken};
 use rollups::Rollups;
 
 const MIGRATIONS: [&[&str]; 4] = [
@@ -36,9 +47,21 @@ const MIGRATIONS: [&[&str]; 4] = [
     &[
         "CREATE TABLE labels (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         // Findings and blocks of before are written otherwise; nothing was released.
-        "DELETE FROM findings",
         "DELETE FROM blocks",
+        // What deltas said of endpoints, by their number, and sums of all up to a number, many endpoints a page.
+        "CREATE TABLE endpoint_log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE endpoint_pages (page INTEGER PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL)",
+        "CREATE TABLE documents (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE shares (name TEXT PRIMARY KEY, until_ms INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+        // Alerts on their way, and those that could not be delivered (`dead`).
+        "CREATE TABLE alerts (id TEXT PRIMARY KEY, dead INTEGER NOT NULL, due_ms INTEGER NOT NULL, body BLOB NOT NULL) \
+         WITHOUT ROWID",
+        "CREATE INDEX alerts_due ON alerts (dead, due_ms)",
+        // What deltas tell has changed: shards tell theirs again from where they are.
         "DELETE FROM shards",
+        "DELETE FROM findings",
+        "DELETE FROM minutes",
+        "DELETE FROM hours",
     ],
 ];
 
@@ -62,8 +85,14 @@ pub struct Fleet<S> {
     intake: Intake,
     rollups: Rollups,
     feed: Feed,
+    endpoints: Endpoints,
     labels: labels::Labels,
     health: FleetHealth,
+    /// When the audit log last heard that a share was opened.
+    opened: BTreeMap<u64, u64>,
+    alerts: Alerts,
+    /// Findings by detector since the fleet was last loaded.
+    found: BTreeMap<Detector, u64>,
 }
 
 impl<S: Sql> Fleet<S> {
@@ -86,12 +115,16 @@ impl<S: Sql> Fleet<S> {
             intake: Intake::read(&sql)?,
             rollups: Rollups::read(&sql)?,
             feed: Feed::read(&sql)?,
+            endpoints: Endpoints::read(&sql)?,
             labels: labels::read(&sql)?,
             sql,
             blocks: BlockLog::new(version, blocks),
             layouts,
             retention_ms,
             health: FleetHealth::default(),
+            opened: BTreeMap::new(),
+            alerts: Alerts::default(),
+            found: BTreeMap::new(),
         };
         fleet.health.deltas_failed += u64::from(fleet.finish().is_err());
         Ok(fleet)
@@ -122,7 +155,11 @@ impl<S: Sql> Fleet<S> {
         // Blocks are everybody's, whatever becomes of the counting; what is not confirmed is offered again.
         let taken = sync.delta.as_ref().map(|delta| self.take_in(delta, sync.now_ms)).transpose();
         self.health.deltas_failed += u64::from(taken.is_err());
-        Ok(SyncReply { blocks: self.blocks.news_since(sync.blocks_version), position: taken.unwrap_or(None) })
+        Ok(SyncReply {
+            blocks: self.blocks.news_since(sync.blocks_version),
+            position: taken.unwrap_or(None),
+            inventory: self.endpoints.version(),
+        })
     }
 
     /// Carries out an order of the admin API.
@@ -161,7 +198,7 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::List { now_ms } => {
                 let mut blocks: Vec<Block> = self.blocks.holding(now_ms).cloned().collect();
-                blocks.sort_by_key(|b| (core::cmp::Reverse(b.created_ms), b.subject.clone()));
+                sorting::sort_by_key(&mut blocks, |b| (core::cmp::Reverse(b.created_ms), b.subject.clone()));
                 FleetReply::Blocks(blocks)
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
@@ -170,7 +207,59 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
             FleetOrder::Label(label) => FleetReply::Done { existed: self.label(label)? },
             FleetOrder::Labels(ids) => FleetReply::Labels(self.labels(ids.as_deref())),
-            FleetOrder::Health => FleetReply::Health(self.health()?),
+            FleetOrder::Inventory { known } => FleetReply::Inventory(self.endpoints.news(known)),
+            FleetOrder::Endpoints => {
+                self.finish()?;
+                let (endpoints, unlisted) = self.endpoints.all();
+                FleetReply::Endpoints { endpoints, unlisted }
+            }
+            FleetOrder::AddDocument { document, actor, now_ms } => {
+                let detail = [document.title.as_str(), " ", &document.version].concat();
+                match self.endpoints.add_document(&self.sql, document, now_ms)? {
+                    Ok(id) => {
+                        self.note_act(now_ms, actor, "document", format!("document:{id}"), detail)?;
+                        FleetReply::Document { id }
+                    }
+                    Err(Untaken::Full) => FleetReply::Full,
+                    Err(Untaken::TooLarge) => FleetReply::TooLarge,
+                }
+            }
+            FleetOrder::RemoveDocument { id, actor, now_ms } => {
+                let removed = self.endpoints.remove_document(&self.sql, id)?;
+                if let Some(stored) = &removed {
+                    let detail = [stored.document.title.as_str(), " ", &stored.document.version].concat();
+                    self.note_act(now_ms, actor, "remove-document", format!("document:{id}"), detail)?;
+                }
+                FleetReply::Done { existed: removed.is_some() }
+            }
+            FleetOrder::Unlearn { template, actor, now_ms } => {
+                let existed = self.endpoints.unlearn(&self.sql, &template)?;
+                if existed {
+                    self.note_act(now_ms, actor, "unlearn", format!("template:{template}"), String::new())?;
+                }
+                FleetReply::Done { existed }
+            }
+            FleetOrder::Health => {
+                let found = self.found.iter().map(|(detector, count)| (*detector, *count)).collect();
+                FleetReply::Health(self.health()?, found)
+            }
+            FleetOrder::Share(share) => self.share(&share)?,
+            FleetOrder::Shares { now_ms } => FleetReply::Shares(self.shares(now_ms)?),
+            FleetOrder::OpenShare { id, now_ms } => {
+                FleetReply::Shares(self.open_share(id, now_ms)?.into_iter().collect())
+            }
+            FleetOrder::Unshare { id, actor, now_ms } => {
+                FleetReply::Done { existed: self.unshare(id, &actor, now_ms)? }
+            }
+            FleetOrder::Alerts { dead, limit } => FleetReply::Alerts(self.alerts(dead, limit)?),
+            FleetOrder::RetryAlert { id, actor, now_ms } => {
+                let existed = self.retry_alert(id, now_ms)?;
+                if existed {
+                    let (act, subject) = ("retry".to_owned(), format!("alert:{}", crate::alert::name_of(id)));
+                    self.record(&AuditEntry { time_ms: now_ms, actor, act, subject, detail: String::new() })?;
+                }
+                FleetReply::Done { existed }
+            }
             FleetOrder::Note(entry) => {
                 self.record(&entry)?;
                 FleetReply::Done { existed: false }
@@ -191,6 +280,8 @@ impl<S: Sql> Fleet<S> {
             "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
             &[key(&block.subject), Value::Blob(body)],
         )?;
+        // Before the change: should what follows fail, the block comes again, and with it the same alert.
+        self.raise_blocked(&block)?;
         self.blocks.change(BlockChange::Set(block));
         self.keep_version()?;
         Ok(true)
@@ -234,7 +325,7 @@ impl<S: Sql> Fleet<S> {
 
     /// Forgets layouts that hold nothing any more and, of more than are remembered, those not heard of for longest.
     fn forget_layouts(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        self.layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        sorting::sort_by_key(&mut self.layouts, |layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
         while let Some(last) = self.layouts.last().copied() {
             let over = self.is_over(last.last_ms, now_ms);
             if !over && self.layouts.len() <= MAX_LAYOUTS {
@@ -257,9 +348,20 @@ impl<S: Sql> Fleet<S> {
     fn layouts(&self, now_ms: u64) -> Result<Layouts, StoreError> {
         let kept = self.layouts.iter().filter(|layout| !self.is_over(layout.last_ms, now_ms));
         let mut layouts: Vec<Layout> = kept.copied().collect();
-        layouts.sort_by_key(|layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
+        sorting::sort_by_key(&mut layouts, |layout| core::cmp::Reverse((layout.last_ms, layout.shards)));
         let forgotten: Option<u64> = named(&self.sql, "forgotten_layout")?;
         Ok(Layouts { layouts, forgotten: forgotten.is_some_and(|last_ms| !self.is_over(last_ms, now_ms)) })
+    }
+
+    fn note_act(
+        &self,
+        time_ms: u64,
+        actor: String,
+        act: &str,
+        subject: String,
+        detail: String,
+    ) -> Result<(), StoreError> {
+        self.record(&AuditEntry { time_ms, actor, act: act.to_owned(), subject, detail })
     }
 
     fn record(&self, entry: &AuditEntry) -> Result<(), StoreError> {

@@ -3,12 +3,11 @@
 //! An hour is summed up once it is over; what comes late is added to its minute and its hour alike. One row is below a
 //! megabyte whatever clients send (`src/rollup.rs`).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::Fleet;
 use super::deltas::{pack, unpack};
+use crate::ordered::OrderedMap;
 use crate::query::{RollupQuery, Series};
 use crate::rollup::{MINUTE_MS, Rollup};
 use crate::store::sql::{Sql, Value, blob, integer};
@@ -71,10 +70,10 @@ impl Rollups {
         &self,
         sql: &dyn Sql,
         number: u64,
-        minutes: &BTreeMap<u64, Rollup>,
+        minutes: &OrderedMap<u64, Rollup>,
         health: &mut FleetHealth,
     ) -> Result<(), StoreError> {
-        let mut late: BTreeMap<u64, Rollup> = BTreeMap::new();
+        let mut late: OrderedMap<u64, Rollup> = OrderedMap::new();
         for (minute, rollup) in minutes {
             add_to(sql, Width::Minute, *minute, number, rollup, health)?;
             if minute / HOUR < self.hours {

@@ -91,6 +91,16 @@ pub struct Completions {
 }
 
 impl Completions {
+    /// What would be wrong with one more completion at `time_ms`, after those at the times `under_way`.
+    pub fn would_exceed(&self, flow: &Flow, under_way: &[u64], time_ms: u64) -> Option<Violation> {
+        let mut then = self.clone();
+        for other in under_way {
+            then.complete(flow, *other);
+        }
+        then.raised_ms = 0;
+        then.complete(flow, time_ms)
+    }
+
     /// Takes in that the subject whose completions these are completed the flow at `time_ms`; answers what is wrong
     /// with that by the flow's limit.
     pub fn complete(&mut self, flow: &Flow, time_ms: u64) -> Option<Violation> {
@@ -167,14 +177,35 @@ impl FlowState {
         self.waiting.is_empty() && now_ms > self.played_ms.saturating_add(window)
     }
 
-    /// What would be wrong with a step if it were done: for decisions before the request is sent on. Violations that
-    /// were raised before are told again.
-    pub fn would_violate(&self, flow: &Flow, seen: &Sighting<'_>, hash: &SubjectHash) -> Vec<Violation> {
+    /// What would be wrong with a step if it were done, while others are under way whose outcome nobody knows yet: for
+    /// decisions before the request is sent on. Violations that were raised before are told again.
+    pub fn would_violate(
+        &self,
+        flow: &Flow,
+        seen: &Sighting<'_>,
+        under_way: &[Sighting<'_>],
+        hash: &SubjectHash,
+    ) -> Vec<Violation> {
         if seen.steps == 0 {
             return Vec::new();
         }
+        let mut violations = self.after(flow, &[], seen, hash);
+        if !under_way.is_empty() {
+            // What is under way may still fail: it counts where it makes something wrong, and not where it would make
+            // something right, such as a step that has to be done before.
+            let more = self.after(flow, under_way, seen, hash);
+            let known: Vec<Violated> = violations.iter().map(|violation| violation.kind).collect();
+            violations.extend(more.into_iter().filter(|violation| !known.contains(&violation.kind)));
+        }
+        violations
+    }
+
+    fn after(&self, flow: &Flow, before: &[Sighting<'_>], seen: &Sighting<'_>, hash: &SubjectHash) -> Vec<Violation> {
         let mut then = self.clone();
         then.settle(flow, u64::MAX);
+        for other in before.iter().filter(|other| other.steps != 0) {
+            then.play(flow, &read(flow, other, hash), &mut Observed::default());
+        }
         then.open.iter_mut().for_each(|run| run.raised = 0);
         then.completions.raised_ms = 0;
         let mut observed = Observed::default();
@@ -214,6 +245,9 @@ impl FlowState {
             Some((at, _, judged)) if judged.fit == Fit::DoubleClick => {
                 if let Some(run) = self.open.get_mut(at) {
                     run.clicked = true;
+                }
+                if flow.counts_clicks() {
+                    self.complete(flow, at, judged.step, made, observed);
                 }
             }
             // A first step begins another run, unless the policy says what its repetition is.

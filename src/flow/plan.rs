@@ -3,6 +3,7 @@
 use crate::detect::Response;
 use crate::inventory::Pattern;
 use crate::parameter::{ParamId, Per, Value};
+use crate::verdict::Action;
 
 /// Steps of a flow.
 pub const MAX_STEPS: usize = 16;
@@ -22,6 +23,9 @@ pub struct Flow {
     pub keep: Vec<(ParamId, String)>,
     pub limit: Option<Limit>,
     pub response: Response,
+    /// Whether the policy says for how long. Where it does not, a request that is stopped before it is sent on is all that
+    /// is stopped.
+    pub holds: bool,
     /// How long a step may arrive after one that followed it, ms. 0 where steps are recorded before they are answered.
     pub grace_ms: u64,
 }
@@ -128,10 +132,41 @@ impl Flow {
         self.steps.iter().take(MAX_STEPS).enumerate().filter(done).fold(0, |all, (at, _)| all | 1 << at)
     }
 
+    /// Those of `steps` that a request with these values may come to do, whatever it is answered.
+    pub fn may_do(&self, steps: Steps, values: &[(ParamId, Value)]) -> Steps {
+        let may = |(at, step): &(usize, &Step)| {
+            let says_otherwise = match &step.outcome {
+                Outcome::Status(..) => false,
+                Outcome::Param(id, text) => {
+                    let mut said = values.iter().filter(|(of, _)| of == id).peekable();
+                    said.peek().is_some() && said.all(|(_, value)| value.to_string() != *text)
+                }
+            };
+            steps >> at & 1 == 1 && !says_otherwise
+        };
+        self.steps.iter().take(MAX_STEPS).enumerate().filter(may).fold(0, |all, (at, _)| all | 1 << at)
+    }
+
+    /// Whether requests are judged before they are sent on, because nothing has to be waited for.
+    pub fn is_judged(&self) -> bool {
+        self.grace_ms == 0 && self.response.action >= Action::Throttle
+    }
+
+    /// Whether the same last step twice at once counts twice: where the second is stopped beyond the limit, both that
+    /// were not have done what is limited.
+    pub fn counts_clicks(&self) -> bool {
+        self.is_judged() && self.limit.is_some_and(|limit| limit.completions.is_some())
+    }
+
     /// The number of the last step.
     pub(super) fn last(&self) -> u8 {
         // At most 16 steps.
         self.steps.len().clamp(1, MAX_STEPS) as u8 - 1
+    }
+
+    /// The step that completes it.
+    pub fn last_step(&self) -> Steps {
+        1 << self.last()
     }
 
     pub(super) fn step(&self, at: u8) -> Option<&Step> {

@@ -7,6 +7,7 @@ use super::{Identified, KeyPlan, identity_claims, principal};
 use crate::context::Feedback;
 use crate::selector::{Request, Response, SetCookie, Trust};
 use crate::session::{Principal, Reason, SessionId};
+use crate::sorting;
 
 /// A key that a response issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl KeyPlan {
                 });
             }
         }
-        issued.sort_by_key(|i| i.place);
+        sorting::sort_by_key(&mut issued, |i| i.place);
         issued.dedup_by_key(|i| i.session);
         issued.retain(|i| i.session != came_with.session);
         issued.truncate(MAX_ISSUED);

@@ -25,6 +25,7 @@ struct Keys {
     /// Names the key in what is made with it: 16 bits, enough to tell the few secrets of a deployment apart.
     key_id: [u8; 2],
     subjects: SubjectHash,
+    share: Hmac<Sha256>,
 }
 
 impl Keys {
@@ -36,6 +37,7 @@ impl Keys {
             pseudonym: derived(secret, b"throughline/pseudonym/v1"),
             key_id,
             subjects: SubjectHash::derive(secret),
+            share: derived(secret, b"throughline/share/v1"),
         }
     }
 
@@ -81,6 +83,22 @@ impl Keyring {
     /// What subjects are named by, and what they were named by under the secret before this one.
     pub fn subjects(&self) -> (SubjectHash, Option<SubjectHash>) {
         (self.current.subjects, self.former.as_ref().map(|former| former.subjects))
+    }
+
+    /// Signs what a share link says.
+    pub fn sign_share(&self, said: &[u8]) -> [u8; 32] {
+        let mut mac = self.current.share.clone();
+        mac.update(said);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Whether that was signed here, under this secret or the one before it; in constant time.
+    pub fn has_signed_share(&self, said: &[u8], signature: &[u8]) -> bool {
+        core::iter::once(&self.current).chain(&self.former).any(|keys| {
+            let mut mac = keys.share.clone();
+            mac.update(said);
+            mac.verify_slice(signature).is_ok()
+        })
     }
 
     /// A verified identity as a number that is never 0.

@@ -9,6 +9,8 @@ use super::redact;
 use super::scan::{DIGITS, LETTERS};
 use super::walk;
 
+use crate::sorting;
+
 /// Layers of encoding undone on top of each other.
 const MAX_LAYERS: u8 = 4;
 /// Readings of one text beside the first.
@@ -82,7 +84,7 @@ impl<'i> Examination<'i> {
     }
 
     pub fn finish(mut self) -> Inspection {
-        self.hits.sort_by_key(|hit| core::cmp::Reverse((hit.confidence, hit.severity)));
+        sorting::sort_by_key(&mut self.hits, |hit| core::cmp::Reverse((hit.confidence, hit.severity)));
         Inspection { hits: self.hits, cuts: self.cuts, work: self.work }
     }
 

@@ -2,6 +2,8 @@
 
 use super::reading::{Class, Scan};
 
+use crate::sorting;
+
 /// Letters, digits and what stands between them in ids, dates, tokens and names.
 const SAFE: u128 = LETTERS | DIGITS | mask(b"-_.:");
 pub(super) const DIGITS: u128 = mask(b"0123456789");
@@ -58,7 +60,7 @@ impl Words {
             }
             entries.push(Entry { slot: hash & (slots - 1), word, lead, classes });
         }
-        entries.sort_by_key(|entry| entry.slot);
+        sorting::sort_by_key(&mut entries, |entry| entry.slot);
         let start = |slot| u16::try_from(entries.partition_point(|entry| entry.slot < slot)).unwrap_or(u16::MAX);
         Self { lengths, starts: (0..=slots).map(start).collect(), entries }
     }

@@ -1,9 +1,23 @@
-//! Endpoints: what a path is an instance of.
+//! Endpoints: what a path is an instance of, and what an endpoint is to the documents that describe the API.
+//!
+//! Templates come from documents (`openapi/`, put together in `catalogue.rs`) or, where none has the path, from the form
+//! of its segments (`template.rs`). `state.rs` has the words: documented, shadow, zombie, orphan. Patterns are those of
+//! the configuration. Nothing here counts: what is known of each endpoint's use is the fleet's.
 
+mod catalogue;
 mod issued;
+mod learned;
+pub mod openapi;
 mod pattern;
+mod state;
+mod tally;
 mod template;
+mod trie;
 
+pub use catalogue::{Catalogue, Compared, Known, Seen, Standing, Variant};
 pub use issued::{Issued, issued};
+pub use learned::{Learned, MAX_LEARNED, lesson};
 pub use pattern::Pattern;
+pub use state::{Inventory, shows_existence};
+pub use tally::{Different, Means, Tally};
 pub use template::{Shape, Templated, templated};

@@ -38,6 +38,13 @@ impl Shape {
         })
     }
 
+    /// Whether this is the placeholder of a shape.
+    pub fn is_placeholder(segment: &str) -> bool {
+        const SHAPES: [Shape; 7] =
+            [Shape::Integer, Shape::Uuid, Shape::Ulid, Shape::Date, Shape::Email, Shape::Hex, Shape::Secret];
+        SHAPES.iter().any(|shape| shape.placeholder() == Some(segment))
+    }
+
     /// The shape of one segment.
     pub fn of(segment: &str) -> Self {
         let s = segment.as_bytes();

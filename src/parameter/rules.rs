@@ -8,6 +8,7 @@
 use crate::identity::{Naming, Role, Storing};
 use crate::inventory::Pattern;
 use crate::selector::{Found, ReadMarks, ReadTokens, Request, Response, Selector, SelectorSet, Side, Trust};
+use crate::sorting;
 
 use super::value::printable;
 use super::{Currency, MAX_TEXT, Reason, Redact, Type, Value};
@@ -196,7 +197,7 @@ impl Parameters {
                 continue;
             }
             selectors += entries.len();
-            entries.sort_unstable();
+            sorting::sort(&mut *entries);
             self.combined.push((fits, Batch::new(entries, &self.entries)));
         }
     }
@@ -249,6 +250,17 @@ impl Parameters {
         let wants = |group: &Group| group.batch.set.selectors().iter().any(|s| s.side() == side && s.needs_body());
         let on = |group: &Group| group.on.as_ref().is_none_or(|on| on.pattern.matches(method, path));
         self.groups.iter().any(|group| wants(group) && on(group))
+    }
+
+    /// The parameters that are looked for in the body of a request to this endpoint.
+    pub fn in_body(&self, method: &str, path: &str) -> Vec<ParamId> {
+        let entries = self.groups_of(self.fits(method, path)).flat_map(|group| group.entries.iter());
+        let entries = entries.filter_map(|at| self.entries.get(*at));
+        let in_body = entries.filter(|entry| {
+            let from = &entry.parameter.from;
+            from.side() == Side::Request && from.needs_body()
+        });
+        in_body.map(|entry| entry.id).collect()
     }
 
     /// The values of a request. `verifies` says whether tokens are verified at all: where they are, what an unverified

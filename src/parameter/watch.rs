@@ -83,6 +83,9 @@ pub struct Watch {
     /// Amounts in any other currency are not looked at; [`Currency::NONE`] for plain numbers.
     pub currency: Currency,
     pub response: Response,
+    /// Whether the policy says for how long. Where it does not, a request that is stopped before it is sent on is all that
+    /// is stopped.
+    pub holds: bool,
 }
 
 /// What a value is compared with.
@@ -197,6 +200,11 @@ impl WatchState {
         let digest = Box::<str>::from(name).digest(hash) as u32;
         let different = self.distinct(watch, digest, time_ms)?;
         (different > watch.above && self.raise(watch, time_ms)).then(|| watch.alarm(different, watch.above))
+    }
+
+    /// Forgets that an alarm was raised, so that the next value above the limit raises one.
+    pub fn rearm(&mut self) {
+        self.raised_ms = 0;
     }
 
     /// Adds what another state of the same watch and subject counted.

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Deserializer};
 
-use std::collections::BTreeMap;
-
 use super::parse_duration_ms;
 use crate::detect::{self, At, ForcedBrowsingSettings, Response, SessionRotationSettings, Tuning, attacks};
 use crate::inspect::Attack;
+use crate::ordered::OrderedMap;
 use crate::session::Detector;
 use crate::verdict::Action;
 
@@ -16,7 +15,7 @@ type Fault = (String, String);
 /// `DETECTORS`: a table, or `"off"`, for each detector.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub struct RawDetectors(BTreeMap<String, RawDetector>);
+pub struct RawDetectors(OrderedMap<String, RawDetector>);
 
 #[derive(Debug)]
 enum RawDetector {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::Route;
 use super::parameters::check_name;
 use super::watches::{duration, response};
+use super::{Inline, OnError, Route};
 use crate::flow::{Flow, Limit, MAX_KEPT, MAX_STEPS, Outcome, Step};
 use crate::identity::Storing;
 use crate::inventory::Pattern;
@@ -148,23 +148,33 @@ impl RawFlow {
         if let Some((last, _)) = steps.iter().enumerate().next_back().filter(|(_, step)| step.optional) {
             return fault(&format!("steps[{last}].optional"), "is true: the last step is what completes a flow");
         }
-        let is_inline = |step: &Step| {
-            let (_, path) = step.text.split_once(' ').unwrap_or(("", ""));
-            routes
-                .iter()
-                .any(|r| r.inline && METHODS.iter().any(|m| step.at.matches(m, path) && r.pattern.matches(m, path)))
-        };
         let machine = Flow {
             keep: kept(&self.keep, parameters)?,
             limit: self.limit.map(RawLimit::resolve).transpose()?,
+            holds: self.r#for.is_some(),
             response: response(self.action, self.r#for.as_deref())?,
-            grace_ms: if steps.iter().any(is_inline) { 0 } else { GRACE_MS },
+            grace_ms: if steps.iter().any(|step| inline_route(step, routes).is_some()) { 0 } else { GRACE_MS },
             name: self.name.clone(),
             steps,
         };
         let endpoints = machine.steps.iter().map(|step| step.at.clone()).collect();
         Ok(Resolved { name: self.name, endpoints, machine: Some(machine) })
     }
+}
+
+/// The inline route that a step may be on.
+fn inline_route<'a>(step: &Step, routes: &'a [Route]) -> Option<&'a Route> {
+    let (_, path) = step.text.split_once(' ').unwrap_or(("", ""));
+    let is_on = |route: &Route| METHODS.iter().any(|m| step.at.matches(m, path) && route.pattern.matches(m, path));
+    routes.iter().find(|route| route.inline && is_on(route))
+}
+
+/// How the steps of a flow are decided before they are sent on: as the route of one that is inline says, the strictest if
+/// several are.
+pub fn inline_of(flow: &Flow, routes: &[Route]) -> Option<Inline> {
+    let inline = flow.steps.iter().filter_map(|step| inline_route(step, routes));
+    let strictest = inline.max_by_key(|route| (route.on_error == OnError::Closed, route.deadline_ms));
+    strictest.map(|route| Inline { judged: true, ..Inline::of(route) })
 }
 
 /// Methods by which a step may be on an inline route.

@@ -3,28 +3,35 @@
 //! Text is parsed in [`sections`] and becomes types here, once per isolate; nothing downstream reads a binding. Every
 //! problem is found in one go and names the path of the value at fault.
 
+mod access;
+mod alerts;
 mod allow;
 mod detectors;
 mod duration;
 mod flows;
+mod inventory;
 mod parameters;
 mod sections;
 mod tokens;
 mod types;
 mod watches;
 
+pub use access::Access;
 pub use duration::parse_duration_ms;
+pub use inventory::{DocumentSource, InventoryPlan};
 pub use sections::Limits;
 pub use tokens::{KeySource, TokenIssuer};
-pub use types::{Development, Exception, Mode, OnError, Problem, Route};
+pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
 
 use std::rc::Rc;
 
+use crate::alert::{Rule, Secret, Style};
 use crate::context::Signer;
 use crate::detect;
 use crate::flow::{Flow, Tags};
 use crate::identity::{Allowances, KeyPlan, Keyring, UserPlan};
 use crate::inventory::Pattern;
+use crate::json_path::{self, PathError};
 use crate::parameter::{Of, Parameters, TOKEN_SUBJECT, Watch};
 use crate::selector::Side;
 use crate::session::Detector;
@@ -50,6 +57,8 @@ pub struct Policy {
     pub value_names: Vec<Box<str>>,
     /// Flows with steps, and which endpoints belong to which flow.
     pub flows: Vec<Flow>,
+    /// How the steps of each of them are decided, where one of them is on an inline route.
+    inline_of: Vec<Option<Inline>>,
     pub tags: Rc<Tags>,
     /// Request headers that keys, users and parameters are read from, and response headers (Set-Cookie aside).
     pub headers: Vec<String>,
@@ -62,10 +71,22 @@ pub struct Policy {
     pub detectors: detect::Settings,
     /// Where attacks are not looked for.
     pub exceptions: Vec<Exception>,
+    /// What requests are compared with.
+    pub inventory: InventoryPlan,
     pub limits: Limits,
     pub admin_host: Option<String>,
+    /// Whom to tell of what, and what that is signed with.
+    pub alerts: Vec<Rule>,
+    pub webhook_secret: Option<Secret>,
+    /// Sign-in through Cloudflare Access, where it is set.
+    pub access: Option<Access>,
+    /// Whether viewers see users that are stored plain.
+    pub viewer_sees_users: bool,
     pub development: Development,
 }
+
+/// What an outcome takes to reach its shard once the origin has answered or is given up, ms.
+const RECORDED_WITHIN_MS: u64 = 10_000;
 
 /// Headers that say how a body is to be read.
 const INSPECTED: [&str; 2] = ["content-type", "content-encoding"];
@@ -124,7 +145,24 @@ impl Policy {
             // Nobody waits for a record there, so steps are waited for.
             flows.iter_mut().for_each(|flow| flow.grace_ms = flows::GRACE_MS);
         }
+        let patience_ms = u64::from(self.limits.origin_timeout_ms) + RECORDED_WITHIN_MS;
         detect::business::Settings::new(names, watches, flows, tags, self.detectors.region_surge)
+            .with_patience(patience_ms)
+    }
+
+    /// How a request to this endpoint is decided before it is sent on, where it is: as its route says or, of a step of a
+    /// flow that may stop it, as the inline route of that flow says.
+    pub fn inline(&self, method: &str, path: &str) -> Option<Inline> {
+        if self.mode == Mode::Monitor {
+            return None;
+        }
+        let watched = || self.watches.iter().any(|watch| watch.response.action >= Action::Throttle);
+        let mut flows = self.flows.iter().zip(&self.inline_of).filter(|(flow, _)| flow.is_judged());
+        let step = flows.find(|(flow, _)| flow.steps_of(method, path) != 0).and_then(|(_, inline)| *inline);
+        match self.route(method, path).filter(|route| route.inline) {
+            Some(route) => Some(Inline { judged: step.is_some() || watched(), ..Inline::of(route) }),
+            None => step,
+        }
     }
 
     /// Whether the endpoint is a step of a flow whose steps are recorded before they are answered, because one of them is
@@ -210,6 +248,7 @@ impl Reader<'_> {
         let exceptions = self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve);
         let (flows, tags) = self.flows(&parameters, &routes);
         let watches = self.watches(&parameters);
+        let inline_of = flows.iter().map(|flow| flows::inline_of(flow, &routes)).collect();
         let headers = |own: Vec<String>, side| {
             let own = union(&own, users.headers(side));
             union(&own, parameters.headers(side))
@@ -226,6 +265,7 @@ impl Reader<'_> {
             watches,
             parameters,
             flows,
+            inline_of,
             tags: Rc::new(tags),
             signer: self.signer(),
             allow: self.allow(keys.ring()),
@@ -234,8 +274,13 @@ impl Reader<'_> {
             keys,
             routes,
             exceptions,
+            inventory: self.inventory(),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
+            alerts: self.alerts(),
+            webhook_secret: self.webhook_secret(),
+            access: self.access(),
+            viewer_sees_users: self.flag("VIEWER_SEES_USERS"),
             development: Development { client_headers: self.flag("DEV_CLIENT_HEADERS"), clock: self.flag("DEV_CLOCK") },
         }
     }
@@ -349,6 +394,42 @@ impl Reader<'_> {
         (machines, tags)
     }
 
+    fn alerts(&mut self) -> Vec<Rule> {
+        let development = self.flag("DEV_CLIENT_HEADERS") || self.flag("DEV_CLOCK");
+        let get = self.get;
+        let resolve = |raw: alerts::RawAlert| raw.resolve(get, development);
+        let rules = self.entries("ALERTS", alerts::MAX_ALERTS, resolve);
+        let mut names = std::collections::BTreeSet::new();
+        for rule in &rules {
+            if !names.insert(rule.name.as_str()) {
+                self.problem("ALERTS", format!("has two entries called `{}`", rule.name));
+            }
+        }
+        if rules.iter().any(|rule| rule.style == Style::Json) && self.text("WEBHOOK_SECRET").is_none() {
+            self.problem(
+                "WEBHOOK_SECRET",
+                "is not set; ALERTS in JSON are signed with it: `wrangler secret put WEBHOOK_SECRET`",
+            );
+        }
+        rules
+    }
+
+    fn access(&mut self) -> Option<Access> {
+        let raw: access::RawAccess = self.section::<Option<access::RawAccess>>("ACCESS")?;
+        match raw.resolve(self.get) {
+            Ok(access) => Some(access),
+            Err((field, reason)) => {
+                self.problem(format!("ACCESS.{field}"), reason);
+                None
+            }
+        }
+    }
+
+    fn webhook_secret(&mut self) -> Option<Secret> {
+        let read = Secret::read(&self.text("WEBHOOK_SECRET")?);
+        read.map_err(|reason| self.problem("WEBHOOK_SECRET", reason)).ok()
+    }
+
     fn signer(&mut self) -> Option<Signer> {
         let key = self.text("CONTEXT_SIGNING_KEY")?;
         match Signer::new(&key) {
@@ -416,6 +497,14 @@ impl Reader<'_> {
         }
     }
 
+    fn inventory(&mut self) -> InventoryPlan {
+        let (plan, faults) = self.section::<inventory::RawInventory>("INVENTORY").resolve();
+        for (field, reason) in faults {
+            self.problem(format!("INVENTORY.{field}"), reason);
+        }
+        plan
+    }
+
     fn limits(&mut self) -> Limits {
         let limits: Limits = self.section("LIMITS");
         for (field, reason) in limits.out_of_range() {
@@ -432,17 +521,11 @@ impl Reader<'_> {
 
     fn section<T: Default + serde::de::DeserializeOwned>(&mut self, name: &str) -> T {
         let Some(text) = self.text(name) else { return T::default() };
-        let json = &mut serde_json::Deserializer::from_str(&text);
-        match serde_path_to_error::deserialize(json) {
-            Ok(section) => section,
-            Err(error) => {
-                let inner = error.path().to_string();
-                let dot = if inner.starts_with('[') { "" } else { "." };
-                let path = if inner == "." { name.to_owned() } else { format!("{name}{dot}{inner}") };
-                self.problem(path, error.inner().to_string());
-                T::default()
-            }
-        }
+        json_path::read(text.as_bytes()).unwrap_or_else(|PathError { path, reason }| {
+            let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+            self.problem(format!("{name}{dot}{path}"), reason);
+            T::default()
+        })
     }
 }
 

@@ -113,3 +113,54 @@ fn a_detector_can_be_switched_off_or_tuned() {
     assert_eq!((settings.limit, settings.leak_ms), (20.0, 5_000));
     assert_eq!((settings.response.action, settings.response.for_ms), (Action::Throttle, 3_600_000));
 }
+
+const WEBHOOK: (&str, &str) = ("WEBHOOK_SECRET", "0123456789abcdef");
+
+#[test]
+fn alerts_are_checked_and_signed_or_refused() {
+    let rules = r#"[{"name":"a","detectors":["sqli"],"min_severity":"high","to":"https://h.example.com/x"},
+        {"name":"b","on":"flagged","to_binding":"CHAT","style":"slack","every":"1h"}]"#;
+    let policy = load(&[("ALERTS", rules), ("CHAT", "https://hooks.slack.com/services/x"), WEBHOOK]).unwrap();
+    assert_eq!(policy.alerts.len(), 2);
+    assert_eq!((policy.alerts[1].min_risk, policy.alerts[1].every_ms), (50, 3_600_000));
+    for (rules, path) in [
+        (r#"[{"name":"","to":"https://h.example.com"}]"#, "ALERTS[0].name"),
+        (r#"[{"name":"a","to":"http://h.example.com"}]"#, "ALERTS[0].to"),
+        (r#"[{"name":"a"}]"#, "ALERTS[0].to"),
+        (r#"[{"name":"a","to_binding":"CHAT"}]"#, "ALERTS[0].to_binding"),
+        (r#"[{"name":"a","to":"https://h.example.com","detectors":["magic"]}]"#, "ALERTS[0].detectors"),
+        (r#"[{"name":"a","to":"https://h.example.com","min_risk":101}]"#, "ALERTS[0].min_risk"),
+        (r#"[{"name":"a","to":"https://h.example.com","every":"8d"}]"#, "ALERTS[0].every"),
+        (r#"[{"name":"a","to":"https://h.example.com"},{"name":"a","to":"https://h.example.com"}]"#, "ALERTS"),
+        (r#"[{"name":"a","to":"https://h.example.com","on":"whim"}]"#, "ALERTS[0].on"),
+    ] {
+        assert_eq!(fault(&[("ALERTS", rules), WEBHOOK]), path, "{rules}");
+    }
+    let unsigned = r#"[{"name":"a","to":"https://h.example.com"}]"#;
+    assert_eq!(fault(&[("ALERTS", unsigned)]), "WEBHOOK_SECRET");
+    assert_eq!(fault(&[("WEBHOOK_SECRET", "short")]), "WEBHOOK_SECRET");
+    let here = r#"[{"name":"a","to":"http://127.0.0.1:9/x"}]"#;
+    assert!(load(&[("ALERTS", here), WEBHOOK, ("DEV_CLOCK", "true")]).is_ok());
+    assert_eq!(fault(&[("ALERTS", here), WEBHOOK]), "ALERTS[0].to");
+}
+
+#[test]
+fn access_says_who_may_sign_in_as_what() {
+    let aud = "a".repeat(64);
+    let policy = format!(r#"{{"team":"acme","aud":"{aud}","admins":["Ann@example.com"],"viewers":["@example.com"]}}"#);
+    let access = load(&[("ACCESS", &policy)]).unwrap().access.unwrap();
+    assert_eq!(access.issuer.issuer.iss.as_deref(), Some("https://acme.cloudflareaccess.com"));
+    assert_eq!(access.is_admin("ann@EXAMPLE.com"), Some(true));
+    assert_eq!(access.is_admin("bob@example.com"), Some(false));
+    for nobody in ["bob@example.org", "example.com", "bob@sub.example.com", ""] {
+        assert_eq!(access.is_admin(nobody), None, "{nobody}");
+    }
+    for (section, path) in [
+        (r#"{"team":"a b","aud":"x","viewers":["*"]}"#, "ACCESS.team"),
+        (r#"{"team":"acme","aud":"","viewers":["*"]}"#, "ACCESS.aud"),
+        (r#"{"team":"acme","aud":"x"}"#, "ACCESS.viewers"),
+        (r#"{"team":"acme","aud":"x","admins":["*"]}"#, "ACCESS.admins"),
+    ] {
+        assert_eq!(fault(&[("ACCESS", section)]), path, "{section}");
+    }
+}

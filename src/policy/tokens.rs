@@ -52,6 +52,25 @@ pub struct RawIssuer {
 }
 
 impl RawIssuer {
+    /// An issuer whose keys are fetched from a URL.
+    pub fn fetched(iss: String, aud: OneOrMany, jwks_url: String) -> Self {
+        Self {
+            iss: Some(iss),
+            aud: Some(aud),
+            jwks_url: Some(jwks_url),
+            typ: None,
+            leeway_seconds: None,
+            require_exp: None,
+            jwks_asset: None,
+            jwks: None,
+            jwks_binding: None,
+            kid: None,
+            alg: None,
+            secret: None,
+            secret_binding: None,
+        }
+    }
+
     /// `get` answers the text of another binding.
     pub fn resolve(self, get: &dyn Fn(&str) -> Option<String>) -> Result<TokenIssuer, Fault> {
         let fault = |field: &str, reason: &str| (field.to_owned(), reason.to_owned());

@@ -53,6 +53,22 @@ pub struct Route {
     pub actions: Vec<(Detector, Action)>,
 }
 
+/// How a request is decided before it is sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inline {
+    pub deadline_ms: u32,
+    pub on_error: OnError,
+    /// Whether rules about the business may stop it, so that it has to be told what it holds.
+    pub judged: bool,
+}
+
+impl Inline {
+    /// As an inline route says; no rule is asked.
+    pub fn of(route: &Route) -> Self {
+        Self { deadline_ms: route.deadline_ms, on_error: route.on_error, judged: false }
+    }
+}
+
 /// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both; or where what a detector of
 /// behaviour finds is not told.
 #[derive(Debug, Clone, PartialEq, Default)]

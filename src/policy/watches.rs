@@ -98,6 +98,7 @@ impl RawWatch {
             factor: self.factor()?,
             min_samples: self.min_samples()?,
             currency,
+            holds: self.r#for.is_some(),
             response: response(self.action, self.r#for.as_deref())?,
         })
     }

@@ -1,15 +1,15 @@
 //! Answers in the shape the public API documents.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::filter::parts;
 use super::params::ParamValues;
 use super::time::rfc3339;
 use crate::flow::Tags;
+use crate::ordered::OrderedMap;
 use crate::parameter::{Currency, ParamStats};
 use crate::session::{Dictionary, Event, Finding, Judgement, Kind, Label, Session, State, Value};
+use crate::sorting;
 use crate::verdict::Action;
 
 /// A session as `GET sessions` shows it.
@@ -32,13 +32,13 @@ pub struct SessionAnswer {
     pub user_agents: Vec<String>,
     pub endpoints: Vec<EndpointCount>,
     pub flows: Vec<FlowCount>,
-    pub statuses: BTreeMap<String, u64>,
-    pub methods: BTreeMap<String, u64>,
-    pub params: BTreeMap<String, ParamAnswer>,
+    pub statuses: OrderedMap<String, u64>,
+    pub methods: OrderedMap<String, u64>,
+    pub params: OrderedMap<String, ParamAnswer>,
     /// Values of parameters beyond the 64 that are kept apart.
     pub params_rest: u64,
     /// Findings by detector.
-    pub findings: BTreeMap<String, u64>,
+    pub findings: OrderedMap<String, u64>,
     pub predecessors: Vec<LinkAnswer>,
     pub successors: Vec<LinkAnswer>,
     /// Users somebody tried to be in vain.
@@ -95,7 +95,7 @@ pub struct ParamAnswer {
     pub last: Option<String>,
     pub distinct: u64,
     /// Sums by currency, of money alone.
-    pub sums: BTreeMap<String, f64>,
+    pub sums: OrderedMap<String, f64>,
 }
 
 impl ParamAnswer {
@@ -161,11 +161,11 @@ pub struct EventAnswer {
     pub roles: Vec<String>,
     /// Names of what the origin reported in `Session-Event`.
     pub feedback: Vec<String>,
-    pub params: BTreeMap<String, ParamValues>,
+    pub params: OrderedMap<String, ParamValues>,
     /// Names of the flows its endpoint belongs to, separated by commas.
     pub flow: Option<String>,
     pub action: Action,
-    /// `null`: no documents to compare with yet.
+    /// What the endpoint is to the documents: documented, shadow, zombie; `null` where none speaks about it.
     pub inventory: Option<String>,
     /// What was out of the ordinary about recording it.
     pub marks: Vec<String>,
@@ -258,7 +258,7 @@ pub struct ParamSum {
     /// `null` where they are in several currencies.
     pub sum: Option<f64>,
     /// By currency, of money alone.
-    pub sums: BTreeMap<String, f64>,
+    pub sums: OrderedMap<String, f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -293,12 +293,12 @@ impl SessionAnswer {
         };
         let names = |kind: Kind| {
             let mut names: Vec<String> = texts(kind).map(|(text, _)| text).filter(|text| !text.is_empty()).collect();
-            names.sort();
+            sorting::sort(&mut names);
             names
         };
         let mut endpoints: Vec<EndpointCount> =
             texts(Kind::Endpoint).map(|(endpoint, requests)| EndpointCount { endpoint, requests }).collect();
-        endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
+        sorting::sort_by(&mut endpoints, |a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
         let address = |(value, requests)| match value {
             Value::Address(a) => Some(AddressAnswer {
                 ip: a.ip.to_string(),
@@ -309,7 +309,7 @@ impl SessionAnswer {
             _ => None,
         };
         let mut ips: Vec<AddressAnswer> = counted(Kind::Address).filter_map(address).collect();
-        ips.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.ip.cmp(&b.ip)));
+        sorting::sort_by(&mut ips, |a, b| b.requests.cmp(&a.requests).then_with(|| a.ip.cmp(&b.ip)));
         let statuses = counted(Kind::Status).filter_map(|(value, n)| match value {
             Value::Status(status) => Some((status.to_string(), n)),
             _ => None,
@@ -356,7 +356,7 @@ impl SessionAnswer {
 }
 
 fn flows(endpoints: &[EndpointCount], tags: &Tags, of_requests: u64) -> Vec<FlowCount> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counts: OrderedMap<&str, u64> = OrderedMap::new();
     for EndpointCount { endpoint, requests } in endpoints {
         let (method, _, template) = parts(endpoint);
         tags.names_of(method, template).for_each(|flow| *counts.entry(flow).or_default() += requests);
@@ -365,14 +365,14 @@ fn flows(endpoints: &[EndpointCount], tags: &Tags, of_requests: u64) -> Vec<Flow
     let flow =
         |(flow, requests): (&str, u64)| FlowCount { flow: flow.to_owned(), requests, percent: percent(requests) };
     let mut flows: Vec<FlowCount> = counts.into_iter().map(flow).collect();
-    flows.sort_by_key(|flow| core::cmp::Reverse(flow.requests));
+    sorting::sort_by_key(&mut flows, |flow| core::cmp::Reverse(flow.requests));
     flows
 }
 
 impl EventAnswer {
     /// The event with the findings it completed; `tags` tells the flows of its endpoint.
     pub fn new<'a>(event: &Event<'_>, tags: &Tags, findings: impl Iterator<Item = &'a Finding>) -> Self {
-        let mut params: BTreeMap<String, ParamValues> = BTreeMap::new();
+        let mut params: OrderedMap<String, ParamValues> = OrderedMap::new();
         for (name, value) in event.params.iter() {
             params.entry(name.to_owned()).or_default().0.push(value.clone());
         }
@@ -402,7 +402,7 @@ impl EventAnswer {
             params,
             flow: some_text(&flows.join(",")),
             action: event.action,
-            inventory: None,
+            inventory: event.inventory.map(|state| state.name().to_owned()),
             marks: event.marks.names().map(str::to_owned).collect(),
             findings: findings.filter(|f| f.request == event.id).map(FindingAnswer::new).collect(),
         }

@@ -1,11 +1,10 @@
 //! Opaque cursors: where a page ended, and of which question it was a page.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::ordered::OrderedMap;
 use crate::wire::Place;
 
 /// The end of a page.
@@ -25,7 +24,7 @@ pub struct Cursor {
 }
 
 /// How far the journals of shards are, by place.
-pub type Positions = BTreeMap<Place, u64>;
+pub type Positions = OrderedMap<Place, u64>;
 
 const VERSION: u8 = 2;
 
@@ -61,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_own_question_only() {
-        let cursor = Cursor::new(7, 1, 2, u128::MAX, Positions::from([(Place { layout: 3, index: 2 }, 9)]));
+        let cursor = Cursor::new(7, 1, 2, u128::MAX, Positions::from_iter([(Place { layout: 3, index: 2 }, 9)]));
         assert_eq!(Cursor::decode(&cursor.encode(), 7), Ok(cursor.clone()));
         assert!(Cursor::decode(&cursor.encode(), 8).is_err());
         for bad in ["", "!!", "AAAA", &"A".repeat(400)] {

@@ -96,23 +96,18 @@ fn take_filters(query: &mut FindingQuery, pairs: Pairs, now_ms: u64) -> Result<(
 pub(super) const LABELS: &str = "is none of: true_positive, false_positive";
 
 fn set(query: &mut FindingQuery, field: &str, excluded: bool, value: &str, now_ms: u64) -> Result<(), String> {
-    const SEVERITIES: [(&str, Severity); 5] = [
-        ("info", Severity::Info),
-        ("low", Severity::Low),
-        ("medium", Severity::Medium),
-        ("high", Severity::High),
-        ("critical", Severity::Critical),
-    ];
     const ACTIONS: [Action; 4] = [Action::Allow, Action::Tag, Action::Throttle, Action::Block];
     match field {
         "detector" => {
             let known = super::parse::known_detectors();
             add(&mut query.detector, excluded, Detector::from_name(value), &known)
         }
-        "severity" => {
-            let severity = SEVERITIES.into_iter().find(|(name, _)| *name == value).map(|(_, severity)| severity);
-            add(&mut query.severity, excluded, severity, "is none of: info, low, medium, high, critical")
-        }
+        "severity" => add(
+            &mut query.severity,
+            excluded,
+            Severity::from_name(value),
+            "is none of: info, low, medium, high, critical",
+        ),
         "action" => {
             let action = ACTIONS.into_iter().find(|action| action.name() == value);
             add(&mut query.action, excluded, action, "is none of: allow, tag, throttle, block")

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::params::{ParamTerms, ParamTest};
 use crate::flow::Tags;
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::parameter::ParamStats;
 use crate::session::{Detector, Event, EventId, Judgement, Kind, SessionId, State, Value};
 
@@ -67,6 +68,9 @@ pub struct EndpointTerm {
     pub method: Option<String>,
     pub host: Option<String>,
     pub path: String,
+    /// Whether `path` is the template itself and nothing in it stands for something else.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 impl EndpointTerm {
@@ -79,7 +83,13 @@ impl EndpointTerm {
         let slash = rest.find('/')?;
         let (host, path) = rest.split_at(slash);
         let owned = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
-        Some(Self { method: method.and_then(owned), host: owned(host), path: path.to_owned() })
+        Some(Self { method: method.and_then(owned), host: owned(host), path: path.to_owned(), exact: false })
+    }
+
+    /// The endpoint of this name and no other.
+    pub fn exactly(method: &str, host: &str, template: &str) -> Self {
+        let (method, host) = (Some(method.to_owned()), Some(host.to_owned()));
+        Self { method, host, path: template.to_owned(), exact: true }
     }
 
     fn fits(&self, method: &str, host: &str, template: &str) -> bool {
@@ -89,6 +99,9 @@ impl EndpointTerm {
     }
 
     fn path_fits(&self, template: &str) -> bool {
+        if self.exact {
+            return self.path == template;
+        }
         if let Some(start) = self.path.strip_suffix('*') {
             return template.starts_with(start);
         }
@@ -148,6 +161,7 @@ pub enum Field {
     Status,
     Detector,
     Attack,
+    Inventory,
     User,
     AttemptedUser,
     Role,
@@ -157,7 +171,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Ip,
         Self::Country,
         Self::Asn,
@@ -168,6 +182,7 @@ impl Field {
         Self::Status,
         Self::Detector,
         Self::Attack,
+        Self::Inventory,
         Self::User,
         Self::AttemptedUser,
         Self::Role,
@@ -182,6 +197,7 @@ impl Field {
             Self::Method => Kind::Method,
             Self::Status => Kind::Status,
             Self::Detector | Self::Attack => Kind::Detector,
+            Self::Inventory => Kind::Inventory,
             Self::User => Kind::User,
             Self::AttemptedUser => Kind::Attempted,
             Self::Role => Kind::Role,
@@ -207,6 +223,7 @@ pub struct Filter {
     /// As `detector`, of those that judge single requests.
     pub attack: Terms<Attack>,
     pub state: Terms<State>,
+    pub inventory: Terms<Inventory>,
     pub user: Terms<UserTerm>,
     /// Users somebody tried to be in vain.
     pub attempted_user: Terms<UserTerm>,
@@ -245,6 +262,7 @@ impl Filter {
             && self.user.hold(|user| user.fits(event.confirmed_user()))
             && self.attempted_user.hold(|user| user.fits(event.attempted_user()))
             && self.role.hold(|role| event.roles().any(|r| r == role))
+            && self.inventory.hold(|state| event.inventory == Some(*state))
             && self.flow.hold(|flow| self.is_of(flow, event.method, event.template))
             && self
                 .params
@@ -299,6 +317,7 @@ impl Filter {
                 Field::Status => (self.status.is_asked(), !self.status.any.is_empty()),
                 Field::Detector => (self.detector.is_asked(), !self.detector.any.is_empty()),
                 Field::Attack => (self.attack.is_asked(), !self.attack.any.is_empty()),
+                Field::Inventory => (self.inventory.is_asked(), !self.inventory.any.is_empty()),
                 Field::User => (self.user.is_asked(), !self.user.any.is_empty()),
                 Field::AttemptedUser => (self.attempted_user.is_asked(), !self.attempted_user.any.is_empty()),
                 Field::Role => (self.role.is_asked(), !self.role.any.is_empty()),
@@ -325,6 +344,7 @@ impl Filter {
             (Field::Status, Value::Status(status)) => self.status.hit(|term| term.fits(status)),
             (Field::Detector, Value::Detector(detector)) => self.detector.hit(|d| *d == detector),
             (Field::Attack, Value::Detector(Detector::Attack(attack))) => self.attack.hit(|a| *a == attack),
+            (Field::Inventory, Value::Inventory(state)) => self.inventory.hit(|asked| *asked == state),
             (Field::User, Value::Text(name)) => self.user.hit(|user| user.fits(name)),
             (Field::AttemptedUser, Value::Text(name)) => self.attempted_user.hit(|user| user.fits(name)),
             (Field::Role, Value::Text(name)) => self.role.hit(|role| role == name),

@@ -5,6 +5,7 @@
 mod answer;
 mod cursor;
 mod distinct;
+mod endpoints;
 mod feed;
 mod filter;
 mod page;
@@ -21,6 +22,7 @@ pub use answer::{
 };
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
+pub use endpoints::{DocumentName, EndpointAnswer, EndpointQuery, Survey, parse_endpoints};
 pub use feed::{FindingQuery, parse_findings};
 pub use filter::{EndpointTerm, Field, Filter, Hit, StatusTerm, Terms, UserTerm};
 pub use page::{Page, add_slice, is_after, merge};
@@ -168,4 +170,17 @@ pub enum Question {
     /// What enforcing would have touched since a moment, epoch ms.
     DryRun(u64),
     Health,
+    /// What was journaled after this position and fits; without a position only how far the journal is. Answered with
+    /// [`Tailed`].
+    Tail(Filter, Option<u64>),
+}
+
+/// Events in the order they were journaled.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tailed {
+    pub events: Vec<EventAnswer>,
+    /// How far the journal was looked through.
+    pub position: u64,
+    /// Whether some of what came after the position asked about is folded, and so not among these.
+    pub folded: bool,
 }

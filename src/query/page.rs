@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Order, Resume};
 
+use crate::sorting;
+
 /// Items in order, each with its sort value and id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -46,8 +48,8 @@ impl<T> Page<T> {
 
 fn sort<T>(items: &mut [(u64, u128, T)], order: Order) {
     match order {
-        Order::Asc => items.sort_by_key(|(value, id, _)| (*value, *id)),
-        Order::Desc => items.sort_by_key(|(value, id, _)| core::cmp::Reverse((*value, *id))),
+        Order::Asc => sorting::sort_by_key(items, |(value, id, _)| (*value, *id)),
+        Order::Desc => sorting::sort_by_key(items, |(value, id, _)| core::cmp::Reverse((*value, *id))),
     }
 }
 

@@ -12,8 +12,10 @@ use super::params::ParamTest;
 use super::time::parse_time;
 use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, SortBy, StatsQuery};
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::policy::parse_duration_ms;
 use crate::session::{Detector, EventId, Judgement, SessionId, State};
+use crate::sorting;
 
 /// A parameter that cannot be taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +178,7 @@ pub(super) fn take_page(pairs: &mut Pairs, list: &str, default_order: Order) -> 
 
 fn question_hash(list: &str, pairs: &Pairs) -> u32 {
     let mut sorted: Vec<_> = pairs.iter().collect();
-    sorted.sort();
+    sorting::sort(&mut sorted);
     let bytes = sorted.into_iter().flat_map(|(n, v)| n.bytes().chain([0]).chain(v.bytes()).chain([1]));
     list.bytes()
         .chain([2])
@@ -266,6 +268,10 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             add(&mut filter.state, excluded, state, "is none of: clear, flagged, blocked")
         }
         "label" => add(&mut filter.label, excluded, Judgement::parse(value), super::feed::LABELS),
+        "inventory" => {
+            let wrong = "is none of: documented, shadow, zombie, orphan";
+            add(&mut filter.inventory, excluded, Inventory::parse(value), wrong)
+        }
         "user" => add(&mut filter.user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "attempted_user" => add(&mut filter.attempted_user, excluded, Some(UserTerm(vec![value.to_owned()])), ""),
         "role" => add(&mut filter.role, excluded, Some(value.to_owned()), ""),
@@ -374,6 +380,7 @@ mod tests {
             ("detector=magic", "detector"),
             ("endpoint=orders", "endpoint"),
             ("method=G%20T", "method"),
+            ("inventory=ghost", "inventory"),
         ] {
             assert_eq!(refused(query), name, "{query}");
         }

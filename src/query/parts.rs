@@ -5,7 +5,7 @@
 //! (by first seen: of the least), which for `last_seen`, `first_seen` and `risk` is the place of the whole. Every page comes
 //! to the same verdict whatever else it holds, and so each session comes once over all pages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,9 @@ use super::answer::{AddressAnswer, EndpointCount, FlowCount, LinkAnswer, ParamAn
 use super::page::Page;
 use super::time::parse_time;
 use super::{SessionQuery, SortBy};
+use crate::ordered::OrderedMap;
 use crate::session::{Proof, SessionId, State};
+use crate::sorting;
 
 /// What a session shows at the most, as many as one part of it keeps; of links the newest, of endpoints those asked for
 /// most, with the others counted together.
@@ -52,7 +54,7 @@ pub fn list_once(
     others: impl IntoIterator<Item = (u32, Parts)>,
     sort: SortBy,
 ) -> Page<SessionAnswer> {
-    let (mut listed, mut parts) = (BTreeMap::<u128, Vec<(u32, u64)>>::new(), BTreeMap::<u128, Vec<_>>::new());
+    let (mut listed, mut parts) = (OrderedMap::<u128, Vec<(u32, u64)>>::new(), OrderedMap::<u128, Vec<_>>::new());
     let mut partial = page.partial;
     for (layout, other) in others {
         partial |= other.partial;
@@ -119,7 +121,9 @@ impl SessionAnswer {
     /// All parts of one session as one; nothing where there is none.
     pub fn whole(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut parts: Vec<Self> = parts.into_iter().collect();
-        parts.sort_by(|one, other| (&one.first_seen, &one.last_seen).cmp(&(&other.first_seen, &other.last_seen)));
+        sorting::sort_by(&mut parts, |one, other| {
+            (&one.first_seen, &one.last_seen).cmp(&(&other.first_seen, &other.last_seen))
+        });
         parts.into_iter().reduce(Self::merge)
     }
 }
@@ -145,7 +149,7 @@ fn unite(all: &mut Vec<String>, more: Vec<String>, most: usize) {
     }
 }
 
-fn add_counts(sums: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>) {
+fn add_counts(sums: &mut OrderedMap<String, u64>, more: OrderedMap<String, u64>) {
     for (key, count) in more {
         *sums.entry(key).or_default() += count;
     }
@@ -163,13 +167,13 @@ fn add_addresses(all: &mut Vec<AddressAnswer>, more: Vec<AddressAnswer>) {
 
 /// Answers how many requests went to endpoints that found no place.
 fn add_endpoints(all: &mut Vec<EndpointCount>, more: Vec<EndpointCount>) -> u64 {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    let mut sums: OrderedMap<String, u64> = OrderedMap::new();
     for EndpointCount { endpoint, requests } in all.drain(..).chain(more) {
         *sums.entry(endpoint).or_default() += requests;
     }
     all.extend(sums.into_iter().map(|(endpoint, requests)| EndpointCount { endpoint, requests }));
     // Stable: endpoints asked for equally often stay in the order of their names.
-    all.sort_by_key(|count| core::cmp::Reverse(count.requests));
+    sorting::sort_by_key(all, |count| core::cmp::Reverse(count.requests));
     all.drain(ENDPOINTS.min(all.len())..).map(|count| count.requests).sum()
 }
 
@@ -187,7 +191,7 @@ fn add_flows(all: &mut Vec<FlowCount>, more: Vec<FlowCount>, of_requests: u64) {
 }
 
 /// How many different values there are in all is not known: at least as many as either part has.
-fn add_params(all: &mut BTreeMap<String, ParamAnswer>, more: BTreeMap<String, ParamAnswer>) {
+fn add_params(all: &mut OrderedMap<String, ParamAnswer>, more: OrderedMap<String, ParamAnswer>) {
     for (name, later) in more {
         let Some(known) = all.get_mut(&name) else {
             all.insert(name, later);
@@ -218,6 +222,6 @@ fn add_links(all: &mut Vec<LinkAnswer>, more: Vec<LinkAnswer>) {
             all.push(link);
         }
     }
-    all.sort_by(|one, other| one.time.cmp(&other.time));
+    sorting::sort_by(all, |one, other| one.time.cmp(&other.time));
     all.drain(..all.len().saturating_sub(LINKS));
 }

@@ -10,6 +10,8 @@ use super::source::Source;
 use super::text::{self, Message, Step, Text};
 use super::trie::Trie;
 
+use crate::sorting;
+
 /// What a selector does with the text of its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
@@ -82,7 +84,7 @@ impl Plan {
             }
         }
         plan.groups = drafts.into_iter().filter_map(|(source, routes)| Group::new(source, &routes)).collect();
-        plan.groups.sort_by_key(Group::is_plain);
+        sorting::sort_by_key(&mut plan.groups, Group::is_plain);
         plan.compile_structured();
         plan
     }

@@ -9,17 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Marks};
-use super::finding::Severity;
+use super::finding::{Finding, Severity};
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
 use crate::inspect::Attack;
+use crate::inventory::Inventory;
 use crate::parameter::Value;
+use crate::sorting;
 use crate::verdict::Action;
 
 /// First byte of every encoded batch. A reader accepts this version and none before it: those
 /// before it were never released.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct Batch {
     params: Vec<(u32, Vec<(u32, Value)>)>,
     /// Objects of events on routes that learn whose is what, each with the index of its event, rising.
     objects: Vec<(u32, Objects)>,
+    /// What requests were stopped for before they were sent on; each names its request.
+    stops: Vec<Stop>,
     /// Keys issued inside sessions of the shard this goes to.
     issues: Vec<Issue>,
     /// Sessions of that shard whose key the origin was seen issuing.
@@ -81,6 +85,7 @@ struct Row {
     response_bytes: Option<u64>,
     ip: Option<IpAddr>,
     action: Action,
+    inventory: Option<Inventory>,
     marks: Marks,
 }
 
@@ -120,6 +125,15 @@ pub struct Objects {
     pub issued: Vec<u32>,
     /// Whether there may have been more.
     pub more: bool,
+}
+
+/// A rule that a request was stopped for, because it would have been broken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Its action is the one that was taken.
+    pub finding: Finding,
+    /// For how long the session is stopped with it, ms; 0 where the request alone was.
+    pub for_ms: u64,
 }
 
 /// Kinds of subject, a bit each by their number ([`crate::subject::Kind`]).
@@ -195,6 +209,11 @@ impl Batch {
         self.objects.get(at).map(|(_, objects)| objects)
     }
 
+    /// What the request was stopped for.
+    pub fn stops(&self, request: EventId) -> impl Iterator<Item = &Stop> {
+        self.stops.iter().filter(move |stop| stop.finding.request == request)
+    }
+
     /// Keys issued inside sessions, in the order of recording.
     pub fn issues(&self) -> &[Issue] {
         &self.issues
@@ -253,7 +272,7 @@ impl Batch {
                 places.push(*index as usize);
             }
         }
-        places.sort_unstable();
+        sorting::sort(&mut places);
         self.params.retain(|(_, values)| !values.is_empty());
         if places.is_empty() && !self.glimpses.iter().any(|(_, row)| is_named(row.user)) {
             return None;
@@ -306,6 +325,7 @@ impl Batch {
             feedback: self.text(row.feedback)?,
             params,
             action: row.action,
+            inventory: row.inventory,
             marks: row.marks,
         })
     }
@@ -356,6 +376,12 @@ impl BatchBuilder {
         self.batch.objects.push((last as u32, objects));
     }
 
+    /// Notes what a request that was pushed was stopped for.
+    pub fn stop(&mut self, stop: Stop) {
+        self.text_bytes += size_of::<Stop>() + stop.finding.bytes();
+        self.batch.stops.push(stop);
+    }
+
     /// Appends what subjects of these kinds have to know of an event whose session belongs elsewhere.
     pub fn glimpse(&mut self, event: &Event<'_>, kinds: Kinds) {
         let row = self.row(&Event { path: "", roles: "", colo: "", ..*event });
@@ -403,6 +429,7 @@ impl BatchBuilder {
             response_bytes: event.response_bytes,
             ip: event.ip,
             action: event.action,
+            inventory: event.inventory,
             marks: event.marks,
         }
     }
@@ -443,6 +470,11 @@ impl BatchBuilder {
     /// How many events were pushed, and glimpsed.
     pub fn len(&self) -> usize {
         self.batch.rows.len() + self.batch.glimpses.len()
+    }
+
+    /// Of those, the events of this shard's own sessions.
+    pub fn events(&self) -> usize {
+        self.batch.rows.len()
     }
 
     /// Whether there is nothing in it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::Detector;
 use super::dictionary::{Address, Dictionary, Symbol};
+use crate::inventory::Inventory;
 
 /// What is counted. Stored by number: numbers are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,13 +23,15 @@ pub enum Kind {
     /// Users somebody tried to be in vain.
     Attempted = 7,
     Detector = 8,
+    /// What endpoints were to the documents.
+    Inventory = 9,
     /// Values of business parameters ([`super::key_of`]).
     Param = 12,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Endpoint,
         Self::Method,
         Self::Status,
@@ -38,6 +41,7 @@ impl Kind {
         Self::Role,
         Self::Attempted,
         Self::Detector,
+        Self::Inventory,
         Self::Param,
     ];
 
@@ -50,6 +54,7 @@ impl Kind {
             Self::Agent => 8,
             Self::User | Self::Role | Self::Attempted => 16,
             Self::Detector => Detector::COUNT,
+            Self::Inventory => Inventory::ALL.len(),
             Self::Param => 32,
         }
     }
@@ -87,6 +92,7 @@ pub enum Value<'a> {
     Text(&'a str),
     Status(u16),
     Detector(Detector),
+    Inventory(Inventory),
     Address(Address<'a>),
 }
 
@@ -97,6 +103,7 @@ impl Value<'_> {
             Value::Text(text) => dictionary.symbol(text).0,
             Value::Status(status) => u32::from(status),
             Value::Detector(detector) => detector.number(),
+            Value::Inventory(state) => u32::from(Inventory::number(Some(state))),
             Value::Address(address) => dictionary.address_number(address),
         }
     }
@@ -109,6 +116,7 @@ impl Kind {
             Self::Status => Value::Status(u16::try_from(number).ok()?),
             Self::Address => Value::Address(dictionary.address(number)?),
             Self::Detector => Value::Detector(Detector::from_number(number)?),
+            Self::Inventory => Value::Inventory(Inventory::from_number(u8::try_from(number).ok()?)?),
             _ => Value::Text(dictionary.text(Symbol(number))),
         })
     }

@@ -28,6 +28,8 @@ pub enum Detector {
     RateSpike,
     VolumeExfiltration,
     Automation,
+    ShadowAccess,
+    ZombieAccess,
     BolaForeignObject,
     /// A class of attack, in the request itself.
     Attack(Attack),
@@ -47,7 +49,7 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::ParamDistinct,
 ];
 /// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
-const BEHAVIOURS: [Detector; 12] = [
+const BEHAVIOURS: [Detector; 14] = [
     Detector::BruteForce,
     Detector::CredentialStuffing,
     Detector::AccountTakeover,
@@ -59,6 +61,8 @@ const BEHAVIOURS: [Detector; 12] = [
     Detector::RateSpike,
     Detector::VolumeExfiltration,
     Detector::Automation,
+    Detector::ShadowAccess,
+    Detector::ZombieAccess,
     Detector::BolaForeignObject,
 ];
 const FIRST_BEHAVIOUR: u32 = 10;
@@ -99,6 +103,8 @@ impl Detector {
             Self::RateSpike => "rate_spike",
             Self::VolumeExfiltration => "volume_exfiltration",
             Self::Automation => "automation",
+            Self::ShadowAccess => "shadow_access",
+            Self::ZombieAccess => "zombie_access",
             Self::BolaForeignObject => "bola_foreign_object",
             Self::Attack(attack) => attack.name(),
         }
@@ -163,6 +169,7 @@ impl Detector {
             Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
             Self::BolaEnumeration | Self::BolaForeignObject => &["API1:2023"],
             Self::MassRegistration | Self::Automation => &["API6:2023"],
+            Self::ShadowAccess | Self::ZombieAccess => &["API9:2023"],
             Self::RateSpike => &["API4:2023"],
             Self::VolumeExfiltration => &["API4:2023", "API6:2023"],
             Self::Attack(Attack::Ssrf) => &["API7:2023"],

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{EventId, SessionId};
 use super::link::Principal;
 use super::params::Params;
+use crate::inventory::Inventory;
 use crate::verdict::Action;
 
 /// An event, borrowing its text from whoever holds it: a request being recorded, a batch, or a folded chunk.
@@ -57,6 +58,8 @@ pub struct Event<'a> {
     pub params: Params<'a>,
     /// What was done with the request.
     pub action: Action,
+    /// What the endpoint is to the documents; `None` where none speaks about it.
+    pub inventory: Option<Inventory>,
     pub marks: Marks,
 }
 

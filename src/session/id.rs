@@ -32,6 +32,12 @@ impl SessionId {
         u64::from_be_bytes([0, 0, 0, a, b, c, d, e])
     }
 
+    /// Half of the id, which is a keyed hash: for counting different sessions.
+    pub fn hash(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The index of the shard that owns this session among `shards` shards.
     ///
     /// The id is uniformly distributed already, so its first 32 bits modulo the count are the hash.

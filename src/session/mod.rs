@@ -15,7 +15,7 @@ mod params;
 mod risk;
 mod state;
 
-pub use batch::{Batch, BatchBuilder, Carried, DecodeError, Kinds, Objects, VERSION as BATCH_VERSION};
+pub use batch::{Batch, BatchBuilder, Carried, DecodeError, Kinds, Objects, Stop, VERSION as BATCH_VERSION};
 pub use counts::{Counts, Kind, Value};
 pub use detector::Detector;
 pub use dictionary::{Address, Dictionary, Symbol};

@@ -11,6 +11,7 @@ use super::id::SessionId;
 use super::link::{self, Arrival, Issue, Link, Principal, are_strangers};
 use super::params::{ParamBook, key_of, shown_of};
 use super::risk::{FLAGGED, Risk};
+use crate::sorting;
 use crate::subject::SubjectHash;
 
 /// Findings kept in full, newest first to go in; the counts per detector go on.
@@ -130,6 +131,15 @@ pub enum State {
 }
 
 impl State {
+    /// The name the API uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Flagged => "flagged",
+            Self::Blocked => "blocked",
+        }
+    }
+
     /// The state of a session with this risk, on which a block holds or not.
     pub fn of(risk: &Risk, blocked: bool, now_ms: u64) -> Self {
         if blocked {
@@ -180,6 +190,9 @@ impl Session {
         count(Kind::Endpoint, Value::Text(endpoint));
         count(Kind::Method, Value::Text(event.method));
         count(Kind::Status, Value::Status(event.status));
+        if let Some(state) = event.inventory {
+            count(Kind::Inventory, Value::Inventory(state));
+        }
         count(Kind::Agent, Value::Text(event.user_agent));
         if let Some(ip) = event.ip {
             count(Kind::Address, Value::Address(Address { ip, country: event.country, asn: event.asn }));
@@ -231,7 +244,7 @@ impl Session {
         } else {
             return;
         }
-        self.users.sort_by_key(|span| span.since_ms);
+        sorting::sort_by_key(&mut self.users, |span| span.since_ms);
     }
 
     /// The user at a moment: who was last named before it, or is named at it; nobody after a logout, and nobody in a
@@ -270,7 +283,7 @@ impl Session {
                 whole.last_ms = whole.last_ms.max(span.last_ms);
             }
             self.users.push(whole);
-            self.users.sort_by_key(|span| span.since_ms);
+            sorting::sort_by_key(&mut self.users, |span| span.since_ms);
         }
         self.findings.iter_mut().fold(erased, |erased, finding| finding.erase(forms) | erased)
     }

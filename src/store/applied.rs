@@ -1,7 +1,6 @@
 //! Which flushes were applied: each once, however often and in whatever order it arrives.
 
-use std::collections::BTreeMap;
-
+use crate::ordered::OrderedMap;
 use serde::{Deserialize, Serialize};
 
 /// Flushes of one isolate that may be under way at once; an isolate holds fewer unconfirmed ones.
@@ -12,7 +11,7 @@ const MAX_ISOLATES: usize = 4_096;
 /// What came from each isolate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Applied {
-    isolates: BTreeMap<u64, Window>,
+    isolates: OrderedMap<u64, Window>,
     clock: u64,
 }
 

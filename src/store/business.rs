@@ -40,7 +40,7 @@ pub fn business_of(
     told
 }
 
-fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>) -> &'a str {
+pub fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>) -> &'a str {
     session.user_at(event.time_ms).map_or("", |user| dictionary.text(user))
 }
 

@@ -52,12 +52,14 @@ impl<S: Sql> Store<S> {
             let enforced = on_route && self.settings.enforce;
             (consequence::spare(configured, session), enforced, would_stop, weights, user.to_owned())
         };
-        let subject = if response.action >= Action::Throttle && response.at != At::Request {
+        // Where it holds for no time, the request alone was stopped.
+        let holds = response.at != At::Request && response.for_ms > 0;
+        let subject = if response.action >= Action::Throttle && holds {
             self.whom(&finding, response, completed.event, &user)
         } else {
             None
         };
-        let acts = subject.is_some() || response.at == At::Request;
+        let acts = subject.is_some() || !holds;
         let action = if acts { response.action } else { response.action.min(Action::Tag) };
         finding.reasons = weights.unwrap_or_default();
         finding.would = if would_stop { action.max(Action::Block) } else { action };

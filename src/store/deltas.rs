@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::partition::Marks;
 use super::sql::Sql;
 use super::{Store, StoreError, named};
+use crate::inventory::Tally;
+use crate::ordered::OrderedMap;
 use crate::rollup::{Cell, Delta, Group, Lost, MINUTE_MS, Rollup};
 use crate::session::{Event, Finding};
 
@@ -34,8 +36,11 @@ const MAX_FINDING_BYTES: usize = 640 * 1024;
 const OFFER_BYTES: usize = 192 * 1024;
 /// Minutes that become one where counts are coarsest.
 const HOUR: u64 = 60;
+/// Endpoints whose use one delta tells; what more there is in one flush is not told.
+const MAX_ENDPOINTS: usize = 1_000;
 
-type Minutes = BTreeMap<u64, Rollup>;
+type Minutes = OrderedMap<u64, Rollup>;
+type Endpoints = BTreeMap<Box<str>, Tally>;
 
 /// What happened between two journal positions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -44,6 +49,8 @@ struct Segment {
     upto: u64,
     /// [`Minutes`] in postcard: unpacked they take ten times as much. Empty for none.
     counts: Box<[u8]>,
+    /// Use of endpoints in postcard; empty for none.
+    endpoints: Box<[u8]>,
     findings: Vec<Finding>,
     lost: Lost,
 }
@@ -53,6 +60,7 @@ struct Segment {
 struct Sum {
     upto: u64,
     minutes: Minutes,
+    endpoints: Endpoints,
     findings: Vec<Finding>,
     lost: Lost,
 }
@@ -75,6 +83,8 @@ pub(super) struct Deltas {
     /// What the position being taken in has brought so far.
     #[serde(skip)]
     minutes: Minutes,
+    #[serde(skip)]
+    endpoints: Endpoints,
     #[serde(skip)]
     findings: Vec<Finding>,
 }
@@ -99,6 +109,18 @@ impl Deltas {
         self.add(seq, event, &cell);
     }
 
+    /// Counts the use of an endpoint; the hashes are those of session and user.
+    pub fn used(&mut self, seq: u64, event: &Event<'_>, endpoint: &str, session: u64, user: u64) {
+        if seq <= self.upto() {
+            return;
+        }
+        if let Some(tally) = self.endpoints.get_mut(endpoint) {
+            tally.see(event, session, user);
+        } else if self.endpoints.len() < MAX_ENDPOINTS {
+            self.endpoints.entry(endpoint.into()).or_default().see(event, session, user);
+        }
+    }
+
     /// Takes in a finding that came about at this position; `first_of` is the event it is the first of.
     pub fn found(&mut self, seq: u64, first_of: Option<&Event<'_>>, finding: &Finding) {
         if seq <= self.upto() {
@@ -106,6 +128,9 @@ impl Deltas {
         }
         if let Some(event) = first_of {
             self.add(seq, event, &Cell { attacks: 1, ..Cell::default() });
+            if let Some(tally) = self.endpoints.get_mut(event.endpoint_key().as_str()) {
+                tally.attacks += 1;
+            }
         }
         self.findings.push(finding.clone());
     }
@@ -125,7 +150,8 @@ impl Deltas {
             return;
         }
         let (minutes, findings) = (core::mem::take(&mut self.minutes), core::mem::take(&mut self.findings));
-        let segment = Segment::of(Sum { upto: seq, minutes, findings, lost: Lost::default() });
+        let endpoints = core::mem::take(&mut self.endpoints);
+        let segment = Segment::of(Sum { upto: seq, minutes, endpoints, findings, lost: Lost::default() });
         self.count_bytes += segment.count_bytes();
         self.finding_bytes += segment.finding_bytes();
         self.segments.push_back(segment);
@@ -137,9 +163,16 @@ impl Deltas {
         }
     }
 
-    /// Makes counts coarser, the oldest first and no more of them than needed: endpoints go, then countries, then hours
-    /// stand for their minutes.
+    /// Makes counts coarser, the oldest first and no more of them than needed: what is told of the use of endpoints goes,
+    /// then endpoints in rollups, then countries, then hours stand for their minutes.
     fn coarsen(&mut self) {
+        for segment in &mut self.segments {
+            if self.count_bytes <= MAX_COUNT_BYTES / 2 {
+                return;
+            }
+            self.count_bytes = self.count_bytes.saturating_sub(segment.endpoints.len());
+            segment.endpoints = Box::default();
+        }
         let steps: [fn(Minutes) -> Minutes; 3] = [|m| coarser(m, true), |m| coarser(m, false), by_hour];
         for step in steps {
             for segment in &mut self.segments {
@@ -215,12 +248,14 @@ impl Deltas {
 
 impl Segment {
     fn of(sum: Sum) -> Self {
-        let Sum { upto, minutes, findings, lost } = sum;
-        Self { upto, counts: pack(&minutes), findings, lost }
+        let Sum { upto, minutes, endpoints, findings, lost } = sum;
+        let endpoints = if endpoints.is_empty() { None } else { postcard::to_allocvec(&endpoints).ok() };
+        let endpoints = endpoints.unwrap_or_default().into_boxed_slice();
+        Self { upto, counts: pack(&minutes), endpoints, findings, lost }
     }
 
     fn count_bytes(&self) -> usize {
-        self.counts.len() + size_of::<Self>()
+        self.counts.len() + self.endpoints.len() + size_of::<Self>()
     }
 
     fn finding_bytes(&self) -> usize {
@@ -249,6 +284,10 @@ fn sum<'a>(segments: impl Iterator<Item = &'a Segment>) -> Sum {
         sum.upto = segment.upto;
         for (minute, rollup) in segment.minutes() {
             sum.minutes.entry(minute).or_default().merge(&rollup);
+        }
+        let endpoints: Endpoints = postcard::from_bytes(&segment.endpoints).unwrap_or_default();
+        for (name, tally) in endpoints {
+            sum.endpoints.entry(name).or_default().merge(&tally);
         }
         sum.findings.extend(segment.findings.iter().cloned());
         sum.lost.add(segment.lost);
@@ -279,14 +318,19 @@ impl<S: Sql> Store<S> {
 
     /// What the fleet is to be told next, from the shard it knows by this name; nothing where it knows everything.
     pub fn delta(&self, shard: &str) -> Option<Delta> {
-        let Sum { upto, minutes, findings, lost } = sum(self.deltas.offer());
+        let Sum { upto, minutes, endpoints, findings, lost } = sum(self.deltas.offer());
         // While something is held back, even a position where nothing happened has to be confirmed.
         let is_empty = minutes.is_empty() && findings.is_empty() && lost.findings == 0;
         if upto == 0 || (is_empty && self.deltas.held.is_none()) {
             return None;
         }
         let (shard, installed_ms, from) = (shard.to_owned(), self.installed_ms, self.deltas.from);
-        Some(Delta { shard, installed_ms, from, upto, minutes, findings, lost })
+        let risk = |finding: &Finding| {
+            let tracked = self.hot.get(finding.session);
+            tracked.map_or(0, |tracked| tracked.session.risk.score(finding.time_ms)).max(finding.risk_added)
+        };
+        let risks = findings.iter().map(risk).collect();
+        Some(Delta { shard, installed_ms, from, upto, minutes, endpoints, findings, risks, lost })
     }
 
     /// Whether there is anything the fleet has not confirmed.

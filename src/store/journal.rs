@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::sql::{Sql, SqlError, Value, blob, integer, text};
 
+use crate::sorting;
+
 /// First byte of a row.
 const VERSION: u8 = 1;
 /// Bytes of batches in one row; a row holds at most two megabytes.
@@ -36,7 +38,7 @@ impl Journal {
         let names = sql.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'journal_%'", &[])?;
         let first = |row: &_| text(row, 0).and_then(|name| name.strip_prefix("journal_")?.parse().ok());
         let mut tables: Vec<u64> = names.iter().filter_map(first).collect();
-        tables.sort_unstable();
+        sorting::sort(&mut tables);
         let mut journal = Self { tables };
         journal.drop_folded(sql, folded)?;
         Ok(journal)

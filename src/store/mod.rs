@@ -27,6 +27,7 @@ mod newcomers;
 mod partition;
 mod pending;
 mod read;
+mod reservations;
 mod retention;
 mod schema;
 pub mod sql;
@@ -34,20 +35,20 @@ mod subjects;
 mod take;
 
 pub use applied::WINDOW as FLUSH_WINDOW;
+pub use ask::Answer;
 pub use erase::{EraseSizes, Erased};
 pub use fold::FoldSizes;
 pub use newcomers::Allowance;
 pub use read::Health;
 pub use schema::migrate;
 pub use subjects::Wanted as WantedSubject;
-pub use take::{Answer, Outcome};
-
-use std::collections::BTreeMap;
+pub use take::Outcome;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{self, Common, KnownEndpoints, Reservations};
+use crate::detect::{self, Common, KnownEndpoints, Reservations as Attempts};
+use crate::ordered::OrderedMap;
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
 use crate::verdict::{Allowed, Block, BlockChange, BlockChanges, BlockLog, BlockNews};
@@ -60,6 +61,7 @@ use journal::Journal;
 use newcomers::Newcomers;
 use partition::Marks;
 use pending::Pending;
+use reservations::Reservations;
 use sql::{Sql, SqlError, Value, blob, integer};
 
 /// Blocks waiting for the fleet; when it stays away longer, further ones hold in this shard alone.
@@ -157,13 +159,14 @@ pub struct Store<S> {
     business: detect::business::Shared,
     common: Common,
     /// Logins that were let go on and have no outcome yet.
-    under_way: Reservations,
+    under_way: Attempts,
     pending: Pending,
     newcomers: Newcomers,
+    reservations: Reservations,
     installed_ms: u64,
     blocks: BlockLog,
     /// Blocks imposed here that the fleet has not confirmed, by their row.
-    outbox: BTreeMap<u64, Block>,
+    outbox: OrderedMap<u64, Block>,
     journal: Journal,
     next_seq: u64,
     next_chunk: u64,
@@ -198,9 +201,10 @@ impl<S: Sql> Store<S> {
             known,
             business,
             common: common.unwrap_or_default(),
-            under_way: Reservations::default(),
+            under_way: Attempts::default(),
             pending,
             newcomers: Newcomers::default(),
+            reservations: Reservations::default(),
             installed_ms: installed(&sql, now_ms)?,
             next_chunk: marks.last_chunk + 1,
             marks,
@@ -258,7 +262,7 @@ impl<S: Sql> Store<S> {
         if self.outbox.len() >= MAX_OUTBOX {
             return Ok(());
         }
-        let id = self.outbox.last_key_value().map_or(1, |(id, _)| id + 1);
+        let id = self.outbox.keys().next_back().map_or(1, |id| id + 1);
         let body = postcard::to_allocvec(&block).map_err(|_| StoreError::Corrupt("block"))?;
         self.sql.query("INSERT INTO outbox (id, body) VALUES (?, ?)", &[id.into(), Value::Blob(body)])?;
         self.outbox.insert(id, block);
@@ -404,7 +408,7 @@ fn sessions_of(batch: &Batch) -> impl Iterator<Item = SessionId> {
     batch.events().map(|e| e.session).chain(ends).chain(batch.issued().iter().copied()).chain(arrived)
 }
 
-fn read_outbox(sql: &dyn Sql) -> Result<BTreeMap<u64, Block>, StoreError> {
+fn read_outbox(sql: &dyn Sql) -> Result<OrderedMap<u64, Block>, StoreError> {
     let rows = sql.query("SELECT id, body FROM outbox", &[])?;
     let read = |mut row: sql::Row| {
         let block = postcard::from_bytes(&blob(&mut row, 1)).map_err(|_| StoreError::Corrupt("outbox"))?;

@@ -31,6 +31,11 @@ impl Marks {
         self.upto.get(partition(id)).is_some_and(|upto| position <= *upto)
     }
 
+    /// Whether something that came after this position is in chunks.
+    pub fn folded_beyond(&self, position: u64) -> bool {
+        self.upto.iter().any(|upto| *upto > position)
+    }
+
     /// Notes that these parts are folded.
     pub fn fold(&mut self, parts: &core::ops::Range<usize>, upto: u64, last_chunk: u64) {
         if let Some(marks) = self.upto.get_mut(parts.clone()) {

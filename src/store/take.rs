@@ -7,9 +7,10 @@ use super::business::business_of;
 use super::conclude::Completed;
 use super::hot::Tracked;
 use super::sql::Sql;
-use crate::detect::{self, Memory};
-use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId};
-use crate::verdict::{Block, Subject, Verdict};
+use crate::detect::{self, Memory, Response};
+use crate::inventory::Tally;
+use crate::session::{Arrival, Batch, Dictionary, Event, Finding, Proof, Session, SessionId, Stop};
+use crate::verdict::{Block, Subject};
 use crate::wire::{Flush, KnownSession};
 
 /// What follows from a flush for whoever sent it.
@@ -27,19 +28,27 @@ pub struct Outcome {
     pub rotating: Vec<(IpAddr, u64)>,
 }
 
-/// The answer to a request that wants to go on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    pub verdict: Verdict,
-    pub proven: bool,
-    pub known: Option<KnownSession>,
-}
-
 /// A session that came into being with an event, and from where.
 struct Newcomer {
     session: SessionId,
     client: IpAddr,
     time_ms: u64,
+}
+
+/// What a request was stopped for, where that is news; with what follows for its session.
+fn stopped<'a>(
+    stops: &'a [&'a Stop],
+    memory: &mut Memory,
+    event: &Event<'_>,
+) -> impl Iterator<Item = (Finding, Option<Response>)> + use<'a> {
+    let own = if stops.is_empty() { None } else { Some(memory.business.get_or_insert_default()) };
+    let news = own.map_or_else(Vec::new, |own| {
+        stops.iter().filter(|stop| own.tells_stop(stop.finding.detector, event.time_ms)).collect()
+    });
+    news.into_iter().map(|stop| {
+        let response = Response::of_session(stop.finding.action, stop.for_ms);
+        (stop.finding.clone(), Some(response))
+    })
 }
 
 impl<S: Sql> Store<S> {
@@ -76,6 +85,10 @@ impl<S: Sql> Store<S> {
     ) -> Option<Newcomer> {
         self.deltas.count(place.0, event);
         self.under_way.settle(event.id);
+        if Tally::counts(event, self.known.has(endpoint)) {
+            let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
+            self.deltas.used(place.0, event, endpoint, session, user);
+        }
         let mut suspicions =
             self.common.crowd.observe(event, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
@@ -86,6 +99,7 @@ impl<S: Sql> Store<S> {
             return None;
         }
         self.counts.events += 1;
+        self.reservations.release(event.id);
         let mut newcomer = None;
         let pending = &mut self.pending;
         let new = |dictionary: &mut Dictionary| {
@@ -127,13 +141,15 @@ impl<S: Sql> Store<S> {
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
         let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
+        let stops: Vec<&Stop> = batch.stops(event.id).collect();
+        let stops: Vec<_> = stopped(&stops, &mut tracked.memory, event).collect();
         if !self.common.dry_run.is_idle() {
             let user = tracked.session.user_at(event.time_ms).map_or("", |user| dictionary.text(user));
             self.common.dry_run.observe(event, user, &self.settings.subjects);
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
         let told = told.into_iter().map(|(finding, response)| (finding, Some(response)));
-        let told = found.into_iter().map(|finding| (finding, None)).chain(told);
+        let told = found.into_iter().map(|finding| (finding, None)).chain(told).chain(stops);
         for (at, (finding, response)) in told.enumerate() {
             let completed = Completed { event: Some(event), told_at: place.0, is_first: at == 0 };
             imposed.extend(self.conclude(finding, response, completed));

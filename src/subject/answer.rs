@@ -3,8 +3,6 @@
 //! What several shards know of one subject is merged as states ([`Subject::merge`]) before it is shown: answers could
 //! not say how many values two sets have in common.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::distinct::{Distinct, Value};
@@ -12,6 +10,7 @@ use super::hash::SubjectHash;
 use super::key::Kind;
 use super::state::Subject;
 use super::windows::{Counts, Window};
+use crate::ordered::OrderedMap;
 use crate::query::rfc3339;
 
 /// Times RFC 3339 in UTC, sizes bytes.
@@ -38,7 +37,7 @@ pub struct SubjectAnswer {
     /// Where it was last seen from, newest first, at most two.
     pub places: Vec<PlaceAnswer>,
     /// By the window's length: `1m`, `10m`, `1h`, `1d`; up to a tenth more is counted.
-    pub windows: BTreeMap<String, WindowAnswer>,
+    pub windows: OrderedMap<String, WindowAnswer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,10 @@ use sha2::Sha256;
 
 /// Purpose of a token's name, next to those of [`super::Kind`] and of the sets.
 const TOKEN: u64 = 22;
+/// … and of a name that is counted.
+const NAME: u64 = 23;
 /// Purpose of a list of texts.
-const TEXTS: u64 = 23;
+const TEXTS: u64 = 24;
 
 /// The key, derived from `SESSION_SECRET` for this purpose alone.
 ///
@@ -47,6 +49,11 @@ impl SubjectHash {
     /// A number for a list of texts that is told apart from every other list.
     pub fn of_texts(&self, texts: &[&str]) -> u64 {
         texts.iter().fold(self.start(TEXTS), |digest, text| digest.text(text)).half()
+    }
+
+    /// What stands for a name where only different ones are counted; 0 for none.
+    pub fn name(&self, name: &str) -> u64 {
+        if name.is_empty() { 0 } else { self.start(NAME).text(name).half().max(1) }
     }
 
     /// Starts a hash; `purpose` keeps equal values of different meaning apart.

@@ -143,6 +143,7 @@ fn events() -> (Vec<SessionId>, Vec<(u64, Event<'static>)>) {
         feedback: "",
         params: throughline::session::Params::default(),
         action: Action::Allow,
+        inventory: None,
         marks: Marks::default(),
     };
     for number in 0..SESSIONS {

@@ -101,6 +101,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
                 feedback: "",
                 params: Default::default(),
                 action: Action::Allow,
+                inventory: None,
                 marks: if request.attempted { Marks::USER_ATTEMPTED } else { Marks::default() },
             });
         }
@@ -110,6 +111,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
             now_ms,
             blocks_version: 0,
             counts: IsolateCounts::default(),
+            backlog: Default::default(),
             questions: Vec::new(),
             wants_known: false,
             urgent: false,
@@ -150,7 +152,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
         score.innocent += 1;
         let Some(session) = store.session(id, end).unwrap() else { continue };
         if let (false, Some(Label::Innocent(who))) = (session.findings.is_empty(), of.first()) {
-            let what: Vec<String> = session.findings.into_keys().collect();
+            let what: Vec<String> = session.findings.keys().cloned().collect();
             score.wrong.push((who, what.join(" "), session.risk));
         }
     }

@@ -44,6 +44,7 @@ pub fn event(n: u64, at_ms: u64, unique: u64) -> Event<'static> {
         feedback: "",
         params: Params::default(),
         action: Action::Allow,
+        inventory: None,
         marks: Marks::default(),
     }
 }
@@ -66,6 +67,7 @@ pub fn flush(isolate: u64, sequence: u64, events: &[Event<'_>]) -> Flush {
         now_ms,
         blocks_version: 0,
         counts,
+        backlog: Default::default(),
         questions,
         wants_known,
         urgent: false,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { notOurs, startPair, waitFor } from './harness.mjs';
-import { ask, client, problem, recorded } from './scene.mjs';
+import { ask, client, order, problem, recorded } from './scene.mjs';
 import { faults, followed, resolve } from './schema.mjs';
 
 const FILE = new URL('../../src/api/openapi.json', import.meta.url);
@@ -26,6 +26,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   let pair;
   let session;
   let finding;
+  let endpoint;
   before(async () => {
     pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true, MODE: 'enforce', SESSION_SECRET: SECRET } });
     const ann = client(pair, { ip: '203.0.113.10', country: 'DE', asn: 3320, ja4: 't13d1516h2_8daaf6152771_02713d6af862', cookie: 'sid=ann' });
@@ -37,24 +38,31 @@ describe('openapi.json', { skip: notOurs }, () => {
     await recorded(pair, 15);
     session = (await ask(pair, 'sessions?ip=203.0.113.10')).items[0].id;
     finding = (await ask(pair, 'events?detector=forced_browsing')).items[0].findings[0].id;
+    const { body } = order(named.addDocument.requestBody.content['application/json'].example);
+    assert.equal((await ask(pair, 'documents', { method: 'POST', body })).id, 1);
+    endpoint = await waitFor(async () => (await ask(pair, 'endpoints?method=GET')).items[0]?.id, { what: 'an endpoint' });
   });
   after(() => pair?.stop());
 
+  /** What stands for {id} where it is not a session's. */
+  const others = { '/api/v1/share/{id}': '0123456789abcdef', '/api/v1/alerts/{id}/retry': `msg_${'0'.repeat(32)}` };
   const filled = (operation, { id = session, kind = 'user', value = 'ann' } = {}) =>
-    operation.path.replace('{id}', id).replace('{finding}', finding).replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
+    operation.path.replace('{id}', others[operation.path] ?? id).replace('{finding}', finding).replace('{endpoint}', endpoint).replace('{document}', '1').replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
 
   /** Calls an operation and checks the answer against the document; answers the parsed body. */
   async function call(operationId, expected, { id, kind, value, query = '', ...init } = {}) {
     const operation = named[operationId];
     const answer = await pair.admin(`${filled(operation, { id, kind, value })}${query}`, { method: operation.method, ...init });
-    const text = await answer.text();
+    // A stream does not end; its beginning is there at once.
+    const streams = answer.headers.get('content-type')?.startsWith('text/event-stream');
+    const text = streams ? await beginning(answer) : await answer.text();
     assert.equal(answer.status, expected, text);
     const described = followed(document, operation.responses[expected] ?? assert.fail(`${operationId} does not describe ${expected}`));
     for (const header of Object.keys(described.headers ?? {})) assert.ok(answer.headers.has(header), `${operationId} ${expected}: ${header}`);
     if (described.content === undefined) return assert.equal(text, '');
     const type = answer.headers.get('content-type');
     assert.ok(type in described.content, `${operationId} answers ${expected} as ${type}`);
-    const body = type.includes('json') ? JSON.parse(text) : text;
+    const body = /^application\/(problem\+)?json$/.test(type) ? JSON.parse(text) : text;
     assert.deepEqual(faults(document, described.content[type].schema, body), [], `${operationId} ${expected}`);
     return body;
   }
@@ -121,7 +129,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   }
 
   test('gives the shape of every answer', async () => {
-    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats', 'getRollups', 'listFindings']) await call(operationId, 200);
+    for (const operationId of ['getHealth', 'getMetrics', 'getPolicy', 'getStats', 'getRollups', 'listFindings', 'listEndpoints', 'getDiscovered', 'getEndpoint', 'listEndpointSessions', 'listDocuments', 'getDocument', 'listShares', 'listAlerts']) await call(operationId, 200);
     await call('getHealth', 200, { token: 'none' });
     await call('getStats', 200, { query: '?group_by=country&bucket=1m&from=-1h' });
     const { items: sessions } = await call('listSessions', 200);
@@ -153,24 +161,29 @@ describe('openapi.json', { skip: notOurs }, () => {
   test('gives the shape of every refusal', async () => {
     for (const { operationId, responses, requestBody } of operations) {
       if (responses[401]) await call(operationId, 401, { token: 'none' });
-      if (responses[403]) await call(operationId, 403, { token: pair.tokens.viewer, body: requestBody && '{}' });
-      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(operationId === 'identify' ? 4_194_305 : 65_537) });
+      const elsewhere = operationId === 'callMcp' ? { Origin: 'https://other.example' } : {};
+      if (responses[403]) await call(operationId, 403, { token: pair.tokens.viewer, headers: elsewhere, body: requestBody && '{}' });
+      if (responses[413]) await call(operationId, 413, { body: ' '.repeat(['identify', 'replay', 'addDocument'].includes(operationId) ? 4_194_305 : 65_537) });
       if (responses[400]) await call(operationId, 400, requestBody ? { body: '{}' } : { query: '?colour=red' });
     }
     for (const operationId of ['getSession', 'listSessionEvents', 'actOnSession']) {
       await call(operationId, 404, { id: NOBODY, body: operationId === 'actOnSession' ? '{"action":"block"}' : undefined });
     }
+    await call('unlearnEndpoint', 409);
     for (const kind of ['user', 'planet']) await call('getSubject', 404, { kind, value: 'nobody' });
     await call('getSubject', 400, { kind: 'ip', value: 'mars' });
     await call('liftBlock', 404, { query: '?kind=ip&value=192.0.2.1' });
+    for (const operationId of ['unshare', 'retryAlert']) await call(operationId, 404);
+    await call('exportSession', 404, { id: NOBODY });
   });
 
   test('has bodies for examples that are taken', async () => {
     for (const { operationId, requestBody } of operations.filter((each) => each.requestBody)) {
       const { schema, example } = requestBody.content['application/json'];
       assert.deepEqual(faults(document, schema, example), [], operationId);
-      await call(operationId, operationId === 'imposeBlock' ? 201 : 200, { body: JSON.stringify(example) });
+      await call(operationId, ['imposeBlock', 'addDocument', 'share'].includes(operationId) ? 201 : 200, { body: JSON.stringify(example) });
     }
+    await call('removeDocument', 204);
   });
 
   test('metrics are Prometheus text whose counters follow the traffic', async () => {
@@ -194,6 +207,14 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (const secret of [SECRET, pair.tokens.admin, pair.tokens.viewer]) assert.ok(!JSON.stringify(policy).includes(secret));
   });
 });
+
+/** The first part of a body that goes on. */
+async function beginning(answer) {
+  const reader = answer.body.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  return new TextDecoder().decode(value);
+}
 
 /** Reads the text format: fails on what it does not allow; total(name) adds up a metric's series. */
 function parse(text) {

@@ -14,7 +14,7 @@ import { around, notOurs, startPair } from './harness.mjs';
 import { pelt } from './pelt.mjs';
 import { all, ask, recorded } from './scene.mjs';
 
-const REQUESTS = 60_000;
+const REQUESTS = 200_000;
 const SESSIONS = 1_000;
 const ROUNDS = 4; // with a crash after each
 const SEED = 20_261_101;
@@ -77,7 +77,7 @@ export default {
 };
 `;
 
-test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile`, { skip: notOurs, timeout: 240_000 }, async (context) => {
+test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile`, { skip: notOurs, timeout: 600_000 }, async (context) => {
   const evicting = around(EVICTING);
   const storage = mkdtempSync(join(tmpdir(), 'throughline-eviction-'));
   const pair = await startPair({ origin: `http://${HOST}`, main: evicting.main, storage, vars: { DEV_CLIENT_HEADERS: true, SHARDS: 2, LIMITS: { buffer_events: 100_000 } } });

@@ -10,6 +10,8 @@ use crate::session::{Detector, Evidence, Finding, SessionId};
 
 /// Events shown with a finding.
 const MAX_TRAIL: usize = 10;
+/// Requests that were stopped for the same kind of rule within this long are told once, ms.
+const STOPPED_AGAIN_MS: u64 = 60_000;
 /// A session is told once within this long that it belongs to a surge, ms.
 const SURGE_AGAIN_MS: u64 = 3_600_000;
 
@@ -21,12 +23,39 @@ pub struct Memory {
     /// The last events that a rule looked at, oldest first.
     trail: Vec<Evidence>,
     surge_ms: u64,
+    /// When requests were last stopped for each kind of rule, epoch ms.
+    stopped: Vec<(Detector, u64)>,
 }
 
 impl Memory {
     /// Whether a step waits to be judged.
     pub fn is_waiting(&self) -> bool {
         self.flows.iter().any(|(_, state)| state.is_waiting())
+    }
+
+    /// The events that rules looked at last, oldest first.
+    pub(super) fn trail(&self) -> &[Evidence] {
+        &self.trail
+    }
+
+    /// What a watch remembers.
+    pub(super) fn watch(&self, key: u32) -> Option<&WatchState> {
+        self.watches.iter().find(|(of, _)| *of == key).map(|(_, state)| state)
+    }
+
+    /// What a flow remembers.
+    pub(super) fn flow(&self, key: u32) -> Option<&FlowState> {
+        self.flows.iter().find(|(of, _)| *of == key).map(|(_, state)| state)
+    }
+
+    /// Whether it is to be told that a request was stopped for what `detector` found.
+    pub fn tells_stop(&mut self, detector: Detector, now_ms: u64) -> bool {
+        match self.stopped.iter_mut().find(|(of, _)| *of == detector) {
+            Some((_, told_ms)) if now_ms.abs_diff(*told_ms) < STOPPED_AGAIN_MS => return false,
+            Some((_, told_ms)) => *told_ms = now_ms,
+            None => self.stopped.push((detector, now_ms)),
+        }
+        true
     }
 
     /// About how much memory it takes, bytes.

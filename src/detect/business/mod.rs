@@ -4,10 +4,12 @@
 //! kept by the shard ([`Shared`]), of those events it has: with several shards each counts its own. The rules
 //! themselves are elsewhere (`src/parameter/watch.rs`, `src/flow/`, `surge.rs`): here is which event goes to which.
 
+mod judge;
 mod memory;
 mod shared;
 mod surge;
 
+pub use judge::judge;
 pub use memory::Memory;
 pub use shared::Shared;
 
@@ -22,6 +24,9 @@ use crate::session::{Detector, Event, EventId, Evidence, Finding, SessionId, Sev
 use crate::subject::SubjectHash;
 use crate::verdict::{Action, Subject};
 
+/// How long the outcome of a request that was let through is waited for, unless the policy has its own limit, ms.
+const DEFAULT_PATIENCE_MS: u64 = 60_000;
+
 /// A finding, and what an enforcing deployment does about it.
 pub type Told = (Finding, Response);
 
@@ -34,6 +39,8 @@ pub struct Settings {
     tags: Rc<Tags>,
     /// What follows from a surge; `None` where none is looked for.
     surge: Option<Response>,
+    /// How long the outcome of a request that was let through is waited for, ms.
+    patience_ms: u64,
     /// Whether some watch is about who is calling, so that events without values matter too.
     watches_names: bool,
 }
@@ -61,12 +68,35 @@ impl Settings {
             flows: flows.into_iter().map(|rule| Keyed { key: key_of_flow(&rule), rule }).collect(),
             tags,
             surge,
+            patience_ms: DEFAULT_PATIENCE_MS,
         }
+    }
+
+    /// The same, where outcomes come within `patience_ms` or not at all.
+    pub fn with_patience(self, patience_ms: u64) -> Self {
+        Self { patience_ms, ..self }
+    }
+
+    /// How long the outcome of a request that was let through is waited for, ms.
+    pub fn patience_ms(&self) -> u64 {
+        self.patience_ms
     }
 
     /// What tells flows.
     pub fn tags(&self) -> &Rc<Tags> {
         &self.tags
+    }
+
+    /// Whether any rule may stop a request before it is sent on.
+    pub fn judges(&self) -> bool {
+        self.watches.iter().any(|watch| watch.rule.response.action >= Action::Throttle)
+            || self.flows.iter().any(|flow| flow.rule.is_judged())
+    }
+
+    /// Whether any rule counts for more than a session.
+    pub fn is_shared(&self) -> bool {
+        self.watches.iter().any(|watch| watch.rule.per != Per::Session)
+            || self.flows.iter().any(|flow| flow.rule.limit.is_some_and(|limit| limit.per != Per::Session))
     }
 
     /// How long steps may wait to be judged, ms; 0 where there are no flows.
@@ -159,6 +189,10 @@ impl<'a> Seen<'a> {
                 if watch.of == Of::Subject { self.event.params.of(TOKEN_SUBJECT).map(text_of).last() } else { None };
             let names = Names { user, subject: subject.unwrap_or(""), session, address, country };
             return state.observe_names(watch, &names, time_ms, self.hash);
+        }
+        // A sum is what was spent, not what was tried: a card that was declined cost nothing.
+        if watch.kind == Kind::Velocity && watch.of == Of::Sum && self.event.status >= 400 {
+            return None;
         }
         let mut alarm = None;
         for (_, value) in self.values.iter().filter(|(id, _)| Some(*id) == watch.parameter) {

@@ -13,7 +13,7 @@ use super::{Detector, Finding, Keyed, Seen, Settings, Told, finding};
 use crate::flow::Completions;
 use crate::parameter::{Baseline, Currency, Kind, ParamStats, Past, Per, Quantiles, WatchState};
 use crate::session::{EventId, Evidence, SessionId, Severity};
-use crate::subject::Value as Hashable;
+use crate::subject::{SubjectHash, Value as Hashable};
 
 /// Users, addresses and countries, of all rules together; beyond that those heard of longest ago are forgotten.
 const MAX_GROUPS: usize = 4_096;
@@ -69,6 +69,16 @@ impl Shared {
         self.baselines.get(&endpoint_of(key, seen)).and_then(|(_, baseline)| baseline.population())
     }
 
+    /// What a watch remembers of a user, an address or a country.
+    pub(super) fn watch(&self, key: u32, subject: &str, hash: &SubjectHash) -> Option<&WatchState> {
+        self.groups.get(&place_of(key, subject, hash))?.watch.as_ref()
+    }
+
+    /// When it completed a flow.
+    pub(super) fn completions(&self, key: u32, subject: &str, hash: &SubjectHash) -> Option<&Completions> {
+        self.groups.get(&place_of(key, subject, hash))?.completions.as_ref()
+    }
+
     /// Notes that a session's steps wait until `due_ms`.
     pub fn wait(&mut self, session: SessionId, due_ms: u64) {
         let is_known = self.waiting.iter().any(|(_, of)| *of == session);
@@ -114,12 +124,11 @@ impl Shared {
         for Keyed { key, rule } in &settings.flows {
             let Some(limit) = rule.limit.filter(|limit| limit.per != Per::Session) else { continue };
             let subject = seen.subject(limit.per);
-            let last = 1 << (rule.steps.len().clamp(1, crate::flow::MAX_STEPS) - 1);
-            if subject.is_empty() || seen.steps(rule).1 & last == 0 {
+            if subject.is_empty() || seen.steps(rule).1 & rule.last_step() == 0 {
                 continue;
             }
             let group = self.group(*key, subject, seen);
-            if !group.is_double_click(seen.event.id)
+            if (rule.counts_clicks() || !group.is_double_click(seen.event.id))
                 && let Some(violation) = group.completions.get_or_insert_default().complete(rule, seen.event.time_ms)
             {
                 let finding = Finding {
@@ -188,7 +197,7 @@ impl Shared {
     }
 
     fn group(&mut self, key: u32, subject: &str, seen: &Seen<'_>) -> &mut Group {
-        let place = (key, Box::<str>::from(subject).digest(seen.hash));
+        let place = place_of(key, subject, seen.hash);
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&place) {
             self.make_room();
         }
@@ -238,6 +247,10 @@ impl Group {
         let same = |known: &EventId| known.session_prefix() == id.session_prefix();
         self.recent.iter().any(|known| same(known) && known.time_ms().abs_diff(id.time_ms()) <= DOUBLE_CLICK_MS)
     }
+}
+
+fn place_of(key: u32, subject: &str, hash: &SubjectHash) -> (u32, u64) {
+    (key, Box::<str>::from(subject).digest(hash))
 }
 
 fn endpoint_of(key: u32, seen: &Seen<'_>) -> u64 {

@@ -7,7 +7,10 @@ mod shell;
 
 use core::ops::Range;
 
-use super::system::{Best, PROSE_WORDS, begins, from, high, is_document, is_named, is_spoken_of, part, words};
+use super::system::{
+    Best, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_one_of, is_searched, is_spoken_of, part,
+    words,
+};
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use shell::{Before, Command};
 
@@ -32,9 +35,6 @@ const JOBS: &[&str] = &[
     "install",
     "job",
 ];
-/// Names under which any two letters may stand between signs.
-const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
-
 /// Shell commands and calls of languages that run them.
 pub static COMMAND_INJECTION: Class = Class { attack: Attack::CommandInjection, words: &WORDS, may_be, judge };
 
@@ -58,7 +58,7 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
     has_word && (scan.any(b";|&`$\n\r<>(/{") || is_named(place, RUN))
         // Names that are hidden from a search for words.
         || scan.any(b"$") && scan.any(b"{('@") && scan.any(b"IiHhPpSs'@")
-        || scan.any(b";|&`\n") && scan.any(b"'\"\\^?*")
+        || scan.any(b";|&`\n") && scan.any(b"'\"\\^?*`")
         || scan.all(b"$=") && scan.any(b";&")
         || scan.all(b"(){}") && scan.any(b";|")
         || scan.all(b"%:~")
@@ -72,13 +72,17 @@ struct Whole<'a> {
     is_document: bool,
     /// A job of a build or a timer, which is a list of commands by nature.
     is_job: bool,
+    /// The text is a command line from its first word on: nothing was ended to begin one.
+    is_line: bool,
 }
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
     let mut best = Best::default();
     let mut whole = None;
-    shell::commands(text, &mut |command| {
+    // What says that it is a program in PHP ends its statements as shells do.
+    let is_program = text.starts_with(b"<?");
+    shell::commands(if is_program { b"" } else { text }, &mut |command| {
         let weight = known::weight(command);
         if weight == 0 {
             return;
@@ -89,6 +93,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
             words: words(text, usize::MAX),
             is_document: is_document(text),
             is_job: is_job(reading),
+            is_line: is_line(text),
         });
         if let Some(confidence) = weigh(whole, command, weight) {
             best.take(high(confidence, command.at.clone(), "runs a shell command"));
@@ -116,6 +121,10 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
         let is_json = matches!(place.part, Part::Json | Part::GraphqlArgument);
         return match weight {
             _ if is_prose => None,
+            // A script that is run by its interpreter tells nothing, somebody's question neither.
+            3 if is_json && is_named(place, RUN) && !is_telling_file(command) => Some(60),
+            _ if is_searched(place) && !is_about_accounts(command) => Some(60),
+            2 if !is_json && is_download(command) => Some(82),
             3 if is_named(place, RUN) => Some(84),
             1 | 2 if is_named(place, RUN) => Some(if is_json { 55 } else { 82 }),
             3 if command.is_hidden && is_telling(command) => Some(84),
@@ -127,15 +136,27 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
         };
     }
     let behind = from(text, command.at.end);
+    if whole.is_line && !is_named(place, RUN) && (is_told(place) || is_searched(place)) {
+        return Some(60);
+    }
+    if is_in_quotes(text, command) || is_filter(text, command) {
+        return Some(60);
+    }
     if is_prose {
         let ends_text = behind.iter().all(|byte| !byte.is_ascii_alphanumeric());
-        return Some(if weight == 3 && ends_text && is_telling(command) && !whole.is_document { 82 } else { 50 });
+        let is_set_off = command.before != Before::Backtick;
+        let is_sure = weight == 3 && ends_text && is_set_off && is_telling(command) && !whole.is_document;
+        return Some(if is_sure { 82 } else { 50 });
     }
     // Markdown sets commands in backticks, in the middle of words.
     if command.before == Before::Backtick && weight < 3 && (whole.words > inside || is_inline(text, &command.at)) {
         return Some(50);
     }
-    if weight == 2 && whole.is_job {
+    // A list of commands begins with one, and not with a value that is ended.
+    let value = part(text, 0..command.at.start.min(LINE));
+    let is_value = !value.contains(&b' ') && (value.contains(&b'.') || value.first().is_some_and(u8::is_ascii_digit));
+    let is_ending = is_value || matches!(text.first(), Some(b';' | b'|' | b'&' | b'$' | b'`' | b'\n'));
+    if weight == 2 && whole.is_job && !is_ending {
         return Some(60);
     }
     if weight >= 2 {
@@ -162,6 +183,63 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
     Some(confidence)
 }
 
+/// Whether the text begins as a command line does: with a prompt, or with a program and what it is given.
+fn is_line(text: &[u8]) -> bool {
+    if let [b'$' | b'#' | b'%' | b'>', b' ', letter, ..] = text {
+        return letter.is_ascii_alphabetic();
+    }
+    let end = text.iter().take(64).position(|byte| !(byte.is_ascii_alphanumeric() || b"/._-".contains(byte)));
+    let Some(end) = end.filter(|end| text.get(*end) == Some(&b' ')) else { return false };
+    let word = part(text, 0..end);
+    let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+    let given = part(text, end + 1..end + 3);
+    let is_option = matches!(given, [b'-', letter, ..] if letter.is_ascii_alphabetic() || *letter == b'-');
+    known::program(name).is_some() && !matches!(given, [b';' | b'|' | b'&', ..]) || is_option
+        // `kubectl get pods -n prod`
+        || name.iter().all(u8::is_ascii_lowercase) && from(text, end).iter().take(48).collect::<Vec<_>>().windows(3).any(|three| {
+            matches!(three, [b' ', b'-', letter] if letter.is_ascii_alphabetic())
+        })
+}
+
+/// Places in which people and programs put down whole command lines: members of documents and files.
+fn is_told(place: Place<'_>) -> bool {
+    matches!(place.part, Part::Json | Part::GraphqlArgument | Part::Xml | Part::XmlDocument | Part::File | Part::Raw)
+}
+
+/// How much of a line around a command is looked at, bytes.
+const LINE: usize = 512;
+
+/// Whether the separator stands inside a quoted argument that is closed behind it: `sh -c 'a; b' x`.
+fn is_in_quotes(text: &[u8], command: &Command<'_>) -> bool {
+    if !matches!(command.before, Before::One | Before::Two) {
+        return false;
+    }
+    // A command line is no longer than that.
+    let start = command.at.start.saturating_sub(LINE);
+    let before = part(text, start..command.at.start);
+    [b'\'', b'"'].into_iter().any(|quote| {
+        let Some(open) = before.iter().rposition(|byte| *byte == quote) else { return false };
+        let ahead = open.checked_sub(1).and_then(|at| before.get(at));
+        let is_odd = before.iter().filter(|byte| **byte == quote).count() % 2 == 1;
+        is_odd
+            && ahead.is_some_and(|byte| b" =([{,:".contains(byte))
+            && before.get(open + 1).is_some_and(u8::is_ascii_alphanumeric)
+            && part(text, command.at.start..command.at.start + LINE).contains(&quote)
+    })
+}
+
+/// Whether output is only sorted, counted or searched, behind several words: query languages have pipes too.
+fn is_filter(text: &[u8], command: &Command<'_>) -> bool {
+    const FILTERS: &[&str] =
+        &["sort", "head", "tail", "wc", "grep", "egrep", "uniq", "cut", "less", "more", "sed", "awk", "xargs", "stats"];
+    let before = part(text, command.at.start.saturating_sub(LINE)..command.at.start).trim_ascii();
+    command.is_piped
+        && is_one_of(command.name(), FILTERS)
+        && !command.is_hidden
+        && !command.arguments.iter().any(|byte| b"/$`\\".contains(byte))
+        && before.iter().filter(|byte| **byte == b' ').count() >= 2
+}
+
 /// Whether commands are what stands here anyway: in a pipeline's or a package's settings, in a line of cron.
 fn is_job(reading: &Reading<'_>) -> bool {
     let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
@@ -179,6 +257,21 @@ fn is_inline(text: &[u8], at: &Range<usize>) -> bool {
 
 fn is_telling(command: &Command<'_>) -> bool {
     command.name() == b"powershell" || command.arguments.iter().any(|byte| b"/\\$".contains(byte))
+}
+
+/// Whether somebody wants to see the accounts or settings of a machine: no question needs their real path.
+fn is_about_accounts(command: &Command<'_>) -> bool {
+    ["/etc/", "passwd", "win.ini"].iter().any(|word| super::system::find(command.arguments, word.as_bytes()).is_some())
+}
+
+/// Whether all of a text is a file that is fetched from elsewhere.
+fn is_download(command: &Command<'_>) -> bool {
+    is_one_of(command.name(), &["wget", "curl"]) && begins(command.arguments.trim_ascii(), b"http")
+}
+
+/// Whether the arguments name what an attacker wants to see or reach.
+fn is_telling_file(command: &Command<'_>) -> bool {
+    command.is_hidden || command.arguments.is_empty() || known::is_about_system(command.arguments)
 }
 
 /// Whether a name is followed by a path or an option at once, as no sentence goes on.
@@ -223,6 +316,9 @@ fn only_a_shell(text: &[u8]) -> Option<Sign> {
     }
     if text.starts_with(b"() {") || text.starts_with(b"(){") {
         best.take(high(95, 0..4, "defines a function for a shell to run (Shellshock)"));
+    }
+    if begins(text, b"-oproxycommand=") || begins(text, b"--use-askpass=") || begins(text, b"--upload-pack=") {
+        best.take(high(84, 0..text.len().min(15), "is an option that runs a command"));
     }
     for (at, _) in text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'$' | b'%' | b'<' | b'/')) {
         let rest = from(text, at);

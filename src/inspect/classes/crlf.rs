@@ -1,6 +1,7 @@
 //! Line ends that get a value into a protocol: headers, a second message, commands to a mail server, lines of a log.
 
 use super::seek::{byte, find, is_one_of, is_space, piece, skip, starts, tail, trim};
+use super::system::is_named;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
@@ -43,6 +44,54 @@ const HEADERS: [&str; 30] = [
 /// Headers that are words of ordinary texts too.
 const WORDS: [&str; 12] =
     ["location", "refresh", "link", "host", "cookie", "server", "via", "from", "to", "subject", "date", "reply-to"];
+/// Names of fields that hold a single line.
+const SINGLE: &[&str] = &[
+    "redirect",
+    "url",
+    "uri",
+    "next",
+    "return",
+    "to",
+    "from",
+    "dest",
+    "target",
+    "lang",
+    "language",
+    "locale",
+    "location",
+    "path",
+    "file",
+    "filename",
+    "user",
+    "username",
+    "login",
+    "name",
+    "email",
+    "mail",
+    "subject",
+    "id",
+    "ref",
+    "callback",
+    "page",
+    "host",
+    "cc",
+    "bcc",
+    "reply",
+    "sender",
+    "recipient",
+    "u",
+    "href",
+    "link",
+    "feed",
+    "endpoint",
+    "src",
+    "target",
+    "webhook",
+    "hook",
+];
+/// Levels of log lines behind a time.
+const LEVELS: [&str; 9] =
+    [" info ", " warn ", " warning ", " error ", " debug ", " notice ", " critical ", " trace ", " fatal "];
 /// Methods of a second request.
 const METHODS: [&str; 8] = ["get ", "post ", "put ", "delete ", "head ", "options ", "connect ", "trace "];
 /// Most lines that are looked at.
@@ -71,7 +120,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     {
         lines += 1;
         let start = skip(text, next, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-        let seen = if is_body { in_a_field(text, end, start) } else { line(text, start) };
+        let seen = if is_body { in_a_field(reading, end, start) } else { line(text, start) };
         if let Some((sure, what)) = seen
             && best.is_none_or(|(known, ..)| sure > known)
         {
@@ -128,6 +177,11 @@ fn line(text: &[u8], at: usize) -> Option<(u8, &'static str)> {
     }
     let is_page =
         starts(rest, 0, "<html") || starts(rest, 0, "<script") || starts(rest, 0, "<svg") || starts(rest, 0, "<img");
+    // A value that begins with the end of the headers goes on with the page.
+    let is_at_start = text.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) && doubled(text, at);
+    if is_at_start && byte(rest, 0) == b'<' && byte(rest, 1).is_ascii_alphabetic() {
+        return Some((82, "a page behind the end of the headers"));
+    }
     is_page.then_some((if doubled(text, at) { 84 } else { 50 }, "a page behind the end of the headers"))
 }
 
@@ -157,6 +211,7 @@ fn header(line: &[u8]) -> Option<(u8, &'static str)> {
         }
         () if has_family => (88, what),
         () if is_one_of(name, &["location", "refresh"]) && is_address => (90, what),
+        () if is_one_of(name, &["refresh"]) && byte(value, 0).is_ascii_digit() => (90, what),
         () if is_one_of(name, &["bcc", "cc"]) && value.contains(&b'@') => (84, "a recipient behind a line end"),
         () if is_one_of(name, &WORDS) => (50, what),
         () if name.contains(&b'-') => (55, what),
@@ -184,16 +239,22 @@ fn is_log(line: &[u8]) -> bool {
     ];
     let level = levels.iter().find_map(|level| find(line, level, 0)).filter(|at| *at < 40);
     let digits = piece(line, 0..19).iter().filter(|byte| byte.is_ascii_digit()).count();
-    level.is_some_and(|at| (at == 0 && byte(line, 0) == b'[') || digits >= 8)
+    let is_timed = digits >= 12 && LEVELS.iter().any(|level| find(piece(line, 0..44), level, 0).is_some());
+    is_timed || level.is_some_and(|at| (at == 0 && byte(line, 0) == b'[') || digits >= 8)
 }
 
 /// What a line of a field of a body is: only what shows that the field was to be a single line.
-fn in_a_field(text: &[u8], end: usize, start: usize) -> Option<(u8, &'static str)> {
+fn in_a_field(reading: &Reading<'_>, end: usize, start: usize) -> Option<(u8, &'static str)> {
+    let text = reading.text;
     let (_, first) = trim(piece(text, 0..text.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?));
     let rest = piece(text, start..start + LINE);
     let rest = piece(rest, 0..rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len()));
     let is_email = first.contains(&b'@') && !first.iter().any(|byte| is_space(*byte));
     let (sure, what) = line(text, start)?;
+    // Where one line is all that anybody enters.
+    if sure > 80 && is_named(reading.place, SINGLE) {
+        return Some((sure, what));
+    }
     let name = piece(rest, 0..rest.iter().position(|byte| *byte == b':').unwrap_or(0));
     let is_mail = is_one_of(name, &["bcc", "cc", "to", "from", "subject", "content-type", "reply-to", "mime-version"]);
     if is_email && (is_mail || what == "commands to a mail server") {

@@ -49,7 +49,7 @@ const WORDS: [&str; 37] = [
     "system",
 ];
 /// Classes, or the packages of classes, that run something when they are read. Lower case.
-const GADGETS: [&str; 40] = [
+const GADGETS: [&str; 44] = [
     "jdbcrowsetimpl",
     "templatesimpl",
     "java.lang.processbuilder",
@@ -86,7 +86,11 @@ const GADGETS: [&str; 40] = [
     "claimsidentity",
     "system.management.automation",
     "resourcedictionary",
-    "system.windows.forms.axhost",
+    "system.windows.",
+    "system.activities",
+    "system.web.",
+    "system.data.",
+    "microsoft.visualstudio",
     "expandedwrapper",
     "sessionsecuritytoken",
     "typeconfusedelegate",
@@ -97,7 +101,7 @@ const TYPES: [&str; 7] = ["@type", "$type", "@class", "__type", "/class", "_clas
 const NET: [u8; 9] = [0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
 const NET_BASE64: [&str; 4] = ["aaeaaad/////", "aaqaaap////8", "abaaaa/////w", "aaeaaad_____"];
 /// XML and YAML that build objects.
-const BUILDERS: [(&str, u8); 23] = [
+const BUILDERS: [(&str, u8); 24] = [
     ("java.beans.xmldecoder", 94),
     ("java.beans.eventhandler", 94),
     ("<dynamic-proxy", 90),
@@ -109,7 +113,8 @@ const BUILDERS: [(&str, u8); 23] = [
     ("<com.sun.", 90),
     ("<objectdataprovider", 92),
     ("clr-namespace:system.diagnostics", 92),
-    ("!!python/object", 95),
+    ("!!python/object:", 95),
+    ("!!python/object/", 95),
     ("!!python/name", 94),
     ("!!python/module", 94),
     ("!!javax.", 94),
@@ -308,7 +313,8 @@ fn named(reading: &Reading<'_>, text: &[u8]) -> Option<Seen> {
     }
     // A class alone, as the first item of an array: Jackson's way.
     let found = gadget()?;
-    let is_class = is_whole && found.start == 0 && text.iter().filter(|byte| **byte == b'.').count() >= 3;
+    let dots = text.iter().filter(|byte| **byte == b'.').count();
+    let is_class = is_whole && found.start == 0 && (dots >= 3 || dots == 2 && found.end == text.len());
     let is_item = name.ends_with("/*") || name.is_empty() || text.first() == Some(&b'[');
     let simple = tail(text, text.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1));
     (is_class

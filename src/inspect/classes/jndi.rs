@@ -32,6 +32,10 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let is_plain = sure < 80 && matches!(reading.place.part, Part::Json | Part::Form | Part::GraphqlArgument);
     let severity = if sure >= 80 { Severity::Critical } else { Severity::Low };
     let confidence = if is_plain { confidence.min(45) } else { confidence };
+    // Where nothing is configured a value that is a lookup, and nothing else, is somebody's question.
+    let is_question = matches!(reading.place.part, Part::Query | Part::Path | Part::Header | Part::Cookie);
+    let is_whole = text.starts_with(b"${") && text.ends_with(b"}") && !text.contains(&b' ');
+    let confidence = if sure < 80 && is_question && is_whole { 82 } else { confidence };
     Some(Sign { confidence, severity, at: at..(at + 100).min(text.len()), what })
 }
 

@@ -148,6 +148,9 @@ fn key_id(kid: &[u8]) -> Option<(u8, &'static str)> {
     {
         return Some((88, "names its key in SQL"));
     }
+    if begins(kid, b"http://") {
+        return Some((84, "says where the key is that it is to be checked with"));
+    }
     let has_shell =
         kid.iter().any(|byte| b"|;`<>".contains(byte)) || find(kid, b"$(").is_some() || find(kid, b"\\u0000").is_some();
     has_shell.then_some((86, "names its key in the language of a shell"))

@@ -10,7 +10,7 @@ pub static LDAP_INJECTION: Class = Class { attack: Attack::LdapInjection, words:
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
     let filter = scan.all(b"()") && scan.any(b"=|&!");
     let ended = scan.all(b")*\0");
-    (filter || ended) && !matches!(place.part, Part::XmlDocument | Part::File | Part::Path)
+    (filter || ended) && !matches!(place.part, Part::XmlDocument | Part::File)
 }
 
 /// Attributes of people and directories.

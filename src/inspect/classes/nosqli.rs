@@ -30,6 +30,8 @@ pub static NOSQLI: Class = Class {
         "function",
         "accumulator",
         "lookup",
+        "func",
+        "elemmatch",
         "return",
         "sleep",
         "while",
@@ -43,13 +45,16 @@ pub static NOSQLI: Class = Class {
 };
 
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
-    if !scan.word(Attack::Nosqli) || matches!(place.part, Part::Xml | Part::XmlDocument | Part::File | Part::Path) {
+    let is_condition = scan.any(b"'\"") && scan.any(b"|&") && scan.any(b"=");
+    if !(scan.word(Attack::Nosqli) || is_condition && !is_name(place.part))
+        || matches!(place.part, Part::XmlDocument | Part::File)
+    {
         return false;
     }
     if is_name(place.part) {
         return scan.any(b"$");
     }
-    scan.any(b"$") && scan.any(b":") || scan.any(b";'\"") && scan.any(b"(=<>") && scan.any(b";|&")
+    scan.any(b"$") && scan.any(b":") || scan.any(b";'\"") && scan.any(b"(=<> ") && scan.any(b";|&")
 }
 
 /// What an operator is good for to an attacker.
@@ -68,9 +73,9 @@ enum Operator {
 
 fn operator(name: &str) -> Option<Operator> {
     Some(match name {
-        "$where" | "$function" | "$accumulator" => Operator::Script,
+        "$where" | "$function" | "$accumulator" | "$func" => Operator::Script,
         "$ne" | "$nin" | "$regex" | "$exists" | "$not" => Operator::Open,
-        "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$eq" => Operator::Range,
+        "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$eq" | "$elemMatch" | "$size" | "$all" | "$type" => Operator::Range,
         "$or" | "$and" | "$nor" | "$expr" => Operator::Logic,
         "$lookup" | "$unionWith" | "$graphLookup" => Operator::Reach,
         _ => return None,
@@ -175,6 +180,8 @@ fn name(reading: &Reading<'_>) -> Option<Sign> {
             }
         }
         Operator::Open | Operator::Range if on(CREDENTIALS) => 90,
+        // A query compares members: nothing honest compares the query itself.
+        Operator::Open | Operator::Range if on(QUERIES) && is_top(reading.place, under) => 85,
         Operator::Open if in_query => 65,
         Operator::Open => {
             if alone && !is_json {
@@ -219,7 +226,13 @@ fn object(text: &[u8]) -> Option<Sign> {
         let behind = behind.strip_prefix(b"\"").or(behind.strip_prefix(b"'")).unwrap_or(behind);
         let Some(operator) = name.filter(|_| unspaced(behind).starts_with(b":")) else { continue };
         let opens = matches!(unspaced(text).first(), Some(b'{' | b'[' | b'\'' | b'"' | b',' | b'}' | b'|'));
+        let value = unspaced(behind).get(1..).map(unspaced).unwrap_or_default();
+        let is_code = value.first().is_some_and(|byte| byte.is_ascii_digit() || b"'\"`(!{".contains(byte))
+            || [&b"function"[..], b"this", b"sleep", b"return", b"true", b"while"]
+                .iter()
+                .any(|word| begins(value, word));
         let confidence = match operator {
+            Operator::Script if !is_code => 55,
             Operator::Script => {
                 if opens || text.len() < 100 {
                     85
@@ -256,7 +269,11 @@ fn script(text: &[u8]) -> Option<Sign> {
                 || begins(condition, b"(function(")
                 || begins(condition, b"db.");
             // Behind a pair of quotes it is the text's own code.
-            if own && number <= 1 { 90 } else { 0 }
+            match number {
+                0 | 1 if own => 90,
+                0 | 1 if is_constant(condition) => 86,
+                _ => 0,
+            }
         } else {
             0
         };
@@ -271,14 +288,31 @@ fn script(text: &[u8]) -> Option<Sign> {
     None
 }
 
+/// `1==1`, `'a'=='a'`: equal in script, whatever was asked for.
+fn is_constant(condition: &[u8]) -> bool {
+    let Some(at) = condition.windows(2).take(16).position(|two| two == b"==") else { return false };
+    let bare = |byte: &u8| !matches!(byte, b'\'' | b'"' | b' ' | b'=');
+    let left: Vec<u8> = condition.iter().take(at).copied().filter(|byte| bare(byte)).collect();
+    let right = condition.iter().skip(at).skip_while(|byte| !bare(byte)).take_while(|byte| bare(byte));
+    !left.is_empty() && right.take(left.len()).eq(left.iter())
+}
+
+/// Whether the name an operator stands under is the outermost there is.
+fn is_top(place: Place<'_>, under: Option<&str>) -> bool {
+    under.is_some() && segments(place).next() == under
+}
+
 /// A statement of script that an attacker puts behind a value.
 fn stacked(statement: &[u8], text: &[u8]) -> u8 {
     let argument = |word: &[u8]| if begins(statement, word) { statement.get(word.len()..) } else { None };
     if let Some(value) = argument(b"return") {
         let value = value.trim_ascii_start();
         let plain = value.first().is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'(' | b'\'' | b'"' | b'!'));
-        let known =
-            begins(value, b"true") || begins(value, b"this.") || begins(value, b"false") || begins(value, b"new ");
+        let known = begins(value, b"true")
+            || begins(value, b"this.")
+            || begins(value, b"false")
+            || begins(value, b"new ")
+            || begins(value, b"math.");
         return if plain || known { 88 } else { 0 };
     }
     if let Some(value) = argument(b"sleep(") {

@@ -4,7 +4,9 @@
 mod climb;
 mod target;
 
-use super::system::{Best, begins, find, from, high, is_named, is_parameter, is_spoken_of, part};
+use super::system::{
+    Best, begins, find, from, high, is_among_words, is_named, is_parameter, is_spoken_of, last_name, part,
+};
 use crate::inspect::{Attack, Class, Layers, Part, Place, Reading, Scan, Sign};
 use climb::{Climb, Token};
 use target::Target;
@@ -111,23 +113,44 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
     let undone = Layers(Layers::PERCENT_TWICE.0 | Layers::PERCENT_U.0 | Layers::OVERLONG.0 | Layers::FOLDED.0);
     let is_hidden = tricks > 0 || count > 0 && reading.layers.0 & undone.0 != 0;
     let is_json = matches!(place.part, Part::Json | Part::GraphqlArgument | Part::Xml);
-    let is_rooted = part(reading.text, token.at.clone()).first().is_some_and(|byte| b"/\\".contains(byte));
+    let path = part(reading.text, at.clone());
+    let is_rooted = path.first().is_some_and(|byte| b"/\\".contains(byte));
+    // A path by itself is asked for; between words it is spoken of.
+    if count == 0 && token.target.is_some() && is_among_words(reading.text, &at) {
+        return best.take(high(60, at, "names a file of the system"));
+    }
+    let is_whole = is_rooted && at.len() + 2 >= reading.text.trim_ascii().len();
     match token.target {
         Some(Target::Secret | Target::Home) if count > 0 => {
             best.take(high(95, at, "climbs to a file that holds secrets"));
         }
         Some(Target::Secret) if token.segments > 1 => best.take(high(92, at, "names a file of the system")),
-        Some(Target::Home) if !is_json => best.take(high(86, at, "names a file that holds credentials")),
+        Some(Target::Home) if !is_json || READ.contains(&last_name(place)) || begins(path, b"/root/") => {
+            best.take(high(86, at, "names a file that holds credentials"));
+        }
         Some(Target::Secret) if is_parameter(place.part) && is_named(place, OPENED) => {
             best.take(high(82, at, "names a file of the system"));
         }
-        Some(Target::Known) if out > 1 || is_hidden || out > 0 && !is_json => {
+        Some(Target::Known | Target::Machine)
+            if out > 1 || is_hidden || out > 0 && (!is_json || is_named(place, READ)) =>
+        {
             best.take(high(90, at, "climbs to a file of the system"));
         }
-        Some(Target::Known)
+        // `"hosts_file": "/etc/hosts"` is a setting.
+        Some(Target::Machine) if is_whole && !(is_json && last_name(place).contains(['_', '-'])) => {
+            best.take(high(80, at, "names a file of the system"));
+        }
+        Some(Target::Known) if is_whole && !is_json && place.part != Part::Raw => {
+            best.take(high(80, at, "names a file of the system"));
+        }
+        Some(Target::Known | Target::Machine)
             if is_rooted && is_parameter(place.part) && (place.part == Part::Path || is_named(place, OPENED)) =>
         {
             best.take(high(80, at, "names a file of the system"));
+        }
+        // `?page=.env`
+        Some(Target::Known) if is_parameter(place.part) && is_named(place, OPENED) && path == b".env" => {
+            best.take(high(82, at, "names a file of the system"));
         }
         Some(_) => best.take(high(55, at, "names a file of the system")),
         None if count == 0 => {}
@@ -139,6 +162,8 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
                 Part::Json | Part::GraphqlArgument => match out {
                     0 => 20,
                     1 => 40,
+                    // What programs import, and stack traces and maps of sources tell.
+                    _ if is_source(path) => 55,
                     2 | 3 if is_named(place, READ) || is_rooted && out == 3 => 82,
                     2 => 50,
                     3 => 65,
@@ -147,6 +172,7 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
                 Part::Xml | Part::Raw => 55,
                 _ => match out {
                     0 => 20,
+                    1 if is_named(place, READ) && token.segments > 1 => 82,
                     1 if is_named(place, OPENED) => 60,
                     1 => 45,
                     2 if is_named(place, OPENED) => 84,
@@ -158,6 +184,16 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
             best.take(high(confidence, at, what));
         }
     }
+}
+
+/// Whether a path leads to what pages and programs are made of.
+fn is_source(path: &[u8]) -> bool {
+    const KINDS: &[&str] = &[
+        "js", "mjs", "cjs", "ts", "mts", "tsx", "jsx", "vue", "svelte", "css", "scss", "less", "map", "png", "jpg",
+        "jpeg", "svg", "gif", "webp", "woff2", "rs", "go", "md",
+    ];
+    let kind = path.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// A parameter for a file to read that names one in a directory of the system. Configuration does so in bodies, and
@@ -239,7 +275,8 @@ fn unc(reading: &Reading<'_>) -> Option<Sign> {
     }
     let is_hidden_share = share.ends_with(b"$");
     let is_far = host.contains(&b'.') || host.contains(&b'@');
-    let is_one = matches!(reading.place.part, Part::Query | Part::Cookie | Part::Header | Part::Path);
+    let is_one = matches!(reading.place.part, Part::Query | Part::Cookie | Part::Header | Part::Path)
+        || reading.place.part == Part::Form && is_named(reading.place, READ);
     let confidence = if is_one && (is_far || is_hidden_share) { 82 } else { 45 };
     Some(high(confidence, 0..2 + host.len(), "names a file on another machine"))
 }

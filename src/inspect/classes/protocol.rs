@@ -38,7 +38,7 @@ fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
 fn method(method: &str) -> Option<Verdict> {
     match method {
         "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS" => None,
-        "TRACE" | "TRACK" | "DEBUG" | "CONNECT" => Some((70, "asks the server to show itself")),
+        "TRACE" | "TRACK" | "DEBUG" | "CONNECT" => Some((84, "asks the server to show itself")),
         _ => Some((30, "is a method that few servers know")),
     }
 }
@@ -95,7 +95,7 @@ fn path(path: &[u8]) -> Option<Verdict> {
     for segment in path.split(|byte| *byte == b'/') {
         match segment {
             [b'.', b'.', b';', ..] => take(90, "hides a step up behind a parameter"),
-            [b';', ..] | [b'.', b';', ..] => take(65, "hides a segment behind a parameter"),
+            [b';', ..] | [b'.', b';', ..] => take(80, "hides a segment behind a parameter"),
             [.., b';'] if segment.len() > 1 => take(60, "hides a segment behind a parameter"),
             _ if begins(segment, b"%2e%2e") || begins(segment, b"..%2f") || begins(segment, b"..%5c") => {
                 take(84, "hides a step up behind an encoding");

@@ -23,7 +23,8 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
             place.part,
             Part::Query | Part::Form | Part::Json | Part::Cookie | Part::Raw | Part::GraphqlArgument
         );
-    named || inside
+    let pointed = scan.word(Attack::PrototypePollution) && place.part == Part::Json && place.name.ends_with("/path");
+    named || inside || pointed
 }
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
@@ -47,6 +48,15 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
             inner_first.any(|name| core::mem::replace(&mut last, name) == "prototype" && name == "constructor")
         };
         return if reaches { sign(90, 0, text.len(), what) } else { None };
+    }
+    // The pointer of a JSON Patch (RFC 6902).
+    if reading.place.name.ends_with("/path") && text.starts_with(b"/") {
+        let mut last: &[u8] = b"";
+        let reaches = text.split(|byte| *byte == b'/').any(|name| {
+            let before = core::mem::replace(&mut last, name);
+            name == b"__proto__" || name == b"prototype" && before == b"constructor"
+        });
+        return if reaches { sign(88, 0, text.len(), what) } else { None };
     }
     // An assignment without a name of its own, or an object that is no JSON.
     let start = unspaced(text);

@@ -8,8 +8,8 @@ use crate::inspect::{Part, Reading};
 pub const MOST: u8 = 60;
 /// From how many bytes, lines and words on a text is an article in which code is quoted.
 const LONG: (usize, usize, usize) = (200, 4, 20);
-/// How many words have to stand before a piece between backticks on its line.
-const WORDS_BEFORE_TICK: usize = 3;
+/// How many words have to stand around a piece between backticks on its line.
+const WORDS_AROUND_TICKS: usize = 4;
 
 /// `confidence` for what stands at `at`, less if it is shown there.
 pub fn less(reading: &Reading<'_>, at: usize, confidence: u8) -> u8 {
@@ -28,10 +28,20 @@ pub fn is_shown(reading: &Reading<'_>, at: usize) -> bool {
     let before = piece(text, 0..at);
     let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let on_line = tail(before, line);
+    let behind = tail(text, at);
+    let behind = piece(behind, 0..behind.iter().position(|byte| *byte == b'\n').unwrap_or(behind.len()));
     let is_ticked = on_line.iter().filter(|byte| **byte == b'`').count() % 2 == 1
-        && tail(text, at).iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == b'`')
-        && words(on_line) >= WORDS_BEFORE_TICK;
-    is_ticked || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+        && behind.iter().position(|byte| *byte == b'`').is_some_and(|close| {
+            let before = words(on_line);
+            before > 0 && before + words(tail(behind, close + 1)) >= WORDS_AROUND_TICKS
+        });
+    is_ticked || is_request_line(text) || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+}
+
+/// Whether the text is the first line of a request, as logs and reports quote them: `GET /a?b=c HTTP/1.1`.
+fn is_request_line(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    [&b"GET /"[..], b"POST /", b"PUT /", b"HEAD /", b"DELETE /", b"PATCH /"].iter().any(|start| text.starts_with(start))
 }
 
 /// Whether the text is an article: many lines, and many words in sentences.

@@ -3,7 +3,10 @@
 
 mod host;
 
-use super::system::{Best, begins, from, high, is_document, is_named, is_spoken_of, part};
+use super::system::{
+    Best, begins, from, high, is_among_words, is_document, is_named, is_searched, is_spoken_of, last_name, part,
+};
+use crate::inspect::scan::LETTERS;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use host::Reach;
 
@@ -77,10 +80,6 @@ const CALLED: &[&str] = &[
     "target",
     "fetch",
     "proxy",
-    "image",
-    "img",
-    "avatar",
-    "link",
     "feed",
     "source",
     "import",
@@ -88,11 +87,22 @@ const CALLED: &[&str] = &[
     "hook",
     "preview",
     "endpoint",
+    "u",
 ];
 /// Names under which a browser is sent somewhere: on a developer's machine, to itself.
 const RETURNED: &[&str] = &[
     "redirect", "return", "next", "origin", "referrer", "referer", "success", "cancel", "logout", "continue",
     "callback", "back",
+];
+/// Names under which OAuth (RFC 8252) sends a program on the user's own machine back to itself.
+const LOOPED: &[&str] = &[
+    "redirect_uri",
+    "redirect_uris",
+    "redirecturi",
+    "redirecturis",
+    "redirecturl",
+    "redirect_url",
+    "post_logout_redirect_uri",
 ];
 /// Names under which addresses inside a network are told, not fetched.
 const TOLD: &[&str] = &[
@@ -110,6 +120,14 @@ const TOLD: &[&str] = &[
     "redis",
     "cors",
     "allowed",
+    "generator",
+    "external",
+    "silence",
+    "dashboard",
+    "panel",
+    "runbook",
+    "blocked",
+    "self",
 ];
 
 /// Addresses of a server's own network.
@@ -143,7 +161,11 @@ pub static SSRF: Class = Class {
         "smb",
         "127",
     ],
-    may_be: |scan: Scan, _: Place<'_>| scan.any(b":/") && scan.word(Attack::Ssrf) || scan.all(b"//:") && scan.any(b"@"),
+    may_be: |scan: Scan, place: Place<'_>| {
+        // `//127.0.0.1/`, `10.0.0.1:80`: numbers are no words.
+        let is_numbers = || scan.any(b"/:") && scan.any(b".") && scan.ascii & LETTERS == 0 && is_named(place, FETCHED);
+        scan.any(b":/") && scan.word(Attack::Ssrf) || scan.all(b"//:") && scan.any(b"@") || is_numbers()
+    },
     judge,
 };
 
@@ -156,6 +178,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let mut at = 0;
     // The address that the text is, and those that stand inside it.
     let mut left = 16;
+    let mut is_framed = false;
     while let Some(colon) = find_scheme(from(text, at)).map(|found| found + at) {
         let letters = part(text, 0..colon)
             .iter()
@@ -166,6 +189,10 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         let scheme = part(text, colon - letters..colon);
         whole = colon == letters || begins(text, b"url:") || begins(text, b"jar:");
         if let Some((confidence, length, what)) = address(place, scheme, from(text, colon + 1), whole) {
+            // What turns pages into pictures and documents fetches what they embed.
+            let embeds = !whole && (55..80).contains(&confidence) && is_embedded(part(text, 0..colon - letters));
+            let confidence = if embeds { 82 } else { confidence };
+            is_framed |= embeds;
             best.take(high(confidence, start + colon - letters..start + colon + 1 + length, what));
         }
         at = colon + 1;
@@ -185,7 +212,10 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         }
     }
     let mut sign = best.0?;
+    let is_set_off = !whole && !is_framed && is_among_words(reading.text, &sign.at);
     if is_document(text)
+        || is_set_off && reading.scan.any(b" ")
+        || is_searched(place) && sign.confidence < 90
         || !whole && is_spoken_of(reading.text, &sign.at)
         || matches!(place.part, Part::File | Part::XmlDocument)
     {
@@ -195,6 +225,17 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         sign.confidence = sign.confidence.min(30);
     }
     Some(sign)
+}
+
+/// Whether what stands before an address is the attribute of a tag that embeds what is there.
+fn is_embedded(before: &[u8]) -> bool {
+    const TAGS: &[&[u8]] = &[b"<iframe", b"<embed", b"<object", b"<script", b"<link", b"<frame", b"<portal"];
+    let start = before.len().saturating_sub(160);
+    let near = from(before, start);
+    let Some(open) = near.iter().rposition(|byte| *byte == b'<') else { return false };
+    let tag = from(near, open);
+    let value = tag.strip_suffix(b"\"").or(tag.strip_suffix(b"'")).unwrap_or(tag);
+    value.ends_with(b"=") && !tag.contains(&b'>') && TAGS.iter().any(|name| begins(tag, name))
 }
 
 /// Where the colon of an address stands: before `//`, and `:/` or `:\` as a path that was tidied up leaves it.
@@ -218,7 +259,7 @@ fn address(place: Place<'_>, scheme: &[u8], rest: &[u8], whole: bool) -> Option<
         b"gopher" | b"dict" | b"netdoc" | b"local_file" if whole && slashes > 0 => {
             return Some((92, length, "asks for a protocol that only reaches other servers"));
         }
-        b"file" if slashes > 0 => {
+        b"file" if slashes > 0 && !behind.is_empty() => {
             let confidence = match (whole, is_open, fetched) {
                 (false, ..) => 50,
                 (_, true, _) => 86,
@@ -229,7 +270,8 @@ fn address(place: Place<'_>, scheme: &[u8], rest: &[u8], whole: bool) -> Option<
         }
         b"tftp" | b"sftp" | b"ldap" | b"ldaps" | b"smb" | b"imap" | b"ssh2" if whole && slashes > 0 => {
             let is_inside = host::reach(authority).is_some();
-            let confidence = if is_inside || is_open && fetched { 82 } else { 45 };
+            let is_rare = !matches!(scheme.as_slice(), b"sftp" | b"ldap" | b"ldaps");
+            let confidence = if is_inside || fetched && (is_open || is_rare) { 82 } else { 45 };
             return Some((confidence, length, "asks for a protocol of servers"));
         }
         b"http" | b"https" | b"ftp" | b"ftps" | b"ws" | b"wss" => {}
@@ -252,7 +294,10 @@ fn bare(place: Place<'_>, text: &[u8], slashed: bool) -> Option<(u8, usize, &'st
     let path = from(text, authority.len());
     let named =
         is_named(place, &["url", "uri", "webhook", "callback", "dest", "target", "fetch", "proxy", "link", "endpoint"]);
+    // `169.254.169.254/32` is a network.
+    let is_network = path.len() > 1 && path.len() <= 3 && from(path, 1).iter().all(u8::is_ascii_digit);
     let confidence = match reach {
+        _ if is_network => 30,
         Reach::Metadata if path.len() > 1 || named => 92,
         Reach::Metadata => 60,
         // A number is an address only where it looks like one.
@@ -276,7 +321,13 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
     match reach {
         Reach::Metadata => 93,
         Reach::Disguised => 90,
-        Reach::Loopback if is_named(place, RETURNED) && (is_development || is_local_name && is_json) => 45,
+        Reach::Loopback if super::names::ends_with_one(place.name.trim_end_matches("/*"), LOOPED) => 45,
+        Reach::Loopback
+            if is_named(place, RETURNED)
+                && (is_development || is_local_name && is_json && host::port(authority).is_none()) =>
+        {
+            45
+        }
         Reach::Loopback | Reach::Private if !whole => {
             if place.part == Part::Path {
                 82
@@ -293,7 +344,7 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
                 60
             }
         }
-        Reach::Private if is_json && !is_named(place, CALLED) => 55,
+        Reach::Private if is_json && !is_called(place) => 55,
         Reach::Loopback | Reach::Private if fetched => 82,
         Reach::Loopback | Reach::Private => 55,
         Reach::Name => {
@@ -303,6 +354,18 @@ fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> 
                 40
             }
         }
+    }
+}
+
+/// Whether a member says that its address is to be called, and not only where something is: `url`, `feedUrl`, but not `imageUrl`.
+fn is_called(place: Place<'_>) -> bool {
+    let name = last_name(place);
+    let stem = name.len().checked_sub(3).and_then(|end| name.get(..end)).filter(|stem| {
+        name.get(stem.len()..).is_some_and(|end| end.eq_ignore_ascii_case("url") || end.eq_ignore_ascii_case("uri"))
+    });
+    match stem.map(|stem| stem.trim_end_matches(['_', '-'])) {
+        Some(stem) => stem.is_empty() || is_named(Place { name: stem, ..place }, CALLED),
+        None => is_named(place, CALLED),
     }
 }
 

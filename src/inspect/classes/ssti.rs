@@ -1,12 +1,16 @@
 //! Template and expression languages fed with expressions: arithmetic as a probe, ways from a value to its class and on to
 //! the system, directives that load or run. A placeholder with a name, a member, a filter is what templates are full of.
 
+mod words;
+
 use core::ops::Range;
 
 use super::seek::{before, byte, find, find_any, has, is_space, piece, skip, starts, tail, trim};
 use super::shown;
+use super::system::last_name;
 use crate::inspect::{Attack, Class, Place, Reading, Scan, Sign};
 use crate::session::Severity;
+use words::{CALLS, OBJECTS, REACHES};
 
 /// Expressions of template languages.
 pub static SSTI: Class = Class { attack: Attack::Ssti, words: &WORDS, may_be, judge };
@@ -50,114 +54,6 @@ const READS: usize = 4;
 /// Longest piece that is shown of what was found, bytes.
 const SHOWN: usize = 100;
 
-/// What no placeholder says: names inside an expression that lead from a value to the system.
-const REACHES: [&str; 49] = [
-    "__class__",
-    "__mro__",
-    "__subclasses__",
-    "__globals__",
-    "__builtins__",
-    "__import__",
-    "__init__",
-    "__base__",
-    "__dict__",
-    "__getattribute__",
-    "\\x5f\\x5f",
-    "|attr(",
-    "t(java.",
-    "t(javax.",
-    "t (java.",
-    "t(org.",
-    "java.lang.",
-    "java.io.",
-    "java.util.",
-    "javax.",
-    "getclass(",
-    "class.getresource",
-    ".forname(",
-    "getruntime",
-    "processbuilder",
-    "scriptengine",
-    "_memberaccess",
-    "@ognl.",
-    "#context[",
-    "#_",
-    "?new(",
-    "?api.",
-    "?interpret",
-    "freemarker.template",
-    "mainmodule",
-    "child_process",
-    "require('",
-    "require(\"",
-    "os.popen",
-    "os.system",
-    "subprocess",
-    "file_excerpt",
-    "registerundefinedfiltercallback",
-    "getfilter(",
-    "system.diagnostics",
-    "system.io.",
-    "popen(",
-    "open('/",
-    "open(\"/",
-];
-/// Names whose members tell secrets or lead on, and how sure each is.
-const OBJECTS: [(&str, u8); 27] = [
-    ("config.items", 92),
-    ("config.from_", 90),
-    ("config.__", 95),
-    ("settings.secret", 84),
-    ("config.secret", 82),
-    ("_self.env", 94),
-    ("self._", 88),
-    ("app.request.server", 90),
-    ("request.application", 90),
-    ("request['", 84),
-    ("request[\"", 84),
-    ("lipsum", 82),
-    ("cycler.", 88),
-    ("joiner.", 88),
-    ("namespace.__", 95),
-    ("get_flashed_messages", 88),
-    ("url_for.__", 95),
-    ("pagecontext.", 88),
-    ("applicationscope", 86),
-    ("sessionscope", 84),
-    ("smarty.version", 86),
-    ("dump(app", 90),
-    ("handler.settings", 84),
-    ("global.process", 92),
-    ("process.env", 80),
-    ("get_admin_log", 88),
-    ("$smarty.template", 82),
-];
-/// Functions that run commands or read files, when called by their bare name.
-const CALLS: [&str; 22] = [
-    "system",
-    "exec",
-    "passthru",
-    "shell_exec",
-    "popen",
-    "phpinfo",
-    "proc_open",
-    "eval",
-    "assert",
-    "file_get_contents",
-    "readfile",
-    "dir.entries",
-    "dir.glob",
-    "file.open",
-    "file.read",
-    "io.popen",
-    "io.read",
-    "kernel.system",
-    "open3.capture",
-    "file_put_contents",
-    "spawn",
-    "phpversion",
-];
-
 fn may_be(scan: Scan, _place: Place<'_>) -> bool {
     let has_expression = scan.any(b"{") && scan.any(b"}(.%|*+-[") && scan.any(b"$#%@*~{");
     scan.word(Attack::Ssti)
@@ -198,6 +94,7 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         budget = budget.saturating_sub(end - inside);
         at = if matches!(open, "{" | "[[") && budget > EXPRESSION { inside } else { end };
     }
+    raise(&mut best, asks(reading));
     let (sure, at, what) = best?;
     let sure = shown::less(reading, at.start, sure);
     let severity = if sure >= 80 { Severity::Critical } else { Severity::Medium };
@@ -205,6 +102,26 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
 }
 
 type Seen = (u8, Range<usize>, &'static str);
+
+/// What templates are made of, by itself: nobody is greeted with `{{config}}`.
+const ASKED: [&[u8]; 9] =
+    [b"config", b"settings", b"self", b"_self", b"request", b"_context", b"debug", b"globals()", b"locals()"];
+
+/// A value that is one expression with such a name.
+fn asks(reading: &Reading<'_>) -> Option<Seen> {
+    let (start, text) = trim(reading.text);
+    let inside = ["{{", "{%", "${", "#{"].iter().find_map(|open| {
+        let rest = text.strip_prefix(open.as_bytes())?;
+        rest.strip_suffix(b"}}").or(rest.strip_suffix(b"%}")).or(rest.strip_suffix(b"}"))
+    })?;
+    let (_, name) = trim(inside);
+    // Functions of Go's templates, which show that one is evaluated.
+    let is_called = ["printf \"", "html \"", "js \"", "call ."].iter().any(|call| starts(name, 0, call));
+    // `"config": "{{config}}"` hands a variable on.
+    let is_own = last_name(reading.place).as_bytes().eq_ignore_ascii_case(name);
+    let is_asked = !is_own && ASKED.contains(&name) || is_called && !text.contains(&b'\n');
+    is_asked.then_some((82, start..start + text.len(), "an expression that reads the template's surroundings"))
+}
 
 fn raise(best: &mut Option<Seen>, seen: Option<Seen>) {
     if let Some(seen) = seen
@@ -343,7 +260,7 @@ fn reaches(inside: &[u8]) -> Option<(u8, &'static str)> {
 
 /// Smarty's tags between single braces.
 fn smarty(inside: &[u8]) -> Option<(u8, &'static str)> {
-    let words = ["php}", "smarty_internal_", "$smarty.version", "self::getstreamvariable", "eval var=", "fetch file="];
+    let words = ["php}", "smarty_internal_", "$smarty.", "self::getstreamvariable", "eval var=", "fetch file="];
     if inside.eq_ignore_ascii_case(b"php") || words.iter().any(|word| starts(inside, 0, word)) {
         return Some((86, "a Smarty tag that runs code"));
     }

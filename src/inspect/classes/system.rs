@@ -83,6 +83,45 @@ pub(super) fn is_spoken_of(text: &[u8], at: &Range<usize>) -> bool {
     before + words(from(text, at.end), PROSE_WORDS) >= PROSE_WORDS || is_document(text)
 }
 
+/// Whether blanks set what stands at `at` off from words before or behind it: `/etc/passwd explained`, `see /etc/hosts`.
+pub(super) fn is_among_words(text: &[u8], at: &Range<usize>) -> bool {
+    let is_blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+    let (before, behind) = (part(text, 0..at.start), from(text, at.end));
+    let is_worded = |text: &[u8]| text.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    let is_redirected = matches!(before.trim_ascii_end().last(), Some(b'<' | b'>'));
+    is_blank(before.last()) && is_worded(before) && !is_redirected || is_blank(behind.first()) && is_worded(behind)
+}
+
+/// Names under which any letters may stand between any signs.
+pub(super) const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
+/// Names of parameters that hold what a person looks for.
+const SEARCHED: &[&str] = &[
+    "q",
+    "s",
+    "query",
+    "search",
+    "term",
+    "terms",
+    "keyword",
+    "keywords",
+    "kw",
+    "find",
+    "lookup",
+    "phrase",
+    "input",
+    "suche",
+    "suchbegriff",
+    "recherche",
+    "buscar",
+    "busca",
+    "wd",
+];
+
+/// Whether a person looks for the text: words about an attack are as likely there as an attack.
+pub(super) fn is_searched(place: Place<'_>) -> bool {
+    is_named(place, SEARCHED)
+}
+
 /// The last name of a pointer, or the last of `a[b][c]`; the name itself elsewhere.
 pub(super) fn last_name<'a>(place: Place<'a>) -> &'a str {
     let name = place.name.trim_end_matches("/*").trim_end_matches("[]").trim_end_matches(']');

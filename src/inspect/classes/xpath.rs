@@ -40,7 +40,7 @@ pub static XPATH_INJECTION: Class = Class {
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
     let ends = scan.any(b"'\"])");
     let goes_on = scan.word(Attack::XpathInjection) && scan.any(b"(:[") || scan.all(b"|/");
-    ends && goes_on && !matches!(place.part, Part::XmlDocument | Part::File | Part::Path)
+    ends && goes_on && !matches!(place.part, Part::XmlDocument | Part::File)
 }
 
 /// Functions no other language has under this name and in this place, up to their parenthesis.
@@ -100,7 +100,8 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let mut best = (0, 0);
     for at in starts.into_iter().chain(quotes.take(MAX_ENDS)) {
         let rest = text.get(at..text.len().min(at + REACH)).unwrap_or_default();
-        let confidence = behind(rest);
+        let opened = text.iter().take(at).any(|byte| *byte == b'(');
+        let confidence = behind(rest, !opened);
         if confidence > best.0 {
             best = (confidence, at);
         }
@@ -114,7 +115,8 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     Some(Sign { confidence, severity, at: at - 1..text.len().min(at + 48), what: "goes on in XPath behind the value" })
 }
 
-fn behind(rest: &[u8]) -> u8 {
+/// What goes on behind a value; `bare` says that no call stands before it, as filters of other languages have.
+fn behind(rest: &[u8], bare: bool) -> u8 {
     let closed = rest.iter().take_while(|byte| matches!(byte, b')' | b']' | b' ')).count();
     let (closers, rest) = rest.split_at_checked(closed).unwrap_or((&[], rest));
     let brackets = closers.contains(&b']');
@@ -150,7 +152,7 @@ fn behind(rest: &[u8]) -> u8 {
         return if path.is_some_and(|path| path.starts_with(b"//") || path.starts_with(b"/*")) { 82 } else { 0 };
     };
     let condition = unspaced(condition);
-    let called = FUNCTIONS.iter().any(|word| holds(condition, word));
+    let called = FUNCTIONS.iter().any(|word| holds(condition, word)) || bare && begins(condition, b"contains(");
     let walked = AXES.iter().any(|word| find(condition, word).is_some());
     let path = condition.starts_with(b"//")
         || condition.starts_with(b"/*")
@@ -160,11 +162,8 @@ fn behind(rest: &[u8]) -> u8 {
     match (called || walked, path, compares) {
         (true, _, true) | (true, true, _) => 88,
         (true, ..) => {
-            if closers.is_empty() && !condition.contains(&b' ') {
-                82
-            } else {
-                60
-            }
+            let ends = bare && operator(condition.rsplit(|byte| *byte == b')').next().unwrap_or_default()).is_some();
+            if closers.is_empty() && (ends || !condition.contains(&b' ')) { 82 } else { 60 }
         }
         (_, true, true) => 80,
         (_, true, false) => 60,

@@ -9,7 +9,8 @@ use crate::session::Severity;
 /// External entities and their kin.
 pub static XXE: Class = Class { attack: Attack::Xxe, words: &WORDS, may_be, judge };
 
-const WORDS: [&str; 7] = ["doctype", "entity", "xinclude", "xi:include", "php:function", "msxsl:script", "xsl"];
+const WORDS: [&str; 8] =
+    ["doctype", "entity", "xinclude", "xi:include", "php:function", "msxsl:script", "xsl", "xlink:href"];
 /// Who publishes document types that ordinary documents name.
 const PUBLISHERS: [&str; 14] = [
     "w3.org/",
@@ -42,7 +43,13 @@ fn may_be(scan: Scan, _place: Place<'_>) -> bool {
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
-    let all = [entities(text), document_type(text), inclusion(text), sheet(text)];
+    let all = [
+        entities(text),
+        document_type(text, reading.place.part == Part::XmlDocument),
+        inclusion(text),
+        sheet(text),
+        part_of_picture(text),
+    ];
     let (sure, at, what) = all.into_iter().flatten().max_by_key(|(sure, ..)| *sure)?;
     let is_document = matches!(reading.place.part, Part::XmlDocument | Part::Raw | Part::File);
     let confidence = if is_document { sure } else { shown::less(reading, at, sure) };
@@ -117,7 +124,7 @@ fn entities(text: &[u8]) -> Option<Seen> {
 }
 
 /// A document type that is loaded from elsewhere.
-fn document_type(text: &[u8]) -> Option<Seen> {
+fn document_type(text: &[u8], is_xml: bool) -> Option<Seen> {
     let at = find(text, "<!doctype", 0)?;
     let name = skip(text, at + 9, is_space);
     let value = skip(text, skip(text, name, |byte| !(is_space(byte) || matches!(byte, b'>' | b'['))), is_space);
@@ -142,10 +149,27 @@ fn document_type(text: &[u8]) -> Option<Seen> {
     let sure = match () {
         () if is_reach || (is_absolute && has(address, "etc")) => 92,
         () if is_published || host.is_empty() => 40,
-        () if is_public && has(piece(text, value..value + 60), "-//") => 65,
+        // A document type that somebody published, and a page keeps for its readers.
+        () if is_public && !is_xml && has(piece(text, value..value + 60), "-//") => 65,
         () => 85,
     };
     Some((sure, at, what))
+}
+
+/// `xlink:href="expect://id"`: a picture whose parts a program reads.
+fn part_of_picture(text: &[u8]) -> Option<Seen> {
+    let mut from = 0;
+    while let Some(at) = find(text, "xlink:href=", from) {
+        from = at + 11;
+        let value = tail(text, from + usize::from(matches!(byte(text, from), b'"' | b'\'')));
+        if ["expect:", "php:", "file:", "gopher:", "jar:", "netdoc:", "text:/", "msl:", "/etc/"]
+            .iter()
+            .any(|scheme| starts(value, 0, scheme))
+        {
+            return Some((88, at, "a picture with a part from the server"));
+        }
+    }
+    None
 }
 
 fn inclusion(text: &[u8]) -> Option<Seen> {

@@ -25,7 +25,7 @@ pub fn fold(text: &[u8]) -> Option<(Vec<u8>, Layers)> {
                 Some(c) => {
                     out.push(c);
                     layers.0 |= Layers::FOLDED.0;
-                    telling |= c.is_ascii_alphanumeric() || b"<>'\"/\\$`{}".contains(&c);
+                    telling |= c.is_ascii_alphanumeric() && number != 0x130 || b"<>'\"/\\$`{}".contains(&c);
                 }
                 None => out.extend_from_slice(rest.get(..length).unwrap_or_default()),
             }
@@ -66,6 +66,10 @@ fn look_alike(number: u32) -> Option<u8> {
     let from = |base: u8, offset: u32| u8::try_from(u32::from(base) + offset).ok();
     match number {
         0xff01..=0xff5e => from(b'!', number - 0xff01),
+        // `<` and `>` with their highest bit set, as servers that knew seven bits took them; the dotted I is an i when it is lowered.
+        0xbc => Some(b'<'),
+        0xbe => Some(b'>'),
+        0x130 => Some(b'i'),
         0x2460..=0x2468 => from(b'1', number - 0x2460),
         0x24b6..=0x24cf => from(b'A', number - 0x24b6),
         0x24d0..=0x24e9 => from(b'a', number - 0x24d0),

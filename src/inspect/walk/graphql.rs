@@ -23,13 +23,25 @@ pub fn is_document(text: &str) -> bool {
         && deepest > 0
 }
 
-/// The strings of a document.
+/// The strings of a document, each under the name of its argument where it is one: `/query/id`.
 pub fn arguments(to: &mut Examination<'_>, text: &str, pointer: &str, trail: Trail) {
-    parts(text, &mut |_, string| {
-        if let Some(string) = string {
-            to.text(place(Part::GraphqlArgument, pointer), string.as_bytes(), trail);
+    parts(text, &mut |code, string| {
+        let Some(string) = string else { return };
+        match argument(code) {
+            Some(name) => {
+                let name = [pointer, "/", name].concat();
+                to.text(place(Part::GraphqlArgument, &name), string.as_bytes(), trail);
+            }
+            None => to.text(place(Part::GraphqlArgument, pointer), string.as_bytes(), trail),
         }
     });
+}
+
+/// The name of the argument whose value follows.
+fn argument(code: &str) -> Option<&str> {
+    let name = code.trim_end().strip_suffix(':')?.trim_end();
+    let start = name.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
+    name.get(start..).filter(|name| !name.is_empty())
 }
 
 /// The document piece by piece: code, and the string that follows it; comments count as strings. `false` where one has no end.

@@ -47,6 +47,7 @@ fn field(to: &mut Examination<'_>, part: &[u8], trail: Trail) {
         let (name, value) = line.split_once(':')?;
         name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
     });
+    let torn = headers.split("\r\n").find_map(torn_name);
     let (mut field, mut is_file) = (None, false);
     for (key, value) in dispositions.flat_map(parameters) {
         if key.eq_ignore_ascii_case("name") {
@@ -58,7 +59,18 @@ fn field(to: &mut Examination<'_>, part: &[u8], trail: Trail) {
         }
     }
     let field = field.unwrap_or_default();
+    if let Some(name) = torn {
+        to.text(place(Part::FileName, &field), name.as_bytes(), trail);
+    }
     if is_file { file(to, &field, value, trail) } else { to.text(place(Part::Form, &field), value, trail) }
+}
+
+/// A file name with quotes of its own, which programs read up to one of them: all of it.
+fn torn_name(line: &str) -> Option<&str> {
+    const START: &str = "filename=\"";
+    let start = line.find(START)? + START.len();
+    let name = line.get(start..line.rfind('"')?)?;
+    (name.contains('"') && !name.contains("\"; ")).then_some(name)
 }
 
 /// How a file begins; where it is XML, also as a document.

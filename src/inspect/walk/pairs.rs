@@ -76,10 +76,31 @@ pub fn pairs(to: &mut Examination<'_>, text: &[u8], parts: &Parts, trail: Trail)
 fn one(to: &mut Examination<'_>, at: Place<'_>, value: &[u8], trail: Trail) {
     let decoded = decode::form(value);
     to.text(at, &decoded, trail);
-    if value.contains(&b'+') && decoded.iter().any(|byte| b"'\"`()[]<".contains(byte)) {
+    if value.contains(&b'+') && decoded.iter().any(|byte| b"'\"`()[]<".contains(byte)) && !are_spaces(value) {
         let text = decode::percent(value).map_or(value.into(), |(text, _)| std::borrow::Cow::Owned(text));
         to.text(at, &text, trail);
     }
+}
+
+/// Whether the `+` of a value can only be spaces: most stand between words. UTF-7 writes its signs so, too.
+fn are_spaces(value: &[u8]) -> bool {
+    let (mut gaps, mut others, mut last) = (0_usize, 0_usize, 0);
+    for (at, byte) in value.iter().enumerate() {
+        if *byte == b'+' {
+            let rest = value.get(at + 1..).unwrap_or_default();
+            // `)` is sent as `%29` as often as not.
+            let is_closed = last == b')' || value.get(..at).is_some_and(|before| before.ends_with(b"%29"));
+            let is_word = rest.first().is_some_and(u8::is_ascii_alphabetic);
+            let is_gap = (is_closed || last.is_ascii_alphabetic() || last == b',') && is_word;
+            if rest.starts_with(b"AD") {
+                return false;
+            }
+            gaps += usize::from(is_gap);
+            others += usize::from(!is_gap);
+        }
+        last = *byte;
+    }
+    gaps > 0 && gaps >= others
 }
 
 /// Some frameworks join the values of one name with a comma, some parsers with nothing.

@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 
 use super::super::bytes::{Reader, Writer};
+use crate::inventory::Inventory;
 use crate::session::{Address, Counts, Detector, Dictionary, Kind, Value};
 
 /// Encodes the counts of sessions; their indices are their places in `sessions`.
@@ -58,6 +59,7 @@ fn write_value(writer: &mut Writer, value: Value<'_>) {
         Value::Text(text) => writer.bytes(text.as_bytes()),
         Value::Status(status) => writer.varint(u64::from(status)),
         Value::Detector(detector) => writer.varint(u64::from(detector.number())),
+        Value::Inventory(state) => writer.varint(u64::from(Inventory::number(Some(state)))),
         Value::Address(Address { ip, country, asn }) => {
             match ip {
                 IpAddr::V4(v4) => writer.bytes(&v4.octets()),
@@ -119,6 +121,7 @@ fn read_value<'a>(kind: Kind, reader: &mut Reader<'a>) -> Option<Value<'a>> {
     Some(match kind {
         Kind::Status => Value::Status(reader.number()?),
         Kind::Detector => Value::Detector(Detector::from_number(reader.number()?)?),
+        Kind::Inventory => Value::Inventory(Inventory::from_number(reader.number()?)?),
         Kind::Address => {
             let ip = reader.bytes()?;
             let v4 = || <[u8; 4]>::try_from(ip).ok().map(|octets| IpAddr::from(Ipv4Addr::from(octets)));

@@ -30,7 +30,7 @@ use series::{
 use tables::{ReadTables, Tables};
 
 /// First byte of encoded events.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The events are not in the order of the sessions, or belong to one that is not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

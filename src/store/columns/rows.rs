@@ -105,6 +105,7 @@ impl<'r> Rows<'r> {
             feedback: note.feedback,
             params: self.params.of(index),
             action: note.action,
+            inventory: note.inventory,
             marks: note.marks,
         })
     }

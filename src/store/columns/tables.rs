@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use super::bytes::{Damaged, Reader, Writer};
+use crate::inventory::Inventory;
 use crate::session::{Event, Marks, Principal};
 use crate::verdict::Action;
 
@@ -43,6 +44,7 @@ pub struct Endpoint<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Note<'a> {
     pub action: Action,
+    pub inventory: Option<Inventory>,
     pub marks: Marks,
     pub feedback: &'a str,
 }
@@ -89,7 +91,7 @@ pub(super) struct Tables<'a> {
     pub(super) clients: Interner<Client<'a>>,
     pub(super) callers: Interner<Caller<'a>>,
     pub(super) endpoints: Interner<Endpoint<'a>>,
-    notes: Interner<(u8, u16, &'a str)>,
+    notes: Interner<(u8, u8, u16, &'a str)>,
     pub(super) statuses: Interner<u16>,
 }
 
@@ -120,7 +122,8 @@ impl<'a> Tables<'a> {
     }
 
     pub(super) fn note(&mut self, event: &Event<'a>) -> u32 {
-        self.notes.number((action_number(event.action), event.marks.0, event.feedback))
+        let inventory = Inventory::number(event.inventory);
+        self.notes.number((action_number(event.action), inventory, event.marks.0, event.feedback))
     }
 
     /// A section each: texts, clients, callers, endpoints, notes, statuses.
@@ -150,8 +153,9 @@ impl<'a> Tables<'a> {
             text(out, endpoint.host);
             text(out, endpoint.template);
         });
-        table(&mut entries, self.notes.entries(), |out, (action, marks, feedback)| {
-            out.byte(*action);
+        table(&mut entries, self.notes.entries(), |out, (action, inventory, marks, feedback)| {
+            // Two bits of action, then the state.
+            out.byte(*action | (*inventory << 2));
             out.varint((*marks).into());
             text(out, feedback);
         });
@@ -211,8 +215,12 @@ impl<'a> ReadTables<'a> {
                 Ok(Endpoint { method: text(from)?, host: text(from)?, template: text(from)? })
             })?,
             notes: entries(from, |from| {
-                let action = action_numbered(from.byte()?)?;
-                Ok(Note { action, marks: Marks(read_u16(from)?), feedback: text(from)? })
+                let head = from.byte()?;
+                let (action, inventory) = (action_numbered(head & 3)?, Inventory::from_number(head >> 2));
+                if inventory.is_none() && head >> 2 != 0 {
+                    return Err(Damaged);
+                }
+                Ok(Note { action, inventory, marks: Marks(read_u16(from)?), feedback: text(from)? })
             })?,
             statuses: entries(from, read_u16)?,
             bytes: start - from.left(),

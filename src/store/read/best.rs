@@ -2,6 +2,7 @@
 
 use super::Chunk;
 use crate::query::{Order, Page, Resume, is_after};
+use crate::sorting;
 
 /// What a page asks of an item's place.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,6 @@ pub fn ranked(mut chunks: Vec<(u64, &Chunk)>, order: Order, resume: Option<Resum
         Order::Asc => (bound, u64::MAX - chunk),
     };
     chunks.retain(|(bound, chunk)| resume.is_none_or(|r| rank(*bound, chunk.id) >= rank(r.bound, r.chunk)));
-    chunks.sort_unstable_by_key(|(bound, chunk)| rank(*bound, chunk.id));
+    sorting::sort_by_key(&mut chunks, |(bound, chunk)| rank(*bound, chunk.id));
     chunks
 }

@@ -3,9 +3,8 @@
 //! Which sessions met what is asked first: where no session of the chunk met what is looked for, its events are not
 //! read at all, and else only those of the sessions that did.
 
-use std::collections::BTreeMap;
-
 use super::{Chunk, Dictionary, Event, Part, Session, SessionId, Sql, StoreError, chunk, with_user};
+use crate::ordered::OrderedMap;
 use crate::query::{Field, Filter};
 use crate::session::{Finding, Kind, Value};
 use crate::store::chunk::{Postings, Summary};
@@ -16,7 +15,7 @@ pub struct ChunkEvents {
     ids: Vec<SessionId>,
     events: Vec<u8>,
     /// Sessions with findings or users, by index.
-    known: BTreeMap<usize, Session>,
+    known: OrderedMap<usize, Session>,
     dictionary: Dictionary,
     candidates: Vec<bool>,
 }
@@ -99,7 +98,7 @@ fn known_sessions(
     summary: &Summary<'_>,
     candidates: &[bool],
     dictionary: &mut Dictionary,
-) -> Result<BTreeMap<usize, Session>, StoreError> {
+) -> Result<OrderedMap<usize, Session>, StoreError> {
     let bytes = chunk::read(sql, chunk.id, Part::Details)?;
     let is_candidate = |index: &usize| candidates.get(*index) == Some(&true);
     let indices: Vec<usize> = chunk::details_of(&bytes).map(|(index, _)| index).filter(is_candidate).collect();

@@ -3,11 +3,10 @@
 //! Chunks are visited in the order of the page, until none can hold what would come before the end of a full page. A
 //! page that needs more chunks than a slice reads goes on with the next slice.
 
-use std::collections::BTreeMap;
-
 use super::best::{Best, Wanted, ranked};
 use super::chunk_events::ChunkEvents;
 use super::{Chunk, Event, Sql, Store, StoreError, or_partial, with_user};
+use crate::ordered::OrderedMap;
 use crate::query::{EventAnswer, EventQuery, Order, Page, Resume};
 use crate::session::{EventId, Finding};
 use crate::store::hot::Tracked;
@@ -114,8 +113,8 @@ impl<S: Sql> Store<S> {
         query: &EventQuery,
     ) -> Result<Vec<(u64, u128, EventAnswer)>, StoreError> {
         let tags = self.settings.business.tags();
-        let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        let mut answers: BTreeMap<u128, EventAnswer> = BTreeMap::new();
+        let mut by_chunk: OrderedMap<u64, Vec<usize>> = OrderedMap::new();
+        let mut answers: OrderedMap<u128, EventAnswer> = OrderedMap::new();
         for (_, _, source) in &found {
             match source {
                 Source::Chunk(chunk, index) => by_chunk.entry(*chunk).or_default().push(*index),

@@ -4,11 +4,10 @@
 //! else in the one chunk where it is not superseded. Chunks are visited best first, by the highest sort value they can
 //! hold, until none can better a full page; one slice of that work reads a bounded number of them.
 
-use std::collections::BTreeMap;
-
 use super::as_of::AsOf;
 use super::best::{Best, Wanted, ranked};
 use super::{Chunk, Dictionary, Part, Session, SessionAnswer, SessionId, Sql, Store, StoreError, chunk, or_partial};
+use crate::ordered::OrderedMap;
 use crate::query::{Field, Hit, Order, Page, Resume, SessionQuery};
 use crate::session::{Kind, Risk};
 use crate::store::chunk::{Outline, Postings, Summary};
@@ -180,7 +179,7 @@ impl<S: Sql> Store<S> {
         chunk: &Chunk,
         summary: &Summary<'_>,
         as_of_ms: u64,
-    ) -> Result<BTreeMap<usize, u8>, StoreError> {
+    ) -> Result<OrderedMap<usize, u8>, StoreError> {
         let bytes = chunk::read(&self.sql, chunk.id, Part::Details)?;
         let indices: Vec<usize> = chunk::details_of(&bytes).map(|(index, _)| index).collect();
         let sessions = chunk::sessions(&self.sql, chunk.id, summary, &indices, &mut Dictionary::default())?;
@@ -198,13 +197,13 @@ impl<S: Sql> Store<S> {
         now_ms: u64,
         partial: &mut bool,
     ) -> Result<Vec<(u64, u128, SessionAnswer)>, StoreError> {
-        let mut by_chunk: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut by_chunk: OrderedMap<u64, Vec<usize>> = OrderedMap::new();
         for (_, _, source) in &found {
             if let Source::Chunk(chunk, index) = source {
                 by_chunk.entry(*chunk).or_default().push(*index);
             }
         }
-        let mut answers: BTreeMap<SessionId, SessionAnswer> = BTreeMap::new();
+        let mut answers: OrderedMap<SessionId, SessionAnswer> = OrderedMap::new();
         for (id, mut indices) in by_chunk {
             indices.sort_unstable();
             let bytes = chunk::read(&self.sql, id, Part::Summary)?;

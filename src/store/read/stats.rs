@@ -3,6 +3,7 @@
 use super::chunk_events::ChunkEvents;
 use super::{Sql, Store, StoreError, or_partial};
 use crate::query::{EventQuery, Order, StatsPart, StatsQuery, StatsResume};
+use crate::sorting;
 
 /// Chunks whose events one slice counts: some tens of milliseconds of work.
 const SLICE_CHUNKS: usize = 48;
@@ -29,7 +30,7 @@ impl<S: Sql> Store<S> {
         let mut chunks = self.chunks_for(&everything);
         // What was folded since the first slice was counted by it while it was hot.
         chunks.retain(|chunk| chunk.id <= newest && query.resume.is_none_or(|resume| chunk.id >= resume.chunk));
-        chunks.sort_unstable_by_key(|chunk| chunk.id);
+        sorting::sort_by_key(&mut chunks, |chunk| chunk.id);
         for (read, chunk) in chunks.into_iter().enumerate() {
             if read == SLICE_CHUNKS {
                 part.resume = Some(StatsResume { chunk: chunk.id, newest });

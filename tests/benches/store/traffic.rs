@@ -137,6 +137,7 @@ impl Traffic {
             now_ms: self.now_ms(),
             blocks_version: 0,
             counts,
+            backlog: Default::default(),
             questions,
             wants_known,
             batch,

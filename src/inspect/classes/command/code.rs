@@ -1,7 +1,7 @@
 //! Calls by which PHP, JavaScript, Python, Ruby, Java and PowerShell run what they are given.
 
 use super::known;
-use crate::inspect::classes::system::{Best, begins, find, from, high, is_spoken_of, part};
+use crate::inspect::classes::system::{Best, begins, find, from, high, is_searched, is_spoken_of, part};
 use crate::inspect::{Part, Reading, Sign};
 
 /// Words without which none of these calls is there.
@@ -38,6 +38,9 @@ pub(super) const WORDS: &[&str] = &[
     "contents",
     "invoke",
     "frombase64string",
+    "oproxycommand",
+    "askpass",
+    "upload",
 ];
 
 /// Said where a script runs what a request tells it to.
@@ -64,6 +67,7 @@ const RUNS: &[&str] = &[
     "io.popen",
     "kernel.exec",
     "process.start",
+    "system.diagnostics.process.start",
     "kernel.system",
     "spawn_sync",
     "check_output",
@@ -80,7 +84,9 @@ const REACHED: &[(&str, &str, &str)] = &[
 
 pub(super) fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
-    let is_short = matches!(reading.place.part, Part::Query | Part::Header | Part::Cookie | Part::Path);
+    let is_short =
+        matches!(reading.place.part, Part::Query | Part::Header | Part::Cookie | Part::Path | Part::FileName)
+            && !is_searched(reading.place);
     let mut best = Best::default();
     for (at, byte) in text.iter().enumerate() {
         let rest = from(text, at);
@@ -110,7 +116,8 @@ pub(super) fn judge(reading: &Reading<'_>) -> Option<Sign> {
                 best.take(high(86, at..at + 3, "calls a function of PHP inside a string"));
             }
             b'<' if begins(rest, b"<?php") || rest.starts_with(b"<?=") => {
-                best.take(high(if is_short { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
+                let runs = part(rest, 0..24).windows(2).any(|two| matches!(two, [b' ' | b'=', b'`']));
+                best.take(high(if is_short || runs { 86 } else { 70 }, at..at + 3, "is a script in PHP"));
             }
             _ => {}
         }

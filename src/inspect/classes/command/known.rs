@@ -47,6 +47,7 @@ pub(super) static PROGRAMS: &[(&str, Needs)] = &[
     ("pwd", Needs::Little),
     ("df", Needs::Little),
     ("hostname", Needs::Little),
+    ("export", Needs::Little),
     ("ss", Needs::Little),
     ("arp", Needs::Little),
     ("ver", Needs::Little),
@@ -257,6 +258,11 @@ const TELLING: &[&str] = &[
     ".ssh/",
 ];
 
+/// Whether arguments name one of [`TELLING`].
+pub(super) fn is_about_system(arguments: &[u8]) -> bool {
+    TELLING.iter().any(|word| find(arguments, word.as_bytes()).is_some())
+}
+
 /// Options of PowerShell that keep out of sight.
 const HIDING: &[&str] = &["-e ", "-en", "-nop", "hidden", "bypass", "-noni"];
 
@@ -271,7 +277,10 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
     let Some(needs) = program(command.name()) else {
         return if command.is_pattern() { 2 } else { 0 };
     };
-    let rest = command.arguments.trim_ascii();
+    // What follows is a comment: `; sleep 10 #`.
+    let rest =
+        find(command.arguments, b" #").map_or(command.arguments, |at| command.arguments.get(..at).unwrap_or_default());
+    let rest = rest.trim_ascii();
     // Programs are written small or, for Windows, in any way; a word with one capital begins a sentence.
     let is_title = matches!(command.name(), [first, tail @ ..] if first.is_ascii_uppercase() && tail.iter().all(u8::is_ascii_lowercase));
     if is_title && !command.is_hidden && !rest.iter().any(|byte| b"/\\".contains(byte)) {
@@ -306,7 +315,7 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
     let is_told = match needs {
         Needs::Nothing => rest.is_empty() || is_given || is_path || is_short,
         Needs::Little if rest.is_empty() => return if command.is_program_path { 2 } else { 1 },
-        Needs::Little => is_given || is_path,
+        Needs::Little => is_given || is_path || is_short && is_one_of(first, &["aux", "auxf", "ef", "aux;"]),
         Needs::File => {
             is_given
                 || is_path
@@ -326,6 +335,8 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
             let digits = first.iter().take_while(|byte| byte.is_ascii_digit()).count();
             matches!(first, [b'$' | b'`', ..])
                 || digits > 0 && is_short && first.len() <= digits + 1
+                || command.name() == b"expr"
+                    && rest.iter().all(|byte| byte.is_ascii_digit() || b" +-*/%\\".contains(byte))
                 || is_option && !is_short
         }
         Needs::Code => is_given || is_path || command.is_piped && rest.is_empty(),
@@ -345,6 +356,7 @@ pub(super) fn weight(command: &Command<'_>) -> u8 {
         (true, Needs::Nothing) => 3,
         (true, _) if command.is_program_path => 3,
         (true, Needs::Code) if command.is_piped => 3,
+        (true, Needs::Code) if is_one_of(first, &["-c", "/c", "-enc"]) && !is_short => 3,
         (true, _) => 2,
     }
 }

@@ -222,7 +222,7 @@ fn command<'a>(text: &'a [u8], before: Before, start: usize, behind: usize, is_p
         return None;
     }
     let rest = from(text, at);
-    let is_list = is_brace && rest.first() == Some(&b',');
+    let is_list = is_brace && matches!(rest, [b',', next, ..] if *next != b' ');
     let is_word = is_list
         || rest.first().is_none_or(|byte| b" \t\r\n;|&<>()`'\"#}%,".contains(byte))
         || ifs(rest) > 0

@@ -20,6 +20,8 @@ pub struct Shape {
     pub directives: u32,
     /// `__schema` or `__type` is asked for.
     pub introspection: bool,
+    /// All types of the schema are asked for.
+    pub whole_schema: bool,
     /// A fragment contains itself.
     pub circle: bool,
     /// There are more fragments or spreads than are followed.
@@ -210,6 +212,7 @@ impl<'d> Reader<'d> {
                         self.shape.introspection = true;
                         schema_at = schema_at.or(Some(open.len()));
                     }
+                    self.shape.whole_schema |= schema_at.is_some() && name == "types";
                     if let Some((selection, _)) = open.last() {
                         self.fields.push((*selection, name, previous == Token::Sign(b':')));
                     }

@@ -101,6 +101,7 @@ fn one(place: Place<'_>, document: &str, limits: &Limits, tell: &mut Tell<'_>) {
         .or_else(|| high(shape.directives > limits.directives, "more directives than a field can use"))
         .or_else(|| high(document.len() > limits.bytes, "a document larger than clients send"))
         .or_else(|| high(shape.unread, "more fragments than are followed"))
+        .or_else(|| shape.whole_schema.then_some((80, Severity::Medium, "asks for the whole schema")))
         .or_else(|| shape.introspection.then_some((40, Severity::Low, "asks for the schema")));
     if let Some((confidence, severity, what)) = worst {
         tell(place, document.as_bytes(), Sign { confidence, severity, at: 0..document.len().min(80), what });
@@ -182,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn a_question_for_the_schema_is_a_hint_however_deep() {
+    fn a_question_for_a_type_is_a_hint_and_one_for_the_whole_schema_is_told_however_deep() {
         let ide = "query IntrospectionQuery { __schema { types { fields { type { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } }";
-        assert_eq!(document(ide), Some(40));
+        assert_eq!(document(ide), Some(80));
         assert_eq!(document("{ __type(name: \"User\") { name } }"), Some(40));
         assert_eq!(
             told(&Request { method: "GET", query: "query=%7B__schema%7Btypes%7Bname%7D%7D%7D", ..Request::default() })

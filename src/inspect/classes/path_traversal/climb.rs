@@ -193,7 +193,7 @@ impl Path {
             self.last_dots = self.dots;
         } else if self.dots == 0 {
             // `..//` and `..\/`; the first slash of a path is none.
-            self.climb.tricks += u32::from(self.last_dots == 2 && self.slashes > 0 && end < text.len());
+            self.climb.tricks += u32::from(self.last_dots == 2 && self.slashes > 0 && next_is_slash);
             self.last_dots = 0;
         }
         (self.dots, self.others, self.parameter, self.hidden) = (0, 0, false, false);
@@ -212,7 +212,7 @@ impl Path {
 /// The name of a segment as a file system takes it: up to a NUL, without dots, blanks and stream names at its end.
 pub(super) fn name(text: &[u8], at: Range<usize>) -> &[u8] {
     let raw = part(text, at);
-    let end = raw.iter().position(|byte| matches!(byte, 0 | b'%')).unwrap_or(raw.len());
+    let end = raw.iter().position(|byte| matches!(byte, 0 | b'%' | b';')).unwrap_or(raw.len());
     let raw = part(raw, 0..end);
     let tail = raw.iter().rev().take_while(|byte| matches!(byte, b'.' | b' ' | b'~')).count();
     part(raw, 0..raw.len() - tail)

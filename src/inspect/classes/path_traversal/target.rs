@@ -9,6 +9,8 @@ use super::climb::name;
 pub(super) enum Target {
     /// Configuration and logs that a program may name for good reasons.
     Known,
+    /// What tells about a machine, and is no setting of a program.
+    Machine,
     /// Keys and settings of a user or a checkout, which configuration names now and then.
     Home,
     /// What no client has a reason to name.
@@ -79,7 +81,7 @@ const HOME: &[&str] = &[
     ".git-credentials",
     "serviceaccount/token",
 ];
-const KNOWN: &[&str] = &[
+const MACHINE: &[&str] = &[
     "etc/hosts",
     "etc/group",
     "etc/issue",
@@ -88,17 +90,37 @@ const KNOWN: &[&str] = &[
     "etc/fstab",
     "etc/crontab",
     "etc/resolv.conf",
-    "etc/profile",
-    "etc/os-release",
-    "etc/my.cnf",
-    "mysql/my.cnf",
     "etc/networks",
     "etc/inetd.conf",
     "etc/services",
     "etc/protocols",
     "etc/bashrc",
-    "etc/ssh",
+    "log/auth.log",
+    "log/lastlog",
+    "log/wtmp",
+    "log/secure",
+    "proc/cpuinfo",
+    "proc/meminfo",
     "ssh/sshd_config",
+    "etc/os-release",
+    "etc/profile",
+    "mlocate/mlocate.db",
+    "1/cgroup",
+    "self/cgroup",
+    "self/mounts",
+    "proc/partitions",
+    "mail/root",
+    "ssh/ssh_host_rsa_key",
+    "etc/lsb-release",
+    "etc/redhat-release",
+    "etc/aliases",
+    "etc/exports",
+    "wwwroot/web.config",
+];
+const KNOWN: &[&str] = &[
+    "etc/my.cnf",
+    "mysql/my.cnf",
+    "etc/ssh",
     "apache2/apache2.conf",
     "httpd.conf",
     "nginx/nginx.conf",
@@ -117,17 +139,11 @@ const KNOWN: &[&str] = &[
     "apache2/error.log",
     "apache/error.log",
     "nginx/error.log",
-    "log/auth.log",
     "log/vsftpd.log",
     "log/mail.log",
     "log/syslog",
     "log/messages",
-    "log/secure",
-    "log/lastlog",
-    "log/wtmp",
     "log/dmesg",
-    "proc/cpuinfo",
-    "proc/meminfo",
     "config/system",
     "config/security",
     "config/software",
@@ -147,7 +163,7 @@ const KNOWN: &[&str] = &[
 #[allow(clippy::indexing_slicing, reason = "the compiler works it out, and says so where it is wrong")]
 const ENDS: [u32; 32] = {
     let mut ends = [0_u32; 32];
-    let lists = [SECRET, HOME, KNOWN];
+    let lists = [SECRET, HOME, MACHINE, KNOWN];
     let mut list = 0;
     while list < lists.len() {
         let mut at = 0;
@@ -195,6 +211,6 @@ pub(super) fn of(text: &[u8], names: &Names) -> Option<Target> {
             .zip(core::iter::from_fn(|| Some(parts.next())))
             .all(|(name, part)| part.is_none_or(|part| name.eq_ignore_ascii_case(part.as_bytes())))
     };
-    let kinds = [(SECRET, Target::Secret), (HOME, Target::Home), (KNOWN, Target::Known)];
+    let kinds = [(SECRET, Target::Secret), (HOME, Target::Home), (MACHINE, Target::Machine), (KNOWN, Target::Known)];
     kinds.into_iter().find(|(paths, _)| paths.iter().any(|path| ends_here(path))).map(|(_, kind)| kind)
 }

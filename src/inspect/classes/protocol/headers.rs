@@ -128,7 +128,16 @@ fn header(request: &Request<'_>, name: &str, value: &str) -> Option<Verdict> {
         }
         "content-type" => {
             let head = value.split(';').next().unwrap_or(value);
-            (head.contains(',')).then_some((82, "says twice what a body is"))
+            if head.contains(',') || value.matches("boundary=").count() > 1 {
+                return Some((82, "says twice what a body is"));
+            }
+            let charset =
+                value.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset=")).unwrap_or_default();
+            let charset = charset.trim_matches('"');
+            let is_disguise = ["ibm", "cp037", "utf-7", "utf7", "cp500", "cp875", "cp1026"]
+                .iter()
+                .any(|odd| charset.get(..odd.len()).is_some_and(|start| start.eq_ignore_ascii_case(odd)));
+            is_disguise.then_some((84, "has a body in an alphabet that hides what it says"))
         }
         "range" | "request-range" => range(value),
         "expect" => (!value.eq_ignore_ascii_case("100-continue")).then_some((50, "expects what no server does")),

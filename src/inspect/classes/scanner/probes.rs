@@ -116,6 +116,37 @@ const PROBES: &[(&str, u8)] = &[
     ("portal.php", 30),
     ("autodiscover.json", 50),
     ("docker.sock", 85),
+    ("php_info.php", 85),
+    ("phpinfo", 82),
+    ("server.key", 86),
+    ("private.key", 85),
+    ("privatekey.pem", 85),
+    ("host-manager", 82),
+    ("h2-console", 82),
+    ("wp-file-manager", 84),
+    ("connector.minimal.php", 84),
+    ("manifest.mf", 80),
+    ("laravel.log", 82),
+    ("debug.log", 82),
+    ("error_log", 80),
+    ("access.log", 80),
+    ("error.log", 80),
+    ("access_log", 80),
+    ("nginx_status", 82),
+    ("test-cgi", 86),
+    ("printenv.pl", 84),
+    ("web-inf", 84),
+    ("meta-inf", 80),
+    ("phpmyadmin3", 82),
+    ("phpmyadmin4", 82),
+    ("sqlite.db", 82),
+    ("id_ed25519", 88),
+    ("id_ecdsa", 88),
+    ("setup.cgi", 84),
+    ("remote-console", 70),
+    ("pprof", 82),
+    ("terraform.tfstate", 86),
+    ("kubeconfig", 82),
 ];
 #[allow(clippy::indexing_slicing, reason = "the compiler works it out, and says so where it is wrong")]
 const PROBE_STARTS: Starts = {
@@ -260,6 +291,22 @@ pub(super) fn judge(path: &[u8], query: &[u8]) -> Option<(u8, Range<usize>, &'st
         if begins(before, b"actuator") && before.len() == 8 && is_one_of(segment, ACTUATOR) {
             take(82, at.clone(), "asks for the inside of a Spring Boot application");
         }
+        if is_one_of(before, &["solr", "mysql", "db", "sql", "pma", "jenkins", "hudson", "druid"])
+            && is_one_of(segment, &["admin", "script", "index.html"])
+        {
+            take(82, at.clone(), "asks for the console of a system behind");
+        }
+        if before.eq_ignore_ascii_case(b"cgi-bin")
+            && is_one_of(
+                segment,
+                &["php", "php5", "sh", "bash", "luci", "test", "status", "printenv", "cmd", "php-cgi", "php4"],
+            )
+        {
+            take(84, at.clone(), "asks for what scanners look for");
+        }
+        if begins(segment, b"adminer-") && segment.ends_with(b".php") || begins(segment, b"phpmyadmin-") {
+            take(84, at.clone(), "asks for the console of a database");
+        }
         if before.eq_ignore_ascii_case(b"manager") && segment.eq_ignore_ascii_case(b"html") {
             take(80, at, "asks for the console of Tomcat");
         }
@@ -274,6 +321,18 @@ pub(super) fn judge(path: &[u8], query: &[u8]) -> Option<(u8, Range<usize>, &'st
         && query.split(|byte| *byte == b'&').take(16).any(|pair| begins(pair, b"cmd=") && pair.len() > 4)
     {
         take(82, last, "calls a web shell");
+    }
+    if begins(query, b"XDEBUG_SESSION_START=") || begins(query, b"xdebug_session_start=") {
+        take(82, 0..path.len(), "asks for a debugger to be started");
+    }
+    if depth == 1
+        && before.eq_ignore_ascii_case(b"shell")
+        && (find(query, b"wget").is_some() || find(query, b"cd+/tmp").is_some())
+    {
+        take(90, 0..path.len(), "calls the shell of a camera");
+    }
+    if begins(before, b"autodiscover.json") && query.contains(&b'@') {
+        take(86, 0..path.len(), "asks a mail server for another path");
     }
     if find(query, b"invokefunction").is_some() {
         take(90, 0..path.len(), "calls into ThinkPHP");

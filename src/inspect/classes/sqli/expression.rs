@@ -80,7 +80,9 @@ pub fn read(tokens: &[Token], left: Left) -> Expression {
     let mut found = reader.found;
     found.length = reader.at;
     // What is open at the text's end is closed by what stands behind the value.
-    let closed = reader.depth == 0 || reader.at >= tokens.len();
+    // So is what a comment leaves open: `') or ('1'='1'--`.
+    let is_cut = tokens.get(reader.at).is_none_or(|token| token.kind == Kind::Comment);
+    let closed = reader.depth == 0 || is_cut;
     found.whole = !reader.operand_next && found.operands > 0 && closed;
     found
 }

@@ -8,12 +8,16 @@ mod expression;
 mod lex;
 mod statement;
 mod tail;
+mod told;
 mod words;
 
 use lex::{Kind, Lexer, Token};
 use tail::{Grade, Tail};
+use told::{is_for_sql, is_statement, on_its_own};
 use words::Word;
 
+use super::shown;
+use super::system::{SECRET, is_named, is_searched};
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
@@ -106,28 +110,46 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
 
 /// Longer texts of several lines are documents: what stands in them is told, not acted on.
 const DOCUMENT_BYTES: usize = 400;
+/// So are texts of a single line with so many words beside what was found.
+const ARTICLE_BYTES: usize = 120;
+const ARTICLE_WORDS: usize = 14;
 /// The most for SQL in a document, or in a parameter that is there for SQL.
 const MOST_IN_DOCUMENTS: u8 = 60;
 
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
-    let mut best = contexts(text);
+    let is_told = is_searched(reading.place)
+        || !matches!(reading.place.part, Part::Query | Part::Path | Part::Cookie | Part::Header);
+    let mut best = contexts(text, is_told);
     if best.as_ref().is_none_or(|sign| sign.confidence < 80)
         && let Some(joined) = without_comments(text)
-        && let Some(sign) = contexts(&joined).filter(|sign| sign.confidence >= 80)
+        && let Some(sign) = contexts(&joined, is_told).filter(|sign| sign.confidence >= 80)
     {
         best = Some(Sign { at: 0..text.len(), ..sign });
     }
     let mut sign = best.filter(|sign| sign.confidence > 0)?;
     let is_document = text.len() > DOCUMENT_BYTES && text.contains(&b'\n');
-    if is_document || (is_for_sql(reading.place.name) && is_statement(text)) {
+    // An article that quotes an attack.
+    let is_article = text.len() > ARTICLE_BYTES
+        && shown::words(text.get(..sign.at.start).unwrap_or_default()) >= 4
+        && shown::words(text) >= ARTICLE_WORDS;
+    // Passwords are made of such signs, and end a string like one who balances quotes.
+    if sign.confidence < 85 && is_named(reading.place, SECRET) {
+        sign.confidence = sign.confidence.min(70);
+    }
+    let is_script = is_statement(text)
+        && matches!(reading.place.part, Part::Json | Part::Raw | Part::GraphqlArgument | Part::Xml)
+        && statement::stacked(whole(text, &Lexer::new(text, 0).all()), false)
+            .is_some_and(|grade| grade.confidence >= 50);
+    let is_shown = sign.confidence >= 80 && shown::is_shown(reading, sign.at.start);
+    if is_document || is_article || is_script || is_shown || (is_for_sql(reading.place.name) && is_statement(text)) {
         sign.confidence = sign.confidence.min(MOST_IN_DOCUMENTS);
     }
     Some(sign)
 }
 
-/// The strongest sign of all contexts the text may stand in.
-fn contexts(text: &[u8]) -> Option<Sign> {
+/// The strongest sign of all contexts the text may stand in. `is_told` says that people and programs put down statements here.
+fn contexts(text: &[u8], is_told: bool) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let mut keep = |sign: Option<Sign>| {
         if let Some(sign) = sign.filter(|sign| best.as_ref().is_none_or(|best| best.confidence < sign.confidence)) {
@@ -135,9 +157,9 @@ fn contexts(text: &[u8]) -> Option<Sign> {
         }
     };
     let tokens = Lexer::new(text, 0).all();
-    keep(anywhere(text, &tokens, false));
+    keep(anywhere(text, &tokens, false, is_told));
     for quote in [b'\'', b'"', b'`'] {
-        keep(behind_quotes(text, quote));
+        keep(behind_quotes(text, quote, is_told));
     }
     best
 }
@@ -151,11 +173,11 @@ fn sign(tokens: &[Token], at: usize, grade: Grade) -> Option<Sign> {
 
 /// Where continuations stand in a text that is read as it is, or behind a quote: what a quote opens may be a statement of
 /// someone's code.
-fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
+fn anywhere(text: &[u8], tokens: &[Token], quoted: bool, is_told: bool) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let mut compares = false;
     let mut at = 0;
-    let all = Tail { text, tokens, short: false, value: &[] };
+    let all = whole(text, tokens);
     while let Some(kind) = all.kind(at) {
         // Nothing begins with what most texts are made of.
         if matches!(
@@ -202,7 +224,8 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
                 | Word::Exec
                 | Word::Declare
                 | Word::Shutdown,
-            ) if first => statement::stacked(tail, false),
+            ) if first => statement::stacked(tail, false)
+                .map(|grade| if is_told || at > 0 { on_its_own(tail, grade) } else { grade }),
             Kind::Word(Word::If | Word::Case | Word::Sleep) if first => tail::whole(tail),
             Kind::Word(Word::Function) if at == 0 && tail.kind(1) == Some(Kind::Open) => tail::whole(tail),
             Kind::Open if first && has_call(tail) => tail::whole(tail),
@@ -219,6 +242,10 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool) -> Option<Sign> {
         at += length;
     }
     best
+}
+
+fn whole<'t>(text: &'t [u8], tokens: &'t [Token]) -> Tail<'t> {
+    Tail { text, tokens, short: false, value: &[] }
 }
 
 /// `extractvalue(1,concat(0x7e,version()))`: what is handed over decides, since programs may have functions of that name.
@@ -277,7 +304,7 @@ const MAX_QUOTES: usize = 64;
 /// Of them, those behind which SQL may go on: each is a pass over the rest of the text.
 const MAX_PASSES: usize = 4;
 
-fn behind_quotes(text: &[u8], quote: u8) -> Option<Sign> {
+fn behind_quotes(text: &[u8], quote: u8, is_told: bool) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let (mut seen, mut passes) = (0, 0);
     // Quotes before this one that open or close something, as apostrophes in words do not.
@@ -303,7 +330,7 @@ fn behind_quotes(text: &[u8], quote: u8) -> Option<Sign> {
             let tail = Tail { text, tokens: &tokens, short: short && before == 0, value };
             let mut found = tail::quoted(tail).and_then(|grade| sign(&tokens, 0, grade));
             if before == 0
-                && let Some(other) = anywhere(text, &tokens, true)
+                && let Some(other) = anywhere(text, &tokens, true, is_told)
                 && found.as_ref().is_none_or(|sign| sign.confidence < other.confidence)
             {
                 found = Some(other);
@@ -364,46 +391,4 @@ fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(kept)
-}
-
-/// Names of parameters that ask for a query, or for text in which one may be shown.
-fn is_for_sql(name: &str) -> bool {
-    const ASKS: &[&str] = &["sql", "query", "statement", "stmt", "expression", "formula"];
-    const SHOWS: &[&str] = &[
-        "code",
-        "snippet",
-        "source",
-        "script",
-        "content",
-        "body",
-        "text",
-        "message",
-        "comment",
-        "description",
-        "notes",
-        "answer",
-    ];
-    let last = name.rsplit('/').next().unwrap_or(name);
-    ASKS.iter().any(|word| super::names::find(last.as_bytes(), word.as_bytes()).is_some())
-        || super::names::ends_with_one(last, SHOWS)
-}
-
-/// Whether the text begins as a statement does.
-fn is_statement(text: &[u8]) -> bool {
-    let first = Lexer::new(text, 0).next();
-    first.is_some_and(|token| {
-        matches!(
-            token.kind,
-            Kind::Word(
-                Word::Select
-                    | Word::Insert
-                    | Word::Update
-                    | Word::Delete
-                    | Word::Define
-                    | Word::Starts
-                    | Word::Declare
-                    | Word::Set
-            )
-        ) || text.get(token.start..token.end).is_some_and(|word| word.eq_ignore_ascii_case(b"explain"))
-    })
 }

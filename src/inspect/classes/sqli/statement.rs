@@ -49,6 +49,8 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             let more = tail.kind(at);
             let goes_on = matches!(more, Some(Kind::Open | Kind::Word(Word::As | Word::Starts | Word::Set)))
                 || tail.bytes(at).eq_ignore_ascii_case(b"add")
+                || matches!(more, Some(Kind::Word(Word::Define)))
+                    && tail.kind(at + 1) == Some(Kind::Word(Word::Object))
                 || tail.bytes(at).eq_ignore_ascii_case(b"identified")
                 || tail.bytes(at).eq_ignore_ascii_case(b"cascade");
             let truncated = tail.bytes(0).eq_ignore_ascii_case(b"truncate") && is_name(1) && ends(2);
@@ -57,7 +59,7 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
             let creates = tail.bytes(0).eq_ignore_ascii_case(b"create");
             (
                 object && at > from + 1 && hard && (behind || !creates),
-                (object && at > from + 1 && ends(at)) || truncated,
+                (object && at > from + 1 && (ends(at) || tail.bytes(at).eq_ignore_ascii_case(b"on"))) || truncated,
                 at,
             )
         }
@@ -90,10 +92,12 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
                     || matches!(text.get(..3), Some(b"xp_" | b"sp_" | b"XP_" | b"SP_"))
             });
             let text = tail.kind(1) == Some(Kind::Open)
-                && matches!(
-                    tail.kind(2),
-                    Some(Kind::Text | Kind::OpenText | Kind::Variable | Kind::Word(Word::Function))
-                );
+                && match tail.kind(2) {
+                    Some(Kind::Variable | Kind::Word(Word::Function)) => true,
+                    // Programs have a function of that name, too.
+                    Some(Kind::Text | Kind::OpenText) => holds_sql(tail.bytes(2)),
+                    _ => false,
+                };
             let immediate = tail.bytes(1).eq_ignore_ascii_case(b"immediate")
                 && matches!(tail.kind(2), Some(Kind::Text | Kind::OpenText));
             (procedure || text || immediate, false, at.max(2))
@@ -133,6 +137,13 @@ pub fn stacked(tail: Tail<'_>, behind: bool) -> Option<Grade> {
         _ => return None,
     };
     Grade::new(confidence, length.max(1), "a statement of its own")
+}
+
+/// Whether a string is a statement to be executed, or the hexadecimal digits of one.
+fn holds_sql(text: &[u8]) -> bool {
+    const WORDS: &[&[u8]] =
+        &[b"select ", b"xp_", b"sp_", b"drop ", b"insert ", b"update ", b"delete ", b"waitfor ", b"master", b"0x"];
+    WORDS.iter().any(|word| crate::inspect::classes::names::find(text, word).is_some())
 }
 
 fn stacks(kind: Option<Kind>) -> bool {

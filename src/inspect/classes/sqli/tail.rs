@@ -95,8 +95,9 @@ pub fn is_word(byte: &u8) -> bool {
 fn is_bare(comment: &[u8]) -> bool {
     let marker = usize::from(comment.first() != Some(&b'#')) + 1;
     let content = comment.get(marker..).unwrap_or_default();
-    let plain =
-        |byte: &u8| is_word(byte) || *byte <= b' ' || matches!(byte, b'-' | b'+' | b'*' | b'/' | b'\'' | b'"' | b'`');
+    let plain = |byte: &u8| {
+        is_word(byte) || *byte <= b' ' || matches!(byte, b'-' | b'+' | b'*' | b'/' | b'\'' | b'"' | b'`' | b'&')
+    };
     let words = content.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
     content.iter().all(plain) && words.count() <= 1
 }
@@ -135,6 +136,10 @@ pub fn quoted(tail: Tail<'_>) -> Option<Grade> {
 fn comment(tail: Tail<'_>, closed: usize) -> Option<Grade> {
     let what = "a quote ends the value and a comment takes away the rest";
     match tail.end(0) {
+        // Quotes of several kinds and no word are a password, or somebody's test for all of them.
+        End::Comment if tail.value.len() > 1 && !tail.value.iter().any(u8::is_ascii_alphanumeric) => {
+            Grade::new(70, 1, what)
+        }
         End::Comment if tail.short => Grade::new(if tail.bytes(0).len() <= 4 || closed > 0 { 90 } else { 60 }, 1, what),
         End::Comment => Grade::new(if closed > 0 { 80 } else { 60 }, 1, what),
         _ => None,
@@ -168,8 +173,7 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
     let last = tail.balances(length - 1);
     // `' or 'a`, `x' or 'x`; two different words are prose.
     let word = tail.bytes(length - 1).get(1..).unwrap_or_default();
-    let likely =
-        tail.value.len() <= 2 || word == tail.value || (!word.is_empty() && word.iter().all(u8::is_ascii_digit));
+    let likely = !word.is_empty() && (word.len() == 1 || word == tail.value || word.iter().all(u8::is_ascii_digit));
     let ends = end == End::Comment || (found.open && end == End::Fit);
     if found.constant_comparison {
         return Grade::new(
@@ -203,7 +207,10 @@ fn logical(tail: Tail<'_>) -> Option<Grade> {
         return Grade::new(85, length, what);
     }
     // `' or ''-'`
-    let empty = found.literals == found.operands && found.operands > 1 && tail.bytes(length - 1).len() == 1;
+    let empty = found.literals == found.operands
+        && found.operands > 1
+        && tail.bytes(length - 1).len() == 1
+        && (1..length).all(|at| tail.kind(at) != Some(Kind::Text) || tail.bytes(at).len() <= 3);
     Grade::new(
         if last && empty {
             82
@@ -236,7 +243,10 @@ fn joined(tail: Tail<'_>) -> Option<Grade> {
         return Grade::new(85, length, what);
     }
     let alone = tail.short && found.operands == 1 && tail.tokens.len() == 2 && tail.bytes(1).len() == 1;
-    Grade::new(if alone { 80 } else { 40 }, length, what)
+    // `'-0||'`
+    let plain = tail.value.is_empty() && found.literals == found.operands && length <= 4;
+    let closes = plain && tail.tokens.len() == length && tail.bytes(length - 1).len() <= 2;
+    Grade::new(if alone || closes { 80 } else { 40 }, length, what)
 }
 
 /// `'='`, `' like '%`, `' between 'a' and 'z`.
@@ -296,7 +306,8 @@ pub fn union(tail: Tail<'_>, behind: bool) -> Option<Grade> {
     let certain = found.probe || found.sleep || found.function;
     let confidence = match (found.hard, found.from || found.commas > 0) {
         _ if certain => 95,
-        (true, _) => 94,
+        (true, _) if behind || start > 1 || tail.end(length) != End::Other => 94,
+        (true, _) => 70,
         (false, true) if found.whole && (behind || found.wanted > 0) && tail.end(length) != End::Other => 88,
         (false, false) if behind || start > 1 => 85,
         _ => 55,
@@ -358,6 +369,7 @@ pub fn whole(tail: Tail<'_>) -> Option<Grade> {
         Some((_, what)) if found.sleep => {
             // Every program may sleep, but not for a plain number in a parameter, nor inside a choice or query.
             let plain = tail.kind(2) == Some(Kind::Number)
+                && tail.bytes(2) != b"0"
                 && found.operands == 1
                 && tail.kind(found.length) != Some(Kind::Semicolon);
             (if ends && (plain || found.query || found.choice) { 85 } else { 40 }, what)

@@ -56,6 +56,12 @@ pub(super) fn port(authority: &[u8]) -> Option<u16> {
 /// What the authority reaches, if it is nothing public.
 pub(super) fn reach(authority: &[u8]) -> Option<Reach> {
     let host = real(authority);
+    // An address of the sixth version without its brackets.
+    if authority.iter().filter(|byte| **byte == b':').count() > 1
+        && let Some(address) = core::str::from_utf8(authority).ok().and_then(|address| address.parse().ok())
+    {
+        return of_v6(address);
+    }
     if host.is_empty() || host.len() > LONGEST_HOST {
         return None;
     }
@@ -158,7 +164,9 @@ fn of_name(host: &[u8]) -> Option<Reach> {
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
     ];
-    const LOOPBACK: &[&str] = &["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localhost6"];
+    // `http://unix:/var/run/docker.sock:/…`
+    const LOOPBACK: &[&str] =
+        &["unix", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localhost6"];
     const ANSWERS: &[&str] = &[".nip.io", ".sslip.io", ".xip.io", ".1u.ms", ".rbndr.us", ".traefik.me", ".ipq.co"];
     const LEADS: &[&str] = &[
         "localtest.me",
@@ -183,6 +191,9 @@ fn of_name(host: &[u8]) -> Option<Reach> {
         |name: &&str| ends(name) && (host.len() == name.len() || host.get(host.len() - name.len() - 1) == Some(&b'.'));
     if is_one_of(host, METADATA) {
         return Some(Reach::Metadata);
+    }
+    if ends(".service.consul") || ends(".svc") || ends(".svc.cluster.local") {
+        return Some(Reach::Private);
     }
     if is_one_of(host, LOOPBACK) || ends(".localhost") {
         return Some(Reach::Loopback);
@@ -230,6 +241,8 @@ pub(super) fn is_torn(rest: &[u8]) -> Option<&'static str> {
     // A user that looks like a host is there to be taken for one.
     let name = user.split(|byte| *byte == b':').next().unwrap_or(user);
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
-    let is_host = name.contains(&b'.') && (2..=6).contains(&last.len()) && last.iter().all(u8::is_ascii_alphabetic);
+    let is_address = v4(name).is_some_and(|(address, _)| name.contains(&b'.') && of_v4(address).is_some());
+    let is_host =
+        is_address || name.contains(&b'.') && (2..=6).contains(&last.len()) && last.iter().all(u8::is_ascii_alphabetic);
     (is_host && !user.contains(&b'%') && !user.contains(&b'@')).then_some("hides its host behind another")
 }

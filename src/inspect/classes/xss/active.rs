@@ -121,6 +121,12 @@ pub fn of_tag(text: &[u8], tag: &Tag) -> Option<Seen> {
         {
             raise(&mut best, Some((sure, at, "a tag with an event handler")));
         }
+        // What frameworks run: `ng-focus=…`, `v-html="…"`, `@click="…"`.
+        let is_bound =
+            ["ng-", "data-ng-", "v-", "x-", "@", ":"].iter().any(|start| starts(attribute.name.text(), 0, start));
+        if is_bound && matches!(script::power(value), Some((Power::Strikes, _))) {
+            raise(&mut best, Some((84, at, "a tag with an expression that a framework runs")));
+        }
         if !attribute.name.is(&TEXTS) {
             raise(&mut best, url::in_attribute(value).map(|sure| (sure, at, "a tag with an address that runs script")));
         }
@@ -154,6 +160,9 @@ fn special(tag: &Tag, attribute: &Attribute, value: &[u8]) -> Option<(u8, &'stat
         // Editors quote what they embed.
         return is_foreign.then_some((if attribute.is_quoted { 45 } else { 82 }, "a foreign document embedded"));
     }
+    if tag.name.is(&["object", "embed"]) && name.is(&["type"]) && value.eq_ignore_ascii_case(b"text/x-scriptlet") {
+        return Some((84, "a foreign document embedded"));
+    }
     if tag.name.is(&["base"]) && name.is(&["href"]) {
         let sure = if attribute.is_quoted && starts(value, 0, "http") { 50 } else { 82 };
         return is_foreign.then_some((sure, "a base for all addresses of the page"));
@@ -186,7 +195,12 @@ fn script_element(text: &[u8], tag: &Tag) -> Option<Seen> {
             return Some((40, start, "a script element that holds data"));
         }
         is_deferred |= attribute.name.is(&["async", "defer"]);
-        if attribute.name.is(&["src", "href", "data"]) {
+        if attribute.name.is(&["src", "href", "data"]) && !value.is_empty() {
+            // A script of the page's own.
+            let is_own = attribute.is_quoted && !has(value, "//") && !value.contains(&b':') && !value.contains(&b'\\');
+            if is_own {
+                return Some((60, start, "a script"));
+            }
             source = Some(attribute.is_quoted && starts(value, 0, "https://"));
         }
     }
@@ -202,6 +216,8 @@ fn script_element(text: &[u8], tag: &Tag) -> Option<Seen> {
     let sure = match (script::power(content), close) {
         (Some((Power::Strikes, _)), _) => 96,
         (Some(_), _) => 90,
+        // `<script>…</script>`
+        (None, Some(_)) if !content.is_empty() && !content.iter().any(u8::is_ascii_alphanumeric) => 55,
         (None, Some(_)) => 88,
         (None, None) => {
             let raw = piece(text, tag.named.clone());
@@ -257,7 +273,11 @@ pub fn handler_at(text: &[u8], at: usize) -> Option<(u8, usize)> {
     if byte(text, equals) != b'=' || end - at > 40 {
         return None;
     }
-    let value = skip(text, equals + 1, |byte| is_space(byte) || matches!(byte, b'"' | b'\'' | b'`'));
+    let first = skip(text, equals + 1, is_space);
+    if matches!(piece(text, first..first + 2), b"\"\"" | b"''") {
+        return None;
+    }
+    let value = skip(text, first, |byte| is_space(byte) || matches!(byte, b'"' | b'\'' | b'`'));
     let name: Vec<u8> = piece(text, at..end).iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
     let sure = judged(
         &name,
@@ -288,6 +308,7 @@ fn judged(name: &[u8], value: &[u8], is_component: bool) -> Option<u8> {
         || !value.iter().any(u8::is_ascii_alphanumeric) && script::symbols(value).is_none();
     match script::power(value) {
         _ if is_harmless && value.len() < 16 => Some(50),
+        Some((Power::Calls, 0)) if script::is_own_call(value) => Some(60),
         Some((Power::Strikes, _)) => Some(95),
         Some(_) if is_known => Some(90),
         Some(_) => Some(82),

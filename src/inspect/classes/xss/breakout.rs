@@ -97,6 +97,20 @@ fn continued(text: &[u8], at: usize, quote: u8) -> Option<u8> {
     Some(if is_closed || before(text, at - 1) == b'\\' || closed + 1 == operator { 90 } else { 82 })
 }
 
+/// `alert() not working`, `onload = function`: words behind a call, or nothing that is called.
+fn is_spoken_of(code: &[u8]) -> bool {
+    let name = skip(code, 0, is_name);
+    if !code.iter().any(|byte| b"(`'\"/;".contains(byte)) {
+        return true;
+    }
+    let Some(close) = code.iter().position(|byte| *byte == b')').filter(|_| byte(code, name) == b'(') else {
+        return false;
+    };
+    let behind = tail(code, close + 1);
+    let letters = skip(behind, 1, |byte| byte.is_ascii_alphabetic());
+    byte(behind, 0) == b' ' && letters > 2 && !matches!(byte(behind, letters), b'=' | b'(' | b'<')
+}
+
 /// A text that is nothing but code that strikes.
 pub fn alone(text: &[u8]) -> Option<Seen> {
     let (start, code) = trim(text);
@@ -119,7 +133,7 @@ pub fn alone(text: &[u8]) -> Option<Seen> {
         || !lead.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || *byte == b' ')
         || (!lead.contains(&b' ') && word.eq_ignore_ascii_case(b"constructor"))
         || (lead.contains(&b'=') && !lead.contains(&b' ') && !lead.contains(&b'&') && !lead.contains(&b'/'));
-    let is_sentence = starts(code, 0, "document.cookie") && code.len() < 17;
+    let is_sentence = starts(code, 0, "document.cookie") && code.len() < 17 || is_spoken_of(tail(code, at));
     if !is_first || is_sentence {
         return Some((50, start + at, "code"));
     }

@@ -9,7 +9,7 @@ mod url;
 
 use super::seek::{has, piece, tail};
 use super::shown;
-use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
+use crate::inspect::{Attack, Class, Layers, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 use active::Seen;
 
@@ -57,6 +57,8 @@ const MOST_IN_FILES: u8 = 70;
 const READS: usize = 2;
 /// Most script elements that are looked into.
 const SCRIPTS: usize = 64;
+/// Words before markup that was escaped, from which on it is quoted.
+const WORDS_BEFORE_ESCAPED: usize = 3;
 /// Longest piece that is shown of what was found, bytes.
 const SHOWN: usize = 120;
 
@@ -90,6 +92,9 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     }
     let (sure, at, what) = best?;
     let sure = shown::less(reading, at, sure);
+    // What a page shows as text, between words.
+    let is_escaped = reading.layers.has(Layers::HTML) && shown::words(piece(text, 0..at)) >= WORDS_BEFORE_ESCAPED;
+    let sure = if is_escaped { sure.min(shown::MOST) } else { sure };
     let sure = if reading.place.part == Part::File { sure.min(MOST_IN_FILES) } else { sure };
     let severity = if sure >= 80 { Severity::High } else { Severity::Medium };
     let end = (at + SHOWN).min(text.len());

@@ -53,6 +53,16 @@ pub fn power(text: &[u8]) -> Option<(Power, usize)> {
     best.or_else(|| symbols(text).map(|at| (Power::Strikes, at)))
 }
 
+/// `run()`: a function of the page, whatever that does; with nothing handed to it, and up to the end of the attribute.
+pub fn is_own_call(code: &[u8]) -> bool {
+    let end = skip(code, 0, |byte| is_name(byte) || byte == b'.');
+    let name = piece(code, 0..end);
+    let rest = skip(code, end + 2, |byte| byte == b';');
+    starts(code, end, "()")
+        && !is_one_of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name), &LOADS)
+        && matches!(byte(code, rest), 0 | b'"' | b'\'' | b'>' | b' ')
+}
+
 /// A program of `[]()!+` alone, somewhere in the text.
 pub fn symbols(text: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -86,7 +96,8 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
     {
         let inside = piece(text, open + 1..open + 1 + COMPUTED);
         let reach: &[&str] = &["//", "data:", "cookie", "alert", "localstorage"];
-        let is_strike = reach.iter().any(|word| has(inside, word)) && before(text, at) != b'.'
+        let is_definition = name == b"function";
+        let is_strike = reach.iter().any(|word| has(inside, word)) && before(text, at) != b'.' && !is_definition
             || (name.eq_ignore_ascii_case(b"function") && matches!(byte(text, open + 1), b'"' | b'\'' | b'`'));
         return Some(if is_strike { Power::Strikes } else { Power::Calls });
     }
@@ -102,7 +113,11 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
     }
     if name.eq_ignore_ascii_case(b"constructor") {
         let close = if matches!(byte(text, end), b'"' | b'\'') { skip(text, end + 1, is_space) } else { end };
-        let is_reached = matches!(byte(text, close), b'(' | b'[' | b']' | b'`') || starts(text, close, ".constructor");
+        // A class of TypeScript has one, too, with parameters that are typed or named.
+        let is_defined =
+            byte(text, close) == b'(' && byte(text, close + 1).is_ascii_alphabetic() && before(text, at) != b'.';
+        let is_reached = !is_defined && matches!(byte(text, close), b'(' | b'[' | b']' | b'`')
+            || starts(text, close, ".constructor");
         return is_reached.then_some(Power::Strikes);
     }
     if is_one_of(name, &SINKS) && byte(text, next) == b'=' && before(text, at) == b'.' {

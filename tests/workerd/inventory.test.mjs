@@ -1,0 +1,199 @@
+// The endpoint inventory on the real runtime: the shop is driven by its own traffic and compared with its own document;
+// documents come and go through the API, and isolates follow.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { startShop } from '../../examples/shop/server.mjs';
+import { planTraffic, playTraffic } from '../../examples/shop/traffic.mjs';
+import { notOurs, startPair, waitFor } from './harness.mjs';
+import { all, ask, client, problem, recorded } from './scene.mjs';
+
+const SHOP = JSON.parse(readFileSync(new URL('../../examples/shop/openapi.json', import.meta.url), 'utf8'));
+const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
+const OPERATIONS = Object.entries(SHOP.paths).flatMap(([path, item]) => METHODS.filter((method) => method in item)
+  .map((method) => ({ method: method.toUpperCase(), path, deprecated: item[method].deprecated ?? false })));
+
+/** The documented operation of a request; static segments before parameters. */
+function operationOf({ method, target }) {
+  const path = target.split('?')[0];
+  const fits = ({ path: template }) => new RegExp(`^${template.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
+  return OPERATIONS.filter((each) => each.method === method && fits(each)).sort((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
+}
+const named = ({ method, path, template }) => `${method} ${template ?? path}`;
+
+describe('the inventory of the shop', { skip: notOurs }, () => {
+  let shop;
+  let pair;
+  let requests;
+  let truth;
+  let endpoints;
+  before(async () => {
+    shop = await startShop();
+    pair = await startPair({
+      origin: shop,
+      vars: { DEV_CLIENT_HEADERS: true, SESSION_KEYS: [{ from: 'request.cookie.sid' }], INVENTORY: { documents: [SHOP] } },
+    });
+    truth = await playTraffic(planTraffic({ seed: 7, requests: 1_200 }), { baseUrl: pair.worker.url });
+    requests = truth.sessions.flatMap((session) => session.requests.map((request) => ({ ...request, session })));
+    await recorded(pair, truth.totals.requests, { timeout: 60_000 });
+    const called = (items) => items.find((each) => each.template === '/api/v1/orders/{id}')?.calls ?? 0;
+    const expected = requests.filter(({ target }) => target.startsWith('/api/v1/orders/')).length;
+    endpoints = await waitFor(async () => {
+      const items = await all(pair, 'endpoints');
+      return called(items) >= expected && items;
+    }, { timeout: 30_000, what: 'the endpoints to be counted' });
+  });
+  after(async () => {
+    await pair?.stop();
+    await shop?.close();
+  });
+
+  const of = (state) => endpoints.filter(({ inventory }) => inventory === state).map(named).sort();
+
+  test('finds every planted shadow and zombie, and nothing else', () => {
+    assert.deepEqual(of('shadow'), ['GET /api/debug/config', 'GET /internal/metrics']);
+    assert.deepEqual(of('zombie'), ['GET /api/v1/orders/{id}', 'GET /api/v1/products']);
+    assert.deepEqual(endpoints.filter(({ inventory }) => inventory === null), []);
+  });
+
+  test('names every documented operation that was called by its template, and the others orphans', () => {
+    const called = new Set(requests.map(operationOf).filter((each) => each && !each.deprecated).map(named));
+    assert.deepEqual(of('documented'), [...called].sort());
+    const never = OPERATIONS.filter((each) => !requests.some((request) => operationOf(request) === each));
+    assert.deepEqual(of('orphan'), never.map(named).sort());
+    assert.ok(of('orphan').includes('POST /api/gift-cards/redeem'));
+  });
+
+  test('counts calls and statuses as the shop saw them', () => {
+    for (const endpoint of endpoints.filter(({ calls }) => calls > 0)) {
+      const own = requests.filter(({ method, target }) => {
+        const operation = operationOf({ method, target });
+        return operation ? named(operation) === named(endpoint) : `${method} ${target.split('?')[0]}` === named(endpoint);
+      });
+      assert.equal(endpoint.calls, own.length, named(endpoint));
+      assert.equal(Object.values(endpoint.statuses).reduce((a, b) => a + b), own.length, named(endpoint));
+      assert.ok(endpoint.first_seen <= endpoint.last_seen && endpoint.duration_ms.p50 <= endpoint.duration_ms.p99);
+    }
+  });
+
+  test('lists the sessions on each rogue endpoint, and tells them', async () => {
+    for (const endpoint of endpoints.filter(({ inventory }) => inventory === 'shadow' || inventory === 'zombie')) {
+      const sessions = await all(pair, `endpoints/${endpoint.id}/sessions`);
+      const own = requests.filter(({ target }) => endpoint.template.startsWith('/api/v1/orders/')
+        ? target.startsWith('/api/v1/orders/') : target.split('?')[0] === endpoint.template);
+      assert.equal(sessions.length, new Set(own.map(({ session }) => session)).size, named(endpoint));
+      assert.equal(endpoint.sessions, sessions.length);
+      const detector = `${endpoint.inventory}_access`;
+      if (own.some(({ status }) => status < 400)) assert.ok(sessions.some(({ findings }) => findings[detector] > 0), named(endpoint));
+      assert.deepEqual(await ask(pair, `endpoints/${endpoint.id}`), (await all(pair, `endpoints?q=${encodeURIComponent(endpoint.template)}`)).find(({ id }) => id === endpoint.id));
+    }
+    const { items: clear } = await ask(pair, 'sessions?detector=shadow_access&detector=zombie_access&state=blocked');
+    assert.deepEqual(clear, []);
+  });
+
+  test('tells each event, and finds events and sessions by it', async () => {
+    const events = await all(pair, 'events');
+    for (const { inventory, method, path, status } of events) {
+      const operation = operationOf({ method, target: path });
+      const expected = operation ? (operation.deprecated ? 'zombie' : 'documented') : status === 200 ? 'shadow' : null;
+      assert.equal(inventory, expected, `${method} ${path} ${status}`);
+    }
+    for (const state of ['documented', 'shadow', 'zombie']) {
+      const expected = events.filter(({ inventory }) => inventory === state);
+      assert.equal((await all(pair, `events?inventory=${state}`)).length, expected.length, state);
+      assert.equal((await all(pair, `sessions?inventory=${state}`)).length, new Set(expected.map(({ session }) => session)).size, state);
+    }
+  });
+
+  test('tells how callers show who they are', () => {
+    const auth = Object.fromEntries(endpoints.map((each) => [named(each), [each.auth, each.auth_means]]));
+    assert.deepEqual(auth['GET /api/partner/stock'], ['consistent', ['api_key']]);
+    assert.deepEqual(auth['GET /internal/metrics'], ['none', []]);
+    assert.equal(auth['GET /api/profile'][0], 'consistent');
+  });
+
+  test('exports what was discovered: every called operation with its parameters, as OpenAPI 3.1', async () => {
+    const document = await ask(pair, 'endpoints/openapi.json');
+    assert.match(document.openapi, /^3\.1\.\d+$/);
+    assert.ok(document.info.title && document.info.version);
+    const form = (path) => path.replace(/\{[^}]+\}/g, '{}');
+    const found = new Map(Object.entries(document.paths).map(([path, item]) => [form(path), { path, item }]));
+    for (const [path, item] of Object.entries(document.paths)) {
+      const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name);
+      for (const operation of Object.values(item)) {
+        const described = (operation.parameters ?? []).filter((each) => each.in === 'path');
+        assert.deepEqual(described.map(({ name }) => name), names);
+        assert.ok(described.every(({ required, schema }) => required === true && schema.type));
+        assert.ok(Object.values(operation.responses).every(({ description }) => description));
+        for (const [scheme] of (operation.security ?? []).flatMap(Object.entries)) assert.ok(document.components.securitySchemes[scheme]);
+      }
+    }
+    const called = new Set(requests.map(operationOf).filter(Boolean));
+    for (const { method, path } of called) assert.ok(found.get(form(path))?.item[method.toLowerCase()], `${method} ${path}`);
+    // It is good enough to be compared with: uploaded, it documents what it was made of.
+    const answer = await pair.admin('api/v1/documents', { method: 'POST', body: JSON.stringify(document) });
+    assert.equal(answer.status, 201, await answer.text());
+    assert.deepEqual((await all(pair, 'endpoints?inventory=shadow')).map(named), []);
+  });
+});
+
+describe('documents through the API', { skip: notOurs }, () => {
+  let pair;
+  let visit;
+  before(async () => {
+    pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true } });
+    visit = client(pair, { cookie: 'sid=ann' });
+  });
+  after(() => pair?.stop());
+
+  const upload = async (body) => {
+    const answer = await pair.admin('api/v1/documents', { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) });
+    return { status: answer.status, body: await answer.json() };
+  };
+  const version = (number, paths) => ({ openapi: '3.0.3', info: { title: 'Orders', version: number }, paths });
+  const get = { get: { responses: { 200: { description: 'ok' } } } };
+  let visits = 0;
+  const state = async (path, options) => {
+    visits += 1;
+    await visit(`${path}?n=${visits}`, options);
+    await recorded(pair, visits);
+    const { items } = await ask(pair, 'events?limit=1');
+    return [items[0].inventory, items[0].endpoint.replace(/^\S+ [^/]+/, '')];
+  };
+
+  test('one that is uploaded is compared with within seconds, in its newest version', async () => {
+    assert.deepEqual(await state('/orders/7'), [null, '/orders/{integer}']);
+    const first = await upload(version('1', { '/orders/{order}': get, '/orders/{order}/label': get }));
+    assert.equal(first.status, 201);
+    assert.deepEqual([first.body.operations, first.body.changes], [2, null]);
+    await waitFor(async () => (await state('/orders/7'))[0] === 'documented', { what: 'isolates to know it' });
+    assert.deepEqual(await state('/orders/7'), ['documented', '/orders/{order}']);
+    assert.deepEqual(await state('/orders/latest/label/'), ['documented', '/orders/{order}/label']);
+    assert.deepEqual(await state('/hidden'), ['shadow', '/hidden']);
+    assert.deepEqual(await state('/gone', { status: 404 }), [null, '/gone']);
+    const second = await upload('openapi: 3.1.0\ninfo: {title: Orders, version: "2"}\npaths:\n  /orders/{id}:\n    get: {deprecated: false, responses: {200: {description: ok}}}\n');
+    assert.deepEqual(second.body.changes, { since: '1', added: [], removed: ['GET /orders/{order}/label'], deprecated: [], secured: [], opened: [] });
+    await waitFor(async () => (await state('/orders/7/label'))[0] === 'zombie', { what: 'isolates to know the second version' });
+    const rows = await all(pair, 'endpoints');
+    const row = (template) => rows.find((each) => each.template === template);
+    assert.deepEqual([row('/hidden').inventory, row('/orders/{order}/label').inventory], ['shadow', 'zombie']);
+    assert.equal(row('/gone'), undefined);
+    assert.equal(rows.filter(({ template }) => template.startsWith('/orders/{') && !template.endsWith('label')).length, 1, 'what was seen before the document is under its name');
+    assert.deepEqual((await ask(pair, 'documents')).items.map(({ id, version: number }) => [id, number]), [[2, '2'], [1, '1']]);
+    assert.equal((await pair.admin('api/v1/documents/1', { method: 'DELETE' })).status, 204);
+    await waitFor(async () => (await state('/orders/7/label'))[0] === 'shadow', { what: 'isolates to forget the first version' });
+  });
+
+  test('one that is broken is refused with its pointers, and changes nothing', async () => {
+    const { items: kept } = await ask(pair, 'documents');
+    const broken = version('3', { 'orders': get, '/a/{': get, '/b': { get: 7 }, '/c': { $ref: '#/nowhere' } });
+    const refused = await problem(await pair.admin('api/v1/documents', { method: 'POST', body: JSON.stringify(broken) }), 400);
+    for (const pointer of ['/paths/orders', '/paths/~1a~1{', '/paths/~1b/get', '/paths/~1c/$ref']) assert.ok(refused.detail.includes(pointer), refused.detail);
+    for (const body of ['', '[', 'a: &a [*a]', '{"swagger":"2.0"}', 'x'.repeat(100)]) {
+      await problem(await pair.admin('api/v1/documents', { method: 'POST', body }), 400, body);
+    }
+    await problem(await pair.admin('api/v1/documents', { method: 'POST', body: 'x', token: pair.tokens.viewer }), 403);
+    assert.deepEqual((await ask(pair, 'documents')).items, kept);
+  });
+});

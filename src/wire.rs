@@ -15,7 +15,7 @@ use crate::inventory::openapi::Document;
 use crate::inventory::{Learned, Tally};
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::rollup::Delta;
-use crate::session::{Arrival, Detector, Finding, Risk, SessionId, Stop, shard_of_prefix};
+use crate::session::{Arrival, Detector, Finding, Kinds, Label, Risk, SessionId, Stop, shard_of_prefix};
 use crate::verdict::{Block, BlockNews, Subject, Verdict};
 
 /// Version of the traffic messages.
@@ -177,7 +177,7 @@ pub struct KnownSession {
 }
 
 /// May this request go on?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ask {
     pub session: SessionId,
     pub ip: Option<IpAddr>,
@@ -189,6 +189,15 @@ pub struct Ask {
     /// would be recorded if it were answered with success. Else empty.
     #[serde(with = "plain_bytes")]
     pub attempt: Vec<u8>,
+    /// Who the request says it is of, or tries to be, as stored; empty where it does not say.
+    pub user: String,
+    pub ja4: String,
+    pub user_agent: String,
+    /// Where the route is decided inline, the event that the request is about to be: an encoded [`crate::session::Batch`].
+    #[serde(with = "plain_bytes")]
+    pub login: Vec<u8>,
+    /// The subjects of it that this shard owns.
+    pub kinds: Kinds,
 }
 
 /// The shard's answer.
@@ -277,6 +286,10 @@ pub enum FleetOrder {
         now_ms: u64,
     },
     Findings(FindingQuery),
+    /// Put a label on a finding or session.
+    Label(Label),
+    /// The labels on these findings and sessions, or all, newest first.
+    Labels(Option<Vec<String>>),
     Rollups(RollupQuery),
     Health,
     Share(Share),
@@ -342,7 +355,8 @@ pub enum FleetReply {
     Blocks(Vec<Block>),
     Audit(Vec<AuditEntry>),
     Layouts(Layouts),
-    Findings(Page<Finding>),
+    Findings(Page<(Finding, Option<Label>)>),
+    Labels(Vec<Label>),
     Rollups(Series),
     Inventory(InventoryNews),
     /// Every endpoint, and the calls of those that found no room.

@@ -216,7 +216,9 @@ fn finding(time_ms: u64) -> Finding {
         message: String::new(),
         place: String::new(),
         evidence: vec![],
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }
 

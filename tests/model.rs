@@ -200,6 +200,7 @@ fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
         detectors: detect::Settings::default(),
         business: detect::business::Settings::default(),
         enforce: true,
+        allow: Vec::new(),
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,
         // Every fold in sixteen slices, each of which a crash may follow; and any two chunks become one.

@@ -251,8 +251,7 @@ fn a_key_is_proven_by_ten_minutes_of_answers_that_the_anonymous_are_refused() {
     assert_eq!(answer(&store, 1).proof, "unproven");
     told(vec![event(1, 22 * MINUTE_MS, 7)]).apply(&mut store, 5);
     assert_eq!(answer(&store, 1).proof, "used");
-    let ask =
-        Ask { session: session(1), ip: None, now_ms: START_MS, blocks_version: 0, former: None, attempt: Vec::new() };
+    let ask = Ask { session: session(1), now_ms: START_MS, ..Ask::default() };
     assert!(store.ask(&ask).unwrap().proven);
     // One anonymous answer of success, and being let in says nothing any more.
     let mut open_to_all = open(&Sqlite::new());

@@ -40,9 +40,9 @@ pub fn compose(rule: &Rule, happened: Happened<'_>, before: u32, console: Option
             (kind, finding.time_ms, data, (text, link))
         }
         Happened::Blocked(block) => {
-            let link = match block.subject {
+            let link = match &block.subject {
                 Subject::Session(id) => link(&id.to_string()),
-                Subject::Ip(_) => None,
+                Subject::Ip(_) | Subject::User(_) | Subject::Device(_) => None,
             };
             let (kind, value) = (block.subject.kind(), block.subject.value());
             let action = block.action.name();

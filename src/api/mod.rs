@@ -6,13 +6,16 @@ pub mod access;
 pub mod alerts;
 pub mod discovered;
 pub mod documents;
+pub mod dry_run;
 pub mod erasure;
 pub mod export;
 pub mod identify;
+pub mod label;
 pub mod mcp;
 pub mod order;
 pub mod policy;
 mod refusal;
+pub mod related;
 pub mod replay;
 pub mod share;
 pub mod story;
@@ -26,9 +29,9 @@ use serde::Serialize;
 use crate::export::Of;
 use crate::policy::Mode;
 use crate::query::{ParameterError, StatsAnswer, rfc3339};
-use crate::session::SessionId;
+use crate::session::{Detector, EventId, SessionId};
 use crate::subject::Kind;
-use crate::verdict::{Action, Block, Subject};
+use crate::verdict::{Action, Block, KINDS, Subject};
 use crate::wire::AuditEntry;
 
 /// What can be called.
@@ -43,11 +46,18 @@ pub enum Operation {
     SessionEvents(SessionId),
     SessionAction(SessionId),
     SessionStory(SessionId),
+    SessionNeighbours(SessionId),
+    SessionLabel(SessionId),
     Identify,
     Replay,
     Events,
     Stats,
     Findings,
+    /// The request that completed it; the whole id is in the path.
+    Finding(EventId),
+    FindingLabel(EventId),
+    Labels,
+    DryRun,
     Rollups,
     Lookup,
     Blocks,
@@ -96,6 +106,7 @@ impl Operation {
                 | Self::Rollups
                 | Self::Unblock
                 | Self::Audit
+                | Self::Labels
                 | Self::Endpoints
                 | Self::EndpointSessions
                 | Self::Export(_)
@@ -115,6 +126,8 @@ impl Operation {
         matches!(
             self,
             Self::SessionAction(_)
+                | Self::SessionLabel(_)
+                | Self::FindingLabel(_)
                 | Self::Block
                 | Self::Unblock
                 | Self::EraseUser
@@ -152,6 +165,8 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["sessions", session, "events"] => get(Operation::SessionEvents(id(session)?)),
             ["sessions", session, "export"] => get(Operation::SessionExport(id(session)?)),
             ["sessions", session, "story"] => get(Operation::SessionStory(id(session)?)),
+            ["sessions", session, "neighbours"] => get(Operation::SessionNeighbours(id(session)?)),
+            ["sessions", session, "labels"] => post(Operation::SessionLabel(id(session)?)),
             ["sessions", session, "actions"] => post(Operation::SessionAction(id(session)?)),
             ["events"] => get(Operation::Events),
             ["stream"] => get(Operation::Stream),
@@ -169,6 +184,10 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["share", _] => Err(Refusal::Method("DELETE")),
             ["stats"] => get(Operation::Stats),
             ["findings"] => get(Operation::Findings),
+            ["findings", finding] => get(Operation::Finding(request_of(finding)?)),
+            ["findings", finding, "labels"] => post(Operation::FindingLabel(request_of(finding)?)),
+            ["labels"] => get(Operation::Labels),
+            ["dryrun"] => get(Operation::DryRun),
             ["rollups"] => get(Operation::Rollups),
             ["identify"] => post(Operation::Identify),
             ["replay"] => post(Operation::Replay),
@@ -214,6 +233,13 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
         },
         _ => Err(NOTHING),
     }
+}
+
+/// The request that completed a finding, by the finding's id.
+fn request_of(finding: &str) -> Result<EventId, Refusal> {
+    let (request, detector) = finding.split_once('-').unwrap_or(("", ""));
+    let known = Detector::from_name(detector).and_then(|_| EventId::parse(request));
+    known.ok_or(Refusal::NotFound("A finding's id is a request id, `-`, and the name of a detector."))
 }
 
 fn is_endpoint_id(text: &str) -> bool {
@@ -331,12 +357,12 @@ pub fn subject_of(query: &str) -> Result<Subject, Refusal> {
             return Err(bad(&name, "is given more than once"));
         }
     }
-    let kind = kind.ok_or_else(|| bad("kind", "is missing; use session or ip"))?;
+    let kind = kind.ok_or_else(|| bad("kind", "is missing; use session, user, device or ip"))?;
     let value = value.ok_or_else(|| bad("value", "is missing"))?;
-    if !matches!(kind.as_str(), "session" | "ip") {
-        return Err(bad("kind", "is neither session nor ip"));
+    if !KINDS.contains(&kind.as_str()) {
+        return Err(bad("kind", "is none of: session, user, device, ip"));
     }
-    Subject::parse(&kind, &value).ok_or_else(|| bad("value", "is no session id or address"))
+    Subject::parse(&kind, &value).ok_or_else(|| bad("value", "is no session id, user, device or address"))
 }
 
 /// The `limit` of an audit question.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::Refusal;
 use crate::json_path::{self, PathError};
 use crate::policy::parse_duration_ms;
-use crate::verdict::{Action, Subject};
+use crate::verdict::{Action, KINDS, Subject};
 
 /// How long a manual block holds when nothing is said, ms.
 const DEFAULT_FOR_MS: u64 = 60 * 60 * 1000;
@@ -76,11 +76,17 @@ pub struct BlockOrder {
 impl BlockOrder {
     /// Subject, action, duration in ms and reason.
     pub fn resolve(self) -> Result<(Subject, Action, u64, String), Refusal> {
-        if !matches!(self.kind.as_str(), "session" | "ip") {
-            return Err(Refusal::Body(format!("`kind` is `{}`; use session or ip", self.kind)));
+        if !KINDS.contains(&self.kind.as_str()) {
+            return Err(Refusal::Body(format!("`kind` is `{}`; use one of: {}", self.kind, KINDS.join(", "))));
         }
-        let subject = Subject::parse(&self.kind, &self.value)
-            .ok_or_else(|| Refusal::Body("`value` is no session id (32 hex digits) or address".into()))?;
+        let unfit = match self.kind.as_str() {
+            "session" => "is no session id (32 hex digits)",
+            "ip" => "is no address",
+            "device" => "is no device; use JA4;AGENT;NETWORK, as subjects show it",
+            _ => "is empty, or longer than 256 bytes",
+        };
+        let subject =
+            Subject::parse(&self.kind, &self.value).ok_or_else(|| Refusal::Body(format!("`value` {unfit}")))?;
         let action = manual(self.action.unwrap_or(Action::Block), false)?;
         Ok((subject, action, duration(self.r#for.as_deref())?, reason(self.reason)?))
     }
@@ -103,9 +109,14 @@ fn duration(text: Option<&str>) -> Result<u64, Refusal> {
 }
 
 fn reason(text: Option<String>) -> Result<String, Refusal> {
+    reason_of("reason", text)
+}
+
+/// Words of an analyst, under this name in the order.
+pub fn reason_of(name: &str, text: Option<String>) -> Result<String, Refusal> {
     let text = text.unwrap_or_default();
     if text.len() > MAX_REASON {
-        return Err(Refusal::Body(format!("`reason` is longer than {MAX_REASON} bytes")));
+        return Err(Refusal::Body(format!("`{name}` is longer than {MAX_REASON} bytes")));
     }
     Ok(text)
 }
@@ -133,7 +144,9 @@ mod tests {
             ("", "expected"),
             ("{", "expected"),
             (r#"{"kind":"ip"}"#, "value"),
-            (r#"{"kind":"user","value":"x"}"#, "`kind`"),
+            (r#"{"kind":"planet","value":"x"}"#, "`kind`"),
+            (r#"{"kind":"user","value":""}"#, "`value`"),
+            (r#"{"kind":"device","value":"x"}"#, "`value`"),
             (r#"{"kind":"ip","value":"x"}"#, "`value`"),
             (r#"{"kind":"ip","value":"192.0.2.1","for":"0s"}"#, "`for`"),
             (r#"{"kind":"ip","value":"192.0.2.1","for":"366d"}"#, "`for`"),

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::detect::attacks::At;
 use crate::inspect::Attack;
 use crate::policy::Policy;
 
@@ -63,7 +62,7 @@ pub fn policy_answer(policy: &Policy) -> Value {
 fn attacks_answer(policy: &Policy) -> Value {
     let tuned = Attack::ALL.into_iter().filter_map(|attack| Some((attack, policy.detectors.attacks.get(attack)?)));
     let shown = tuned.map(|(attack, tuned)| {
-        let at = if tuned.at == At::Session { "session" } else { "request" };
+        let at = tuned.at.name();
         let min_confidence = f64::from(tuned.min_confidence) / 100.0;
         let told =
             json!({ "action": tuned.action, "min_confidence": min_confidence, "at": at, "for_ms": tuned.for_ms });

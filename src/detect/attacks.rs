@@ -4,6 +4,7 @@
 //! request is stopped from [`Settings::min_confidence`] on, and what is weaker than half sure is only told where
 //! something stronger stands beside it.
 
+use super::consequence::{At, Response};
 use crate::inspect::{Attack, Part};
 use crate::session::{Carried, Detector, Event, Evidence, Finding};
 use crate::verdict::Action;
@@ -13,31 +14,30 @@ pub const SURE: u8 = 80;
 /// Below this nothing is told of a request that carries nothing stronger.
 pub const TOLD: u8 = 50;
 
-/// What is acted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// The request itself.
-    Request,
-    /// Its session, too.
-    Session,
-}
-
 /// How a class of attack is tuned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     pub action: Action,
     /// From which confidence on, in hundredths.
     pub min_confidence: u8,
+    /// Who is acted on beside the request.
     pub at: At,
-    /// How long a session is acted on, ms.
+    /// How long, ms.
     pub for_ms: u64,
+    /// See [`Response::shared`].
+    pub shared: bool,
 }
 
 impl Settings {
     /// The defaults of a class. Prompt injection is only ever told by default: its words are ordinary language.
     pub fn of(attack: Attack) -> Self {
         let action = if attack == Attack::PromptInjection { Action::Tag } else { Action::Block };
-        Self { action, min_confidence: SURE, at: At::Request, for_ms: 600_000 }
+        Self { action, min_confidence: SURE, at: At::Request, for_ms: 600_000, shared: false }
+    }
+
+    /// What is done beside stopping the request.
+    pub fn response(&self) -> Response {
+        Response { action: self.action, for_ms: self.for_ms, at: self.at, shared: self.shared }
     }
 
     /// Whether a request is stopped for it.
@@ -95,7 +95,9 @@ pub fn finding(carried: &Carried, event: &Event<'_>, settings: Option<&Settings>
         message: format!("{}; {outcome}", carried.what),
         place: carried.place.clone(),
         evidence: vec![Evidence::of(event)],
+        reasons: Vec::new(),
         action: if carried.stopped { Action::Block } else { Action::Tag },
+        would: Action::Tag,
     }
 }
 

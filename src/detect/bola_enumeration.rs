@@ -86,10 +86,11 @@ impl Memory {
         if event.action >= Action::Throttle || event.status >= 500 {
             return None;
         }
-        let Some((parent, id)) = object(event) else {
+        let Some((parent, id)) = object_of(event.template, event.path) else {
             self.list(event);
             return None;
         };
+        let parent = path_hash(parent);
         let is_refused = matches!(event.status, 401 | 403 | 404 | 410);
         // What nobody may see for lack of a login says nothing about ids.
         if event.status == 401 || (event.refused() && !is_refused) {
@@ -247,22 +248,20 @@ impl Walk {
     }
 }
 
-/// The hash of the path up to the object's id, and the id, by its form: the last placeholder, where it is the last segment or the
-/// one before. What only a list has (a date, an address of mail) is no object, and neither are files.
-fn object<'a>(event: &Event<'a>) -> Option<(u32, &'a str)> {
+/// By its form: the template up to the object's id, and the id: the last placeholder, where it is the last segment or the one before.
+/// What only a list has (a date, an address of mail) is no object, and neither are files.
+pub fn object_of<'t, 'p>(template: &'t str, path: &'p str) -> Option<(&'t str, &'p str)> {
     let is_id = |placeholder: &str, value: &str| {
         placeholder.starts_with('{')
             && placeholder.ends_with('}')
             && matches!(Shape::of(value), Shape::Integer | Shape::Uuid | Shape::Hex | Shape::Ulid)
     };
-    let mut before_id = event.template;
-    let mut path = event.path.trim_end_matches('/');
-    before_id = before_id.trim_end_matches('/');
+    let (mut before_id, mut path) = (template.trim_end_matches('/'), path.trim_end_matches('/'));
     for _ in 0..2 {
         let (start, last) = before_id.rsplit_once('/')?;
         let (path_start, id) = path.rsplit_once('/')?;
         if is_id(last, id) {
-            return Some((path_hash(start), id));
+            return Some((start, id));
         }
         (before_id, path) = (start, path_start);
     }

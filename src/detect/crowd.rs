@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{Act, act};
 use super::baseline::Baselines;
+use super::reserve::Reservations;
 use super::tuning::Behaviours;
 use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration};
-use crate::session::{Event, EventId, Kinds};
+use crate::session::{Detector, Event, EventId, Kinds, Marks};
 use crate::subject::{Counts, Family, Identity, Kind, SubjectHash, Window, Windows};
 use crate::verdict;
 
@@ -77,6 +78,11 @@ impl Set {
             self.0.remove(0);
         }
         self.0.push((value, now_s));
+    }
+
+    /// Whether the value is in it.
+    pub fn has(&self, value: u32) -> bool {
+        self.0.iter().any(|(of, _)| *of == value)
     }
 
     /// Different values seen in the last `window_s` seconds.
@@ -158,24 +164,7 @@ impl Crowd {
         tuned: &Behaviours,
         found: &mut Vec<Suspicion>,
     ) {
-        let all = kinds == Kinds(u8::MAX);
-        let user = (!event.user.is_empty()).then(|| Identity::User(event.user).key(hash).prefix());
-        let ip = event.ip.map(|ip| Identity::ip(ip).key(hash).prefix());
-        let family = Family::of(event.user_agent);
-        let build = [family.product, " ", event.ja4].concat();
-        let build = Identity::User(&build).key(hash).prefix();
-        let client = event.ip.map(|ip| {
-            let client = [&verdict::Subject::client(ip).to_string(), " ", event.user_agent, " ", event.ja4].concat();
-            Identity::User(&client).key(hash).prefix()
-        });
-        let keyed = all && !crate::identity::is_address_bound(event.key_source);
-        let of = [
-            (Of::Session, keyed.then(|| event.session.prefix())),
-            (Of::Client, client.filter(|_| Kind::Device.is_in(kinds))),
-            (Of::Ip, ip.filter(|_| Kind::Ip.is_in(kinds))),
-            (Of::User, user.filter(|_| Kind::User.is_in(kinds))),
-            (Of::Build, all.then_some(build)),
-        ];
+        let Keyed { of, user, ip } = keyed(event, kinds, hash);
         let mut client = Counts::default();
         for (of, key) in of {
             let Some(key) = key else { continue };
@@ -201,6 +190,37 @@ impl Crowd {
         }
     }
 
+    /// Whether a login that is about to be tried would, should it fail as those under way, be one too many: which
+    /// detector says so. If not, it is under way from here on. An event that is no login is nothing.
+    pub fn presume(
+        &self,
+        event: &Event<'_>,
+        kinds: Kinds,
+        under_way: &mut Reservations,
+        hash: &SubjectHash,
+        tuned: &Behaviours,
+    ) -> Option<Detector> {
+        under_way.expire(event.time_ms);
+        let failed = Event { status: 401, marks: Marks::USER_ATTEMPTED, ..*event };
+        if act(&failed) != Some(Act::LoginFailed) {
+            return None;
+        }
+        let Keyed { of, user, ip } = keyed(event, kinds, hash);
+        let mut keys = Vec::new();
+        for (of, key) in of {
+            let Some(key) = key.map(|key| (of, key)) else { continue };
+            let tried = if matches!(of, Of::User | Of::Build) { ip } else { user };
+            let tried = tried.map(|tried| tried as u32);
+            let (member, pending) = (self.members.get(&key), under_way.of(key));
+            if let Some(detector) = one_too_many(of, member, pending, tried, event.time_ms, tuned) {
+                return Some(detector);
+            }
+            keys.push((key, tried));
+        }
+        under_way.reserve(event.id, keys, event.time_ms);
+        None
+    }
+
     /// Drops the quarter that was used longest ago.
     fn shrink(&mut self) {
         let mut used: Vec<u64> = self.members.values().map(|member| member.used).collect();
@@ -208,6 +228,77 @@ impl Crowd {
         let Some(horizon) = used.get(used.len() / 4).copied() else { return };
         self.members.retain(|_, member| member.used >= horizon);
     }
+}
+
+/// Whom an event is about, in the crowd.
+struct Keyed {
+    of: [(Of, Option<u64>); 5],
+    user: Option<u64>,
+    ip: Option<u64>,
+}
+
+fn keyed(event: &Event<'_>, kinds: Kinds, hash: &SubjectHash) -> Keyed {
+    let all = kinds == Kinds(u8::MAX);
+    let user = (!event.user.is_empty()).then(|| Identity::User(event.user).key(hash).prefix());
+    let ip = event.ip.map(|ip| Identity::ip(ip).key(hash).prefix());
+    let family = Family::of(event.user_agent);
+    let build = [family.product, " ", event.ja4].concat();
+    let build = Identity::User(&build).key(hash).prefix();
+    let client = event.ip.map(|ip| {
+        let client = [&verdict::Subject::client(ip).to_string(), " ", event.user_agent, " ", event.ja4].concat();
+        Identity::User(&client).key(hash).prefix()
+    });
+    let keyed = all && !crate::identity::is_address_bound(event.key_source);
+    let of = [
+        (Of::Session, keyed.then(|| event.session.prefix())),
+        (Of::Client, client.filter(|_| Kind::Device.is_in(kinds))),
+        (Of::Ip, ip.filter(|_| Kind::Ip.is_in(kinds))),
+        (Of::User, user.filter(|_| Kind::User.is_in(kinds))),
+        (Of::Build, all.then_some(build)),
+    ];
+    Keyed { of, user, ip }
+}
+
+/// Whether one failure more, beside those under way, is more than a detector lets be.
+fn one_too_many(
+    of: Of,
+    member: Option<&Member>,
+    pending: &[Option<u32>],
+    tried: Option<u32>,
+    now_ms: u64,
+    tuned: &Behaviours,
+) -> Option<Detector> {
+    let sum = |window| member.map_or_else(Counts::default, |member| member.counts.sum(window, now_ms));
+    let under_way = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+    let outnumber = |failed: u32, succeeded: u32| failed > succeeded.saturating_mul(3);
+    let scale = match of {
+        Of::Session | Of::Client | Of::User => 1.0,
+        Of::Ip => 2.0,
+        Of::Build => return None,
+    };
+    if let Some(tuning) = tuned.get(Detector::BruteForce) {
+        let sum = sum(brute_force::at_least(tuning.window_ms));
+        let failed = sum.failed.saturating_add(under_way).saturating_add(1);
+        if f64::from(failed) > f64::from(tuning.limit) * scale && outnumber(failed, sum.succeeded) {
+            return Some(Detector::BruteForce);
+        }
+    }
+    if let Some(tuning) = tuned.get(Detector::CredentialStuffing).filter(|_| of != Of::User) {
+        let sum = sum(brute_force::at_least(tuning.window_ms));
+        let window_s = seconds(tuning.window_ms);
+        let (now_s, none) = (seconds(now_ms), Set::default());
+        let known = member.map_or(&none, |member| &member.tried);
+        let mut new: Vec<u32> = pending.iter().copied().chain([tried]).flatten().collect();
+        new.sort_unstable();
+        new.dedup();
+        new.retain(|value| !known.has(*value));
+        let users = known.within(window_s, now_s) + new.len();
+        let failed = sum.failed.saturating_add(under_way).saturating_add(1);
+        if users as f64 > f64::from(tuning.limit) * scale + 1.0 && outnumber(failed, sum.succeeded) {
+            return Some(Detector::CredentialStuffing);
+        }
+    }
+    None
 }
 
 impl Member {

@@ -37,7 +37,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let response = Response { action: Action::Block, for_ms: DEFAULT_BLOCK_MS };
+        let response = Response::of_session(Action::Block, DEFAULT_BLOCK_MS);
         Self { limit: DEFAULT_LIMIT, leak_ms: DEFAULT_LEAK_MS, response }
     }
 }
@@ -123,7 +123,9 @@ impl Memory {
                 self.level, settings.limit
             ),
             evidence: self.evidence.clone(),
+            reasons: Vec::new(),
             action: Action::Tag,
+            would: Action::Tag,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What looks wrong: detectors that read a session's events one by one.
 //!
 //! A detector is one file: a small state kept per session, a function from event to finding, and the reasons for every
-//! number in it. Detectors know nothing of storage or responses; what follows from a finding is decided in
-//! [`consequence`], from the policy.
+//! number in it. Detectors know nothing of storage or responses; what a finding weighs in its session is said in
+//! [`correlate`], what follows from it is decided in [`consequence`], from the policy.
 
 mod account_takeover;
 mod act;
@@ -10,16 +10,23 @@ pub mod attacks;
 mod automation;
 mod baseline;
 mod bola_enumeration;
+mod bola_foreign_object;
 mod brute_force;
 pub mod business;
+mod common;
+pub mod consequence;
+mod correlate;
 mod credential_stuffing;
 mod crowd;
+mod dry_run;
 mod forced_browsing;
 mod geography;
+mod habits;
 mod impossible_travel;
 mod known;
 mod mass_registration;
 mod rate_spike;
+mod reserve;
 mod rogue_access;
 mod session_hijack;
 mod session_rotation;
@@ -29,16 +36,23 @@ mod tuning;
 mod volume_exfiltration;
 mod whereabouts;
 
+pub use bola_enumeration::object_of;
+pub use common::Common;
+pub use consequence::{At, Response, RouteRule};
+pub use correlate::{Kind, weigh};
 pub use crowd::{Crowd, MAX_MEMBERS};
+pub use dry_run::{DryRun, WouldTouch, caller};
 pub use forced_browsing::Settings as ForcedBrowsingSettings;
 pub use known::KnownEndpoints;
+pub use reserve::Reservations;
 pub use session_rotation::Settings as SessionRotationSettings;
 pub use suspicion::Suspicion;
 pub use tuning::{Behaviours, Tuning};
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Detector, Event, Finding, Keyless, Session};
+use crate::inventory::Pattern;
+use crate::session::{Detector, Event, Finding, Objects, Session};
 use crate::verdict::Action;
 use act::Act;
 use whereabouts::Use;
@@ -53,6 +67,8 @@ pub struct Memory {
     account_takeover: account_takeover::Memory,
     whereabouts: whereabouts::Memory,
     bola_enumeration: bola_enumeration::Memory,
+    /// Of sessions on routes that learn whose is what.
+    handed: Option<Box<bola_foreign_object::Handed>>,
     automation: automation::Memory,
     rogue_access: rogue_access::Memory,
     told: suspicion::Told,
@@ -66,6 +82,10 @@ pub struct Settings {
     pub behaviours: Behaviours,
     pub attacks: attacks::Attacks,
     pub region_surge: Option<Response>,
+    /// What routes say about findings there, in the order of the routes.
+    pub routes: Vec<RouteRule>,
+    /// Where what a detector of behaviour finds is not told; `None` for everywhere.
+    pub excepted: Vec<(Option<Pattern>, Detector)>,
 }
 
 impl Default for Settings {
@@ -75,17 +95,11 @@ impl Default for Settings {
             session_rotation: Some(SessionRotationSettings::default()),
             behaviours: Behaviours::default(),
             attacks: attacks::Attacks::default(),
-            region_surge: Some(Response { action: Action::Tag, for_ms: 0 }),
+            region_surge: Some(Response::TAG),
+            routes: Vec::new(),
+            excepted: Vec::new(),
         }
     }
-}
-
-/// What an enforcing deployment does about a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Response {
-    pub action: Action,
-    /// How long a throttle or block holds, ms.
-    pub for_ms: u64,
 }
 
 /// Shows `event`, whose endpoint is known to exist or not, to every detector that is on, with what the crowd says of it
@@ -112,7 +126,41 @@ pub fn observe(
     let rogue = if stopped { None } else { memory.rogue_access.observe(event, &settings.behaviours) };
     let told = &mut memory.told;
     let behaviour = suspicions.into_iter().filter_map(|suspicion| told.tell(suspicion, event));
-    browsing.into_iter().chain(rotation).chain(rogue).chain(behaviour).collect()
+    let found = browsing.into_iter().chain(rotation).chain(rogue).chain(behaviour);
+    let is_excepted = |finding: &Finding| {
+        let fits = |pattern: &Option<Pattern>| pattern.as_ref().is_none_or(|at| at.matches(event.method, event.path));
+        settings.excepted.iter().any(|(pattern, of)| *of == finding.detector && fits(pattern))
+    };
+    found.filter(|finding| !is_excepted(finding)).collect()
+}
+
+/// Shows an event of a route that learns whose is what, with the session's user as a hash; answers what looks wrong.
+pub fn own(
+    memory: &mut Memory,
+    common: &mut Common,
+    tuned: &Behaviours,
+    (event, objects): (&Event<'_>, &Objects),
+    (session, user): (&Session, u64),
+) -> Vec<Suspicion> {
+    let Some(tuning) = tuned.get(Detector::BolaForeignObject).filter(|_| event.action < Action::Throttle) else {
+        return Vec::new();
+    };
+    let found = bola_foreign_object::observe(
+        &mut memory.handed,
+        &mut common.ownership,
+        event,
+        objects,
+        (session, user),
+        tuning,
+    );
+    found.into_iter().filter(|suspicion| tuned.get(suspicion.detector).is_some()).collect()
+}
+
+impl Memory {
+    /// What of it lies elsewhere, roughly, bytes.
+    pub fn bytes(&self) -> usize {
+        self.business.as_ref().map_or(0, |own| own.bytes()) + self.handed.as_ref().map_or(0, |own| own.bytes())
+    }
 }
 
 /// Shows an event that reached the origin to the detectors of behaviour that look at one session.
@@ -143,32 +191,4 @@ fn behave(memory: &mut Memory, tuned: &Behaviours, event: &Event<'_>, found: &mu
     places.take(profile.clone());
     let sharing = tuned.get(Detector::TokenSharing);
     found.extend(sharing.and_then(|tuning| token_sharing::judge(places, &profile, usage, tuning)));
-}
-
-/// What follows from a finding about `session` where verdicts are enforced.
-///
-/// A session known only by an address, or by an address and a browser build, may be many people. The address alone is
-/// never acted on automatically; with the agent it is, once most of what the session asks for is refused, which a
-/// person among colleagues never brings about.
-pub fn consequence(settings: &Settings, finding: &Finding, session: &Session) -> Response {
-    let configured = match finding.detector {
-        Detector::Attack(attack) => {
-            let tuned = settings
-                .attacks
-                .get(attack)
-                .filter(|tuned| tuned.at == attacks::At::Session && finding.value >= finding.baseline);
-            tuned.map(|tuned| Response { action: tuned.action, for_ms: tuned.for_ms })
-        }
-        Detector::ForcedBrowsing => settings.forced_browsing.as_ref().map(|s| s.response),
-        Detector::SessionRotation => settings.session_rotation.as_ref().map(|s| s.response),
-        behaviour => settings.behaviours.get(behaviour).map(|tuned| tuned.response),
-    };
-    spare(configured.unwrap_or(Response { action: Action::Tag, for_ms: 0 }), session)
-}
-
-/// What is done of what was configured, where the session may be many people.
-pub fn spare(configured: Response, session: &Session) -> Response {
-    let spared =
-        session.keyless == Keyless::Address || (session.is_address_bound() && session.refused * 2 < session.requests);
-    if spared { Response { action: configured.action.min(Action::Tag), for_ms: 0 } } else { configured }
 }

@@ -26,7 +26,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limit: 200, response: Response { action: Action::Tag, for_ms: 0 } }
+        Self { limit: 200, response: Response::TAG }
     }
 }
 
@@ -70,7 +70,9 @@ impl Memory {
                 self.marked, settings.limit
             ),
             evidence: self.evidence.clone(),
+            reasons: Vec::new(),
             action: Action::Tag,
+            would: Action::Tag,
         })
     }
 }

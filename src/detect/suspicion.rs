@@ -68,6 +68,8 @@ pub(super) fn finding(suspicion: Suspicion, event: &Event<'_>) -> Finding {
         message: suspicion.message,
         place: String::new(),
         evidence,
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }

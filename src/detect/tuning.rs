@@ -36,6 +36,8 @@ impl Tuning {
             Detector::ImpossibleTravel => (900.0, 24 * HOUR_MS),
             // Objects of one endpoint.
             Detector::BolaEnumeration => (30.0, MINUTE_MS),
+            // Foreign objects got.
+            Detector::BolaForeignObject => (1.0, HOUR_MS),
             // Times the 99th percentile of the endpoint.
             Detector::RateSpike => (5.0, MINUTE_MS),
             Detector::VolumeExfiltration => (10.0, 10 * MINUTE_MS),
@@ -43,7 +45,7 @@ impl Tuning {
             Detector::Automation => (60.0, HOUR_MS),
             _ => (1.0, MINUTE_MS),
         };
-        Self { limit, window_ms, response: Response { action: Action::Tag, for_ms: 10 * MINUTE_MS } }
+        Self { limit, window_ms, response: Response::of_session(Action::Tag, 10 * MINUTE_MS) }
     }
 }
 

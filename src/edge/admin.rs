@@ -128,6 +128,12 @@ impl Api<'_> {
             Operation::Events => self.events().await,
             Operation::Stats => self.stats().await,
             Operation::Findings => self.findings().await,
+            Operation::Finding(request) => self.finding(request, finding_of(path)).await,
+            Operation::FindingLabel(request) => self.label_finding(request, finding_of(path)).await,
+            Operation::SessionLabel(id) => self.label_session(id).await,
+            Operation::SessionNeighbours(id) => self.neighbours(id).await,
+            Operation::Labels => self.labels().await,
+            Operation::DryRun => self.dry_run().await,
             Operation::Rollups => self.rollups().await,
             Operation::Lookup => self.lookup().await,
             Operation::SessionAction(id) => self.act(id).await,
@@ -170,9 +176,11 @@ impl Api<'_> {
         let spread = self.spread().await;
         self.resolve_users(&mut query.filter);
         let cut = self.resolve_requests(&spread, &mut query.filter).await?;
+        self.resolve_labels(&mut query.filter).await?;
         let found = self.page_of(&spread, query, &mut positions).await?;
         let mask = self.mask();
-        let found = found.map(|session| mask.session(session));
+        let mut found = found.map(|session| mask.session(session));
+        self.label_sessions(found.items.iter_mut().map(|(.., session)| session)).await?;
         Ok(page(found, cut, question, as_of_ms, positions))
     }
 
@@ -207,7 +215,9 @@ impl Api<'_> {
         let missing = asked.missing;
         let pages = asked.answers.drain(..).map(|(_, page)| page).collect();
         let mask = self.mask();
-        Ok((merge(pages, order, limit).map(|event| mask.event(event)), missing))
+        let mut found = merge(pages, order, limit).map(|event| mask.event(event));
+        self.label_findings(found.items.iter_mut().flat_map(|(.., event)| &mut event.findings)).await?;
+        Ok((found, missing))
     }
 
     /// Hides the names of users from those who are not shown them.
@@ -218,8 +228,10 @@ impl Api<'_> {
     }
 
     async fn session(&self, id: SessionId) -> Answer {
-        let found = self.find(&self.spread().await, id).await?;
-        found.map(|session| json(200, &self.mask().session(session))).ok_or(UNKNOWN)
+        let session = self.find(&self.spread().await, id).await?.ok_or(UNKNOWN)?;
+        let mut session = self.mask().session(session);
+        self.label_sessions([&mut session]).await?;
+        Ok(json(200, &session))
     }
 
     async fn session_events(&self, id: SessionId) -> Answer {
@@ -268,17 +280,36 @@ impl Api<'_> {
     async fn block(&self) -> Answer {
         let order: BlockOrder = self.order().await?;
         let (subject, action, for_ms, reason) = order.resolve()?;
-        let block = self.impose(subject, action, for_ms, reason).await?;
-        Ok(json(201, &BlockAnswer::new(&block, self.policy.mode)))
+        let mut blocks = Vec::new();
+        for subject in self.forms_of(subject) {
+            blocks.push(self.impose(subject, action, for_ms, reason.clone()).await?);
+        }
+        let block = blocks.first().ok_or(Refusal::Unavailable)?;
+        Ok(json(201, &BlockAnswer::new(block, self.policy.mode)))
     }
 
     async fn unblock(&self) -> Answer {
         let subject = crate::api::subject_of(self.query)?;
-        if self.lift(subject, String::new()).await? {
+        let mut existed = false;
+        for subject in self.forms_of(subject) {
+            existed |= self.lift(subject, String::new()).await?;
+        }
+        if existed {
             Ok(respond(204, "application/json", b"", &[]))
         } else {
             Err(Refusal::NotFound("No block holds on this subject."))
         }
+    }
+
+    /// A user is named raw or as shown, and may be stored in several forms.
+    fn forms_of(&self, subject: Subject) -> Vec<Subject> {
+        let Subject::User(name) = subject else { return vec![subject] };
+        let ring = self.policy.keys.ring();
+        // As shown it is a pseudonym already.
+        if name.starts_with("h:") {
+            return vec![Subject::User(name)];
+        }
+        self.policy.users.stored_forms(ring, &name).into_iter().map(Subject::User).collect()
     }
 
     async fn impose(&self, subject: Subject, action: Action, for_ms: u64, reason: String) -> Result<Block, Refusal> {
@@ -296,7 +327,8 @@ impl Api<'_> {
     }
 
     async fn lift(&self, subject: Subject, reason: String) -> Result<bool, Refusal> {
-        let order = FleetOrder::Lift { subject, actor: self.caller.name.clone(), reason, now_ms: self.now_ms };
+        let order =
+            FleetOrder::Lift { subject: subject.clone(), actor: self.caller.name.clone(), reason, now_ms: self.now_ms };
         let reply = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
         self.tell(BlockChange::Lifted(subject)).await;
         Ok(matches!(reply, FleetReply::Done { existed: true }))
@@ -307,8 +339,8 @@ impl Api<'_> {
         isolate::with(|i| i.blocks.apply(change.clone()));
         let spread = self.spread().await;
         let shards = match change.subject() {
-            Subject::Session(id) => spread.owners(&[id]),
-            Subject::Ip(_) => spread.all(),
+            Subject::Session(id) => spread.owners(&[*id]),
+            Subject::Ip(_) | Subject::User(_) | Subject::Device(_) => spread.all(),
         };
         let told = shards
             .into_iter()
@@ -369,6 +401,11 @@ fn refuse(refusal: &Refusal) -> Response {
         (_, Some(allow)) => problem.response(&[("allow", allow)]),
         _ => problem.response(&[]),
     }
+}
+
+/// The id of a finding in the path of an operation on it.
+fn finding_of(path: &str) -> &str {
+    path.split('/').nth(4).unwrap_or("")
 }
 
 /// Cursor of the page after this one, if there is one.

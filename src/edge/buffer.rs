@@ -20,7 +20,7 @@ use crate::backlog::Backlog;
 use crate::backoff::Trouble;
 use crate::detect::attacks::SURE;
 use crate::policy::{Limits, Policy};
-use crate::session::{Arrival, Carried, Event, Issue, Kinds, SessionId, Stop};
+use crate::session::{Arrival, Carried, Event, Issue, Kinds, Objects, SessionId, Stop};
 use crate::subject::{SubjectHash, subjects_of};
 use crate::verdict::Action;
 use crate::wire::{self, Flush, FlushReply, IsolateCounts, Place};
@@ -64,6 +64,13 @@ pub struct Buffers {
     held: u32,
 }
 
+/// What goes to its session's shard with an event.
+#[derive(Debug, Default)]
+pub struct Beside {
+    pub carried: Vec<Carried>,
+    pub objects: Option<Objects>,
+}
+
 /// What every flush of a moment says beside its events.
 struct Circumstances {
     now_ms: u64,
@@ -91,7 +98,8 @@ impl Buffers {
     }
 
     /// Takes an event in for the shard that owns its session, and for those that own other subjects of it.
-    pub fn record(&mut self, event: &Event<'_>, carried: Vec<Carried>, policy: &Policy, now_ms: u64) -> Due {
+    pub fn record(&mut self, event: &Event<'_>, beside: Beside, policy: &Policy, now_ms: u64) -> Due {
+        let Beside { carried, objects } = beside;
         let (shards, limits) = (policy.shards, &policy.limits);
         let severe = carried.iter().any(|carried| carried.confidence >= SURE);
         let notable = event.refused() || event.action > Action::Allow || !carried.is_empty();
@@ -111,6 +119,7 @@ impl Buffers {
         buffer.since_ms.get_or_insert(now_ms);
         buffer.builder.push(event);
         carried.into_iter().for_each(|carried| buffer.builder.carry(carried));
+        objects.into_iter().for_each(|objects| buffer.builder.hand(objects));
         let full = buffer.is_full(limits);
         self.held += 1;
         self.notable += if severe { NOTABLE_EVENTS } else { u32::from(notable) };
@@ -354,7 +363,8 @@ impl Gateway {
                 now_ms,
                 blocks_version: i.blocks.version(),
                 shards: policy.shards,
-                wants_known: policy.signer.is_some(),
+                // Whoever looks for blocked users has to know whose sessions are whose.
+                wants_known: policy.signer.is_some() || i.blocks.has_users(),
                 questions: i.standings.questions(),
             };
             let sendable = i.buffers.take_sendable(&mut circumstances);

@@ -118,17 +118,28 @@ async function exchange(request, env, context, state) {
     // Where the outcome has to be there before the answer, the answer does not wait long for bodies either.
     const patience = code & SYNCHRONOUS ? INLINE_MS : TOLD_MS;
     const finished = finishWithBodies(token, status, announced, now, told, body, copy, patience, env, context);
-    if (code & SYNCHRONOUS) await finished;
-    else context.waitUntil(finished);
-    return forClient(response);
+    if (!(code & SYNCHRONOUS)) {
+      context.waitUntil(finished);
+      return forClient(response);
+    }
+    await finished;
+    return released(token, response);
   }
   const due = Gateway.finish(token, status, announced, now, told);
   if (due === BEFORE_ANSWER) {
     if (!(await carryOut(env, due))) later(env, context, NOW);
-  } else {
-    later(env, context, due);
+    return released(token, response);
   }
+  later(env, context, due);
   return forClient(response);
+}
+
+// The answer of a request whose outcome was waited for: another, where that outcome brought about a verdict.
+function released(token, response) {
+  const withheld = Gateway.withheld(token);
+  if (!withheld) return forClient(response);
+  response.body?.cancel().catch(() => {});
+  return withheld;
 }
 
 // How long the start of a body is waited for once there is an answer: a stream of events may stay open for hours.

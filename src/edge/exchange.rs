@@ -6,13 +6,17 @@ use super::isolate::{self, Isolate};
 use super::problem::Problem;
 use super::request::{Described, Start};
 use super::{clock, object};
-use crate::context::{Context, Signed, Target, merge};
+use core::net::IpAddr;
+
+use crate::context::{Context, Feedback, Signed, Target, merge};
 use crate::identity::jwt::TokensAt;
-use crate::identity::{Identified, Standing, is_address_bound};
+use crate::identity::{Identified, Outcome, Standing, is_address_bound};
+use crate::inventory::templated;
 use crate::policy::{Inline, Mode, OnError, Policy};
-use crate::selector::{Client, Request};
-use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId, Stop};
-use crate::verdict::{Action, Verdict};
+use crate::selector::{self, Client, Request, Side};
+use crate::session::{BatchBuilder, Event, EventId, FLAGGED, Kinds, Marks, Params, Principal, SessionId, Stop};
+use crate::subject::subjects_of;
+use crate::verdict::{Action, Caller, Verdict};
 use crate::wire::{Ask, AskReply, Place, operation};
 use worker::Env;
 use worker::worker_sys::web_sys::Response;
@@ -51,6 +55,10 @@ pub struct Exchange {
     pub(super) at_once: bool,
     /// What the request carries, once it was looked at.
     pub(super) looked: Option<Looked>,
+    /// Who the request says it is of, or tries to be, as stored; empty where nobody asked.
+    user: String,
+    /// Nothing is ever done about it: its route is watched only, or its caller is on the list of those never acted on.
+    spared: bool,
 }
 
 /// [`Identified`], kept.
@@ -117,6 +125,12 @@ impl Exchange {
         let route = policy.route(described.method, described.path);
         let recorded = !described.preflight && route.is_none_or(|route| route.record);
         let inline = policy.inline(described.method, described.path).filter(|_| recorded);
+        let is_user_asked = inline.is_some() || isolate.blocks.has_users() || !policy.allow.is_empty();
+        let user = if policy.mode == Mode::Enforce && recorded && is_user_asked {
+            user_named(&request, &identified, policy, isolate, time_ms)
+        } else {
+            String::new()
+        };
         let mut exchange = Self {
             text: text.to_owned(),
             id: isolate.event_id(time_ms, identified.session),
@@ -134,9 +148,13 @@ impl Exchange {
             stops: Vec::new(),
             at_once: inline.is_some() || (recorded && policy.is_step_at_once(described.method, described.path)),
             looked: None,
+            user,
+            spared: route.is_some_and(|route| route.monitor),
         };
         if policy.mode == Mode::Enforce && recorded {
-            exchange.looked = Some(inspection::look(described, exchange.body.as_ref(), policy, isolate));
+            exchange.spared |= policy.allows(&exchange.caller(described, &exchange.user));
+            let (body, spared) = (exchange.body.as_ref(), exchange.spared);
+            exchange.looked = Some(inspection::look(described, body, spared, policy, isolate));
         }
         // Without any key of its issuer a real token cannot be told from a made-up one; one key id more proves nothing.
         let in_the_dark = identified
@@ -219,6 +237,7 @@ impl Exchange {
     /// Whether the request can go on as it is, or somebody has to be asked, or it is stopped.
     pub fn is_clear(&self, described: &Described<'_>, policy: &Policy, isolate: &Isolate) -> bool {
         policy.mode == Mode::Monitor
+            || self.spared
             // A preflight carries nothing and decides nothing; without it the browser could not even show the refusal.
             || described.preflight
             || (self.inline.is_none()
@@ -237,12 +256,25 @@ impl Exchange {
         Verdict { action: Action::Block, until_ms: self.time_ms }
     }
 
+    /// Who the request is of, if it is this user's.
+    fn caller<'a>(&self, described: &Described<'a>, user: &'a str) -> Caller<'a> {
+        Caller { session: self.found.session, user, ..described.caller() }
+    }
+
     fn cached(&self, described: &Described<'_>, isolate: &Isolate) -> Verdict {
-        let verdict = isolate.blocks.verdict(self.found.session, described.client.ip, self.time_ms);
+        if isolate.blocks.is_empty() {
+            return self.settled;
+        }
+        // The request may name another user than its session has.
+        let of_session = isolate.known.get(&self.found.session).map_or("", |known| known.user.as_str());
+        let users = [of_session, self.user.as_str()];
+        let verdicts = users.map(|user| isolate.blocks.verdict(&self.caller(described, user), self.time_ms));
         let shown = self.shown.iter().flat_map(|shown| [Some(shown.session), shown.former]);
-        let others = shown.chain([self.found.former]).flatten();
-        let others = others.map(|session| isolate.blocks.verdict(session, None, self.time_ms));
-        others.chain([self.settled]).fold(verdict, Verdict::stricter)
+        let others = shown
+            .chain([self.found.former])
+            .flatten()
+            .map(|session| isolate.blocks.verdict(&Caller { session, ..Caller::default() }, self.time_ms));
+        others.chain(verdicts).chain([self.settled]).fold(Verdict::ALLOW, Verdict::stricter)
     }
 
     /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
@@ -286,7 +318,8 @@ impl Exchange {
         }
     }
 
-    /// Asks the shard of the session; its answer also brings the block set up to date.
+    /// Asks the shard of the session, and of an inline decision those of its other subjects, side by side; their answers
+    /// also bring the block set up to date.
     async fn ask(
         &self,
         described: &Described<'_>,
@@ -295,6 +328,8 @@ impl Exchange {
         timeout_ms: u32,
         attempt: Vec<u8>,
     ) -> Result<Asked, ()> {
+        let own = self.found.session.shard(policy.shards);
+        let login = if self.inline.is_some() { self.login_attempt(described, policy) } else { LoginAttempt::default() };
         let ask = Ask {
             session: self.found.session,
             ip: described.client.ip,
@@ -302,32 +337,108 @@ impl Exchange {
             blocks_version: isolate::with(|i| i.blocks.version()),
             former: self.found.former,
             attempt,
+            user: self.user.clone(),
+            ja4: described.client.ja4.to_owned(),
+            user_agent: described.client.user_agent.to_owned(),
+            login: login.batch,
+            kinds: Kinds(u8::MAX),
         };
-        let shard = Place::of(self.found.session, policy.shards);
-        let reply: Result<AskReply, _> = object::tell_shard(env, shard, operation::ASK, &ask, timeout_ms).await;
-        let reply =
-            reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", shard.name(), error.text))?;
-        isolate::with(|i| {
-            i.blocks.take(reply.blocks);
-            i.blocks_heard_ms = clock::real_now_ms();
-            i.heard_installed(reply.installed_ms);
-            if let Some(known) = reply.known {
-                i.known.insert(known.session, known);
+        let elsewhere = login.elsewhere.into_iter().filter(|(shard, _)| *shard != own);
+        let asks = core::iter::once((own, ask.kinds)).chain(elsewhere).map(|(index, kinds)| {
+            let (place, ask) = (
+                Place { layout: policy.shards, index },
+                if index == own { ask.clone() } else { Ask { kinds, attempt: Vec::new(), ..ask.clone() } },
+            );
+            async move {
+                let reply: Result<AskReply, _> = object::tell_shard(env, place, operation::ASK, &ask, timeout_ms).await;
+                reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", place.name(), error.text))
             }
         });
-        Ok(Asked { verdict: reply.verdict, proven: reply.proven, stops: reply.stops })
+        let (mut all, mut undecided) = (None::<Asked>, false);
+        for reply in futures_util::future::join_all(asks).await {
+            let Ok(reply) = reply else {
+                undecided = true;
+                continue;
+            };
+            isolate::with(|i| {
+                i.blocks.take(reply.blocks);
+                i.blocks_heard_ms = clock::real_now_ms();
+                i.heard_installed(reply.installed_ms);
+                if let Some(known) = reply.known {
+                    i.known.insert(known.session, known);
+                }
+            });
+            let asked = all.get_or_insert(Asked { verdict: Verdict::ALLOW, proven: false, stops: Vec::new() });
+            asked.verdict = asked.verdict.stricter(reply.verdict);
+            asked.proven |= reply.proven;
+            asked.stops.extend(reply.stops);
+        }
+        match all {
+            // What one of them says against it holds, whoever is silent.
+            Some(asked) if !undecided || asked.verdict.action >= Action::Throttle => Ok(asked),
+            _ => Err(()),
+        }
+    }
+
+    /// The event that the request is about to be, and the other shards that own a subject of it.
+    fn login_attempt(&self, described: &Described<'_>, policy: &Policy) -> LoginAttempt {
+        let client = described.client;
+        let path = templated(described.path, policy.limits.path_bytes as usize);
+        let event = Event {
+            id: self.id,
+            session: self.found.session,
+            key_source: &self.found.source,
+            verified: self.found.verified,
+            time_ms: self.time_ms,
+            duration_ms: 0,
+            method: described.method,
+            host: described.host,
+            path: &path.path,
+            template: &path.template,
+            status: 0,
+            request_bytes: described.request_bytes,
+            response_bytes: None,
+            ip: client.ip,
+            country: client.country,
+            asn: client.asn,
+            colo: "",
+            user_agent: client.user_agent,
+            ja4: client.ja4,
+            user: &self.user,
+            roles: "",
+            principal: self.found.principal,
+            token: self.found.token,
+            feedback: "",
+            params: Params::default(),
+            action: Action::Allow,
+            marks: Marks::default(),
+        };
+        let mut elsewhere: Vec<(u32, Kinds)> = Vec::new();
+        let hash = policy.keys.ring().subjects().0;
+        for (key, _) in subjects_of(&event, &hash).filter(|_| policy.shards > 1) {
+            let (shard, kind) = (key.shard(policy.shards), key.kind.alone());
+            match elsewhere.iter_mut().find(|(there, _)| *there == shard) {
+                Some((_, kinds)) => kinds.0 |= kind.0,
+                None => elsewhere.push((shard, kind)),
+            }
+        }
+        let mut batch = BatchBuilder::default();
+        batch.push(&event);
+        LoginAttempt { batch: batch.take().encode(), elsewhere }
+    }
+
+    /// What is needed to withhold the answer, where the outcome brings about a verdict.
+    pub fn released(&self, described: &Described<'_>) -> Option<Released> {
+        let (ja4, user_agent) = (described.client.ja4.to_owned(), described.client.user_agent.to_owned());
+        let (id, time_ms, session, user) = (self.id, self.time_ms, self.found.session, self.user.clone());
+        let released = Released { id, time_ms, session, ip: described.client.ip, user, ja4, user_agent };
+        (self.inline.is_some() && !self.spared).then_some(released)
     }
 
     /// The answer to a stopped request: nothing about why, only until when.
     pub fn stop(&mut self, verdict: Verdict) -> (u16, Response) {
         self.action = verdict.action;
-        let left = verdict.until_ms.saturating_sub(self.time_ms).div_ceil(1_000).max(1).to_string();
-        match verdict.action {
-            Action::Throttle => {
-                (429, self.problem(429, "Too many requests", "Try again later.", &[("retry-after", left.as_str())]))
-            }
-            _ => (403, self.problem(403, "Forbidden", "The request was refused.", &[])),
-        }
+        stopped(verdict, self.time_ms, self.id)
     }
 
     /// The answer where the origin gave none.
@@ -394,6 +505,65 @@ impl Exchange {
     }
 }
 
+/// An event to be, encoded, with the other shards that own a subject of it and which those are.
+#[derive(Default)]
+struct LoginAttempt {
+    batch: Vec<u8>,
+    elsewhere: Vec<(u32, Kinds)>,
+}
+
+/// An exchange decided inline whose outcome is on its way to the shards, while its answer waits.
+pub struct Released {
+    id: EventId,
+    time_ms: u64,
+    session: SessionId,
+    ip: Option<IpAddr>,
+    user: String,
+    ja4: String,
+    user_agent: String,
+}
+
+impl Released {
+    /// The answer in place of the origin's, where the request's own outcome, or one that came before it, brought about a
+    /// verdict: whoever completes a pattern does not get what they asked for.
+    pub fn withheld(&self, isolate: &Isolate) -> Option<Response> {
+        let of_session = isolate.known.get(&self.session).map_or("", |known| known.user.as_str());
+        let Self { id, time_ms, session, ip, ref user, ref ja4, ref user_agent } = *self;
+        let caller = |user| Caller { session, ip, user, ja4, user_agent };
+        let verdict = [of_session, user.as_str()].map(|user| isolate.blocks.verdict(&caller(user), time_ms));
+        let verdict = verdict.into_iter().fold(Verdict::ALLOW, Verdict::stricter);
+        (verdict.action >= Action::Throttle).then(|| stopped(verdict, time_ms, id).1)
+    }
+}
+
+/// The answer to a request that is stopped: until when, and nothing about why.
+fn stopped(verdict: Verdict, time_ms: u64, id: EventId) -> (u16, Response) {
+    let problem = |status, title, detail: &str, extra: &[(&str, &str)]| {
+        (status, Problem::new(status, title, detail, id.to_string()).response(extra))
+    };
+    if verdict.action != Action::Throttle {
+        return problem(403, "Forbidden", "The request was refused.", &[]);
+    }
+    let left = verdict.until_ms.saturating_sub(time_ms).div_ceil(1_000).max(1).to_string();
+    // draft-ietf-httpapi-ratelimit-headers: no request is left, and until when.
+    let (limit, policy) = (format!("\"throughline\";r=0;t={left}"), format!("\"throughline\";q=0;w={left}"));
+    let headers = [("retry-after", left.as_str()), ("ratelimit", &limit), ("ratelimit-policy", &policy)];
+    problem(429, "Too many requests", "Try again later.", &headers)
+}
+
+/// Who a request says it is of, or tries to be, as stored.
+fn user_named(
+    request: &Request<'_>,
+    found: &Identified<'_>,
+    policy: &Policy,
+    isolate: &mut Isolate,
+    now_ms: u64,
+) -> String {
+    let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms };
+    let (response, feedback) = (selector::Response::default(), Feedback::default());
+    Outcome::of(&policy.keys, &policy.users, request, &response, &feedback, found, &mut tokens).who.user
+}
+
 /// What a shard said of a request that wants to go on.
 struct Asked {
     verdict: Verdict,
@@ -404,7 +574,11 @@ struct Asked {
 /// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session
 /// key while none before that one is there.
 pub fn wants_body(described: &Described<'_>, policy: &Policy, isolate: &mut Isolate) -> bool {
-    if inspection::wants_body_first(described, policy) || attempt::wants_body(described, policy) {
+    let (method, path) = (described.method, described.path);
+    let names_user = policy.mode == Mode::Enforce
+        && policy.users.needs_body(Side::Request, method, path)
+        && policy.inline(method, path).is_some();
+    if names_user || attempt::wants_body(described, policy) || inspection::wants_body_first(described, policy) {
         return true;
     }
     let Some(place) = policy.keys.first_in_body(described.method, described.path) else { return false };

@@ -8,7 +8,7 @@ use super::object;
 use super::problem::json;
 use super::spread::QUESTION_TIMEOUT_MS;
 use crate::api::Refusal;
-use crate::query::{Asked, FindingAnswer, Positions, Series, parse_findings, parse_rollups};
+use crate::query::{Asked, FindingAnswer, LabelAnswer, Positions, Series, parse_findings, parse_rollups};
 use crate::session::Detector;
 use crate::wire::{FleetHealth, FleetOrder, FleetReply};
 
@@ -19,7 +19,10 @@ impl Api<'_> {
         let FleetReply::Findings(found) = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? else {
             return Err(Refusal::Unavailable);
         };
-        let found = found.map(|finding| FindingAnswer::new(&finding));
+        let found = found.map(|(finding, label)| FindingAnswer {
+            label: label.as_ref().map(LabelAnswer::new),
+            ..FindingAnswer::new(&finding)
+        });
         Ok(page(found, false, question, as_of_ms, Positions::default()))
     }
 

@@ -232,6 +232,16 @@ impl Gateway {
         })
     }
 
+    /// After the outcome of an exchange decided inline has reached its shards: the answer in place of the origin's, where
+    /// there is to be another.
+    pub fn withheld(token: u32) -> Option<Response> {
+        isolate::with(|isolate| {
+            let answer = isolate.released.get(&token)?.withheld(isolate)?;
+            isolate.buffers.counts.stopped += 1;
+            Some(answer)
+        })
+    }
+
     /// Answers what is no traffic; nothing where the configuration is refused and traffic is to pass.
     pub async fn answer(request: Request, text: String, env: Env) -> Option<Response> {
         match isolate::load(&env) {
@@ -312,6 +322,9 @@ fn finish(
         let Some(exchange) = isolate.exchanges.take(token) else { return 0 };
         let told = Told::read(told, &policy);
         let answered = Answered { status, response_bytes, told, request_body, response_body };
+        if let Some(released) = exchange.released(&Described::read(&exchange.text, &policy)) {
+            isolate.released.insert(token, released);
+        }
         let due = exchange.record(&answered, &policy, now as u64, isolate);
         let pending = core::mem::replace(&mut isolate.due, Due::Nothing);
         isolate.buffers.more_urgent(due, pending).code()

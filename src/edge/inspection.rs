@@ -4,9 +4,10 @@
 use super::isolate::Isolate;
 use super::request::{Described, Start};
 use crate::detect::attacks::{TOLD, place_of};
+use crate::detect::consequence;
 use crate::inspect::{Body, Cuts, Hit, Inspection, Place, Request};
 use crate::policy::{Mode, Policy};
-use crate::session::Carried;
+use crate::session::{Carried, Detector};
 
 /// Attacks told of one request, the strongest first.
 const MAX_CARRIED: usize = 4;
@@ -36,8 +37,14 @@ pub fn wants_body_first(described: &Described<'_>, policy: &Policy) -> bool {
         && policy.route(described.method, described.path).is_none_or(|route| route.record)
 }
 
-/// Looks at all of a request that was read.
-pub fn look(described: &Described<'_>, body: Option<&Start>, policy: &Policy, isolate: &Isolate) -> Looked {
+/// Looks at all of a request that was read. `spared` says that it is not to be stopped whatever it carries.
+pub fn look(
+    described: &Described<'_>,
+    body: Option<&Start>,
+    spared: bool,
+    policy: &Policy,
+    isolate: &Isolate,
+) -> Looked {
     let Some(inspector) = &isolate.inspector else { return Looked::default() };
     let mut headers: Vec<(&str, &str)> = described.headers(policy).collect();
     let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value);
@@ -57,7 +64,7 @@ pub fn look(described: &Described<'_>, body: Option<&Start>, policy: &Policy, is
     let exceptions: Vec<_> = policy.exceptions(described.method, described.path).collect();
     let except = |attack, place: Place<'_>| {
         exceptions.iter().any(|exception| {
-            exception.attack.is_none_or(|excepted| excepted == attack)
+            exception.detector.is_none_or(|excepted| excepted == Detector::Attack(attack))
                 && exception.parameter.as_deref().is_none_or(|name| name == place.name)
         })
     };
@@ -65,7 +72,8 @@ pub fn look(described: &Described<'_>, body: Option<&Start>, policy: &Policy, is
     let is_worth_telling = hits.iter().any(|hit| hit.confidence >= TOLD);
     let stops = |hit: &Hit| {
         policy.mode == Mode::Enforce
-            && policy.detectors.attacks.get(hit.attack).is_some_and(|tuned| tuned.stops(hit.confidence))
+            && !spared
+            && consequence::stops(&policy.detectors, hit.attack, hit.confidence, described.method, described.path)
     };
     let stopped = hits.iter().any(stops);
     let carried = hits.iter().filter(|_| is_worth_telling).take(MAX_CARRIED).map(|hit| Carried {

@@ -11,6 +11,7 @@ use worker::Env;
 use super::buffer::Buffers;
 use super::documents::Documents;
 use super::due::Due;
+use super::exchange::Released;
 use super::exchanges::Exchanges;
 use super::glue;
 use super::spread::Spread;
@@ -51,6 +52,8 @@ pub struct Isolate {
     /// Looks for attacks, unless every class is off.
     pub inspector: Option<Inspector>,
     pub exchanges: Exchanges,
+    /// Exchanges decided inline whose outcome is on its way, by their tokens.
+    pub released: Recent<u32, Released>,
     /// Token issuers with their keys, and the tokens seen.
     pub tokens: Tokens,
     /// Where the keys of each issuer are fetched from, and when.
@@ -76,6 +79,8 @@ pub struct Isolate {
     ids: Ids,
 }
 
+/// Answers that wait for their outcome at one time; of one pushed out nothing is withheld.
+const MAX_RELEASED: usize = 4_096;
 /// Sessions whose summary is remembered for the origin.
 const KNOWN_SESSIONS: usize = 10_000;
 
@@ -140,6 +145,7 @@ impl Isolate {
             inspector: None,
             buffers: Buffers::new(ids.isolate),
             exchanges: Exchanges::new(ids.isolate),
+            released: Recent::new(MAX_RELEASED),
             tokens: Tokens::default(),
             key_sources: Vec::new(),
             standings: Standings::default(),

@@ -33,6 +33,7 @@ mod parts;
 mod people;
 mod problem;
 mod queue;
+mod related;
 mod replay;
 mod request;
 mod shard;

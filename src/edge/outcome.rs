@@ -1,17 +1,19 @@
 //! The outcome of an exchange: who it turned out to be, which sessions it links, and its record.
 
+use super::buffer::Beside;
 use super::due::Due;
 use super::exchange::{Exchange, Found, with_body};
 use super::inspection;
 use super::isolate::Isolate;
 use super::request::{Described, Start, Told};
 use crate::context::{Feedback, parse_feedback};
+use crate::detect::object_of;
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
-use crate::inventory::{Seen, templated};
+use crate::inventory::{Seen, issued, templated};
 use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
-use crate::session::{Event, Issue, Marks, Params, are_strangers, limit_params};
+use crate::session::{Event, Issue, Marks, Objects, Params, are_strangers, limit_params};
 use crate::verdict::Action;
 
 /// Longest user agent kept with an event, bytes.
@@ -48,7 +50,7 @@ impl Exchange {
             Some(looked) => looked,
             None => {
                 let body = self.body.as_ref().or(answered.request_body.as_ref());
-                inspection::look(&described, body, policy, isolate)
+                inspection::look(&described, body, true, policy, isolate)
             }
         };
         if looked.cut {
@@ -105,9 +107,42 @@ impl Exchange {
             inventory: compared.inventory,
             marks: self.marks,
         };
-        let due = isolate.buffers.record(&event, looked.carried, policy, now_ms);
+        let objects = self.objects(&described, &path.template, answered, policy);
+        let due = isolate.buffers.record(&event, Beside { carried: looked.carried, objects }, policy, now_ms);
         isolate.buffers.stopped(event.session, core::mem::take(&mut self.stops), policy.shards);
         if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
+    }
+
+    /// The objects that the request named and the answer hands out, where the route learns them.
+    fn objects(
+        &self,
+        described: &Described<'_>,
+        template: &str,
+        answered: &Answered<'_>,
+        policy: &Policy,
+    ) -> Option<Objects> {
+        let names = policy.learned_ids(described.method, described.path)?;
+        let hash = policy.keys.ring().subjects().0;
+        let part = |texts: &[&str]| hash.of_texts(texts) as u32;
+        let object = object_of(template, described.path);
+        let collection = object.map_or(template.trim_end_matches('/'), |(collection, _)| collection);
+        let body = answered.response_body.as_ref();
+        let handed = body.map(|start| issued(&start.bytes, start.cut, names)).unwrap_or_default();
+        // A page of a list says nothing about the others.
+        let is_page = described.query.split('&').any(|pair| {
+            let name = pair.split('=').next().unwrap_or("");
+            ["page", "offset", "cursor", "after", "before", "skip", "start"]
+                .iter()
+                .any(|of| name.eq_ignore_ascii_case(of))
+        });
+        let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
+        Some(Objects {
+            endpoint: part(&[described.method, template]),
+            collection: part(&[collection]),
+            asked: object.map(|(_, id)| part(&[&decoded(id)])),
+            issued: handed.ids.iter().map(|id| part(&[id])).collect(),
+            more: handed.more || (is_page && object.is_none()),
+        })
     }
 
     /// Reads request and response together: whom they name, which sessions they start, continue and end, and which

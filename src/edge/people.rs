@@ -14,8 +14,7 @@ use crate::identity::UserPlan;
 use crate::identity::jwt::TokensAt;
 use crate::query::{EventAnswer, EventQuery, Filter, Order, Page, Question, Terms};
 use crate::session::SessionId;
-use crate::subject::{Identity, Kind, Subject, SubjectAnswer, SubjectKey};
-use crate::wire::Place;
+use crate::subject::{Kind, SubjectAnswer};
 
 impl Api<'_> {
     pub async fn lookup(&self) -> Answer {
@@ -39,22 +38,8 @@ impl Api<'_> {
     pub async fn subject(&self, kind: Kind, path: &str) -> Answer {
         let ring = self.policy.keys.ring();
         let names = names_of(kind, &value_of(kind, path)?, ring)?;
-        let (hash, former) = ring.subjects();
-        let identities = names.iter().filter_map(|name| Identity::parse(kind, name));
-        let keys: Vec<SubjectKey> =
-            identities.flat_map(|one| core::iter::once(hash).chain(former).map(move |hash| one.key(&hash))).collect();
-        let spread = self.spread().await;
-        let owners = spread.places(|layout| keys.iter().map(move |key| Place { layout, index: key.shard(layout) }));
-        let asked = self.ask::<(Option<Subject>, bool)>(&spread, owners, &Question::Subject(kind, names)).await?;
-        let mut partial = asked.missing;
-        let known = asked.into_answers().filter_map(|(state, cut)| {
-            partial |= cut;
-            state
-        });
-        let whole = known.reduce(|mut whole, state| {
-            whole.merge(&state, &hash);
-            whole
-        });
+        let hash = ring.subjects().0;
+        let (whole, partial) = self.known_subject(&self.spread().await, kind, names).await?;
         match whole {
             Some(state) => {
                 let mut subject = SubjectAnswer::new(&state, self.now_ms, &hash);

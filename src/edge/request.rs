@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use crate::policy::Policy;
 use crate::selector::{Body, Client, HeaderView, Request, Response};
+use crate::verdict::Caller;
 
 /// Headers read of every request beside those of the policy.
 const FIXED: [&str; 2] = ["cf-connecting-ip", "user-agent"];
@@ -125,6 +126,12 @@ impl<'a> Described<'a> {
         let named = policy.headers.iter().map(String::as_str).zip(self.key_values.iter().copied());
         let others = self.others.iter().filter_map(|field| field.split_once(": "));
         named.filter(|(_, value)| !value.is_empty()).chain(others)
+    }
+
+    /// Who the request is of, as far as the network says.
+    pub fn caller(&self) -> Caller<'a> {
+        let Client { ip, ja4, user_agent, .. } = self.client;
+        Caller { ip, ja4, user_agent, ..Caller::default() }
     }
 
     /// The value of a header that is inspected; empty where it is not there, or not looked at.

@@ -81,6 +81,7 @@ impl DurableObject for Shard {
                     detectors: policy.detectors.clone(),
                     business: policy.business(),
                     enforce: policy.mode == crate::policy::Mode::Enforce,
+                    allow: policy.allow.clone(),
                     retention_ms: policy.retention_ms,
                     max_bytes: u64::from(policy.limits.shard_mb) * 1_000_000,
                     fold: store::FoldSizes::default(),
@@ -257,6 +258,7 @@ impl Inner {
                 Question::Subject(kind, names) => {
                     wire::encode(&store.subject(store::WantedSubject { kind: *kind, names })?)
                 }
+                Question::DryRun(from_ms) => wire::encode(&store.dry_run(*from_ms)),
                 Question::Known(ids) => wire::encode(&store.known_of(ids)?),
                 Question::Health => {
                     let backlog = self.backlogs.borrow().total(clock::real_now_ms());

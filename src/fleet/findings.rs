@@ -6,7 +6,7 @@ use super::Fleet;
 use super::deltas::{pack, unpack};
 use crate::query::{FindingQuery, Order, Page, is_after};
 use crate::rollup::{Delta, Lost};
-use crate::session::Finding;
+use crate::session::{Finding, Label};
 use crate::sorting;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, named, remember};
@@ -141,7 +141,7 @@ impl<S: Sql> Fleet<S> {
     }
 
     /// A page of findings, newest first. Where it would take too long to fill, the page says up to where it looked.
-    pub(super) fn findings(&mut self, query: &FindingQuery) -> Result<Page<Finding>, StoreError> {
+    pub(super) fn findings(&mut self, query: &FindingQuery) -> Result<Page<(Finding, Option<Label>)>, StoreError> {
         self.finish()?;
         let dropped: Option<u64> = named(&self.sql, DROPPED)?;
         let wanted = |place: (u64, u128)| query.after.is_none_or(|after| is_after(place, after, Order::Desc));
@@ -168,7 +168,10 @@ impl<S: Sql> Fleet<S> {
             let Some(row) = rows.first_mut() else { continue };
             let findings: Vec<Finding> = unpack(&blob(row, 0), "findings")?;
             let places = findings.into_iter().map(|finding| (FindingQuery::place(&finding), finding));
-            let fitting = places.filter(|(place, finding)| wanted(*place) && query.fits(finding));
+            let labels = &self.labels;
+            let fitting = places.filter(|(place, finding)| {
+                wanted(*place) && query.fits(finding) && query.fits_label(|| labels.get(&finding.id()))
+            });
             found.extend(fitting.map(|((value, id), finding)| (value, id, finding)));
             sorting::sort_by_key(&mut found, |(value, id, _)| core::cmp::Reverse((*value, *id)));
             found.truncate(enough);
@@ -178,6 +181,10 @@ impl<S: Sql> Fleet<S> {
             found.retain(|(value, id, _)| (*value, *id) >= cut);
         }
         let page = Page::of(found, Order::Desc, query.limit);
+        let page = page.map(|finding| {
+            let label = self.labels.get(&finding.id()).cloned();
+            (finding, label)
+        });
         let cut = cut.filter(|_| !page.more);
         let partial = dropped.is_some_and(|until| query.from_ms.is_none_or(|from| from <= until));
         Ok(Page { more: page.more || cut.is_some(), cut, partial: partial && !page.more && cut.is_none(), ..page })

@@ -1,11 +1,13 @@
 //! The fleet-wide view: the block set everybody copies, the audit log, the layouts that sessions were spread over; and,
 //! from what shards tell in deltas (`deltas.rs`), counts by the minute (`rollups.rs`) and the newest findings
-//! (`findings.rs`), and what endpoints there are, with the documents they are compared with (`inventory.rs`).
+//! (`findings.rs`), and what endpoints there are, with the documents they are compared with (`inventory.rs`); and what
+//! analysts say (`labels.rs`).
 
 mod alerts;
 mod deltas;
 mod findings;
 mod inventory;
+mod labels;
 mod rollups;
 mod shares;
 
@@ -44,6 +46,9 @@ const MIGRATIONS: [&[&str]; 4] = [
          count INTEGER NOT NULL, body BLOB NOT NULL)",
     ],
     &[
+        "CREATE TABLE labels (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        // Findings and blocks of before are written otherwise; nothing was released.
+        "DELETE FROM blocks",
         // What deltas said of endpoints, by their number, and sums of all up to a number, many endpoints a page.
         "CREATE TABLE endpoint_log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE endpoint_pages (page INTEGER PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -81,6 +86,7 @@ pub struct Fleet<S> {
     rollups: Rollups,
     feed: Feed,
     endpoints: Endpoints,
+    labels: labels::Labels,
     health: FleetHealth,
     /// When the audit log last heard that a share was opened.
     opened: BTreeMap<u64, u64>,
@@ -116,6 +122,7 @@ impl<S: Sql> Fleet<S> {
             feed: Feed::read(&sql)?,
             endpoints: Endpoints::read(&sql)?,
             alerts: Alerts::read(&sql, rules, console)?,
+            labels: labels::read(&sql)?,
             sql,
             blocks: BlockLog::new(version, blocks),
             layouts,
@@ -134,7 +141,7 @@ impl<S: Sql> Fleet<S> {
             self.note(shards, sync.now_ms)?;
         }
         for block in sync.imposed {
-            let held = self.blocks.set().get(block.subject, sync.now_ms);
+            let held = self.blocks.set().get(&block.subject, sync.now_ms);
             // What is there and holds longer was decided by an analyst, or is this very block, reported again.
             if held.is_some_and(|held| held.until_ms >= block.until_ms) {
                 continue;
@@ -179,9 +186,9 @@ impl<S: Sql> Fleet<S> {
                 FleetReply::Done { existed: false }
             }
             FleetOrder::Lift { subject, actor, reason, now_ms } => {
-                let existed = self.blocks.set().get(subject, now_ms).is_some();
+                let existed = self.blocks.set().get(&subject, now_ms).is_some();
                 // A shard may have imposed what has not arrived here: lifting is told to all either way.
-                self.lift(subject)?;
+                self.lift(subject.clone())?;
                 if existed {
                     let subject = format!("{}:{}", subject.kind(), subject.value());
                     self.record(&AuditEntry {
@@ -196,13 +203,15 @@ impl<S: Sql> Fleet<S> {
             }
             FleetOrder::List { now_ms } => {
                 let mut blocks: Vec<Block> = self.blocks.holding(now_ms).cloned().collect();
-                sorting::sort_by_key(&mut blocks, |b| (core::cmp::Reverse(b.created_ms), b.subject));
+                sorting::sort_by_key(&mut blocks, |b| (core::cmp::Reverse(b.created_ms), b.subject.clone()));
                 FleetReply::Blocks(blocks)
             }
             FleetOrder::Audit { limit } => FleetReply::Audit(self.audit(limit)?),
             FleetOrder::Layouts { now_ms } => FleetReply::Layouts(self.layouts(now_ms)?),
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
+            FleetOrder::Label(label) => FleetReply::Done { existed: self.label(label)? },
+            FleetOrder::Labels(ids) => FleetReply::Labels(self.labels(ids.as_deref())),
             FleetOrder::Inventory { known } => FleetReply::Inventory(self.endpoints.news(known)),
             FleetOrder::Endpoints => {
                 self.finish()?;
@@ -269,13 +278,13 @@ impl<S: Sql> Fleet<S> {
         if self.blocks.set().len() >= MAX_BLOCKS {
             self.forget_ended(now_ms)?;
         }
-        if self.blocks.set().len() >= MAX_BLOCKS && self.blocks.set().get(block.subject, 0).is_none() {
+        if self.blocks.set().len() >= MAX_BLOCKS && self.blocks.set().get(&block.subject, 0).is_none() {
             return Ok(false);
         }
         let body = postcard::to_allocvec(&block).map_err(|_| StoreError::Corrupt("block"))?;
         self.sql.query(
             "INSERT INTO blocks (subject, body) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET body = excluded.body",
-            &[key(block.subject), Value::Blob(body)],
+            &[key(&block.subject), Value::Blob(body)],
         )?;
         // Before the change: should what follows fail, the block comes again, and with it the same alert.
         self.raise_blocked(&block)?;
@@ -285,7 +294,7 @@ impl<S: Sql> Fleet<S> {
     }
 
     fn lift(&mut self, subject: Subject) -> Result<(), StoreError> {
-        self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(&subject)])?;
         self.blocks.change(BlockChange::Lifted(subject));
         self.keep_version()
     }
@@ -295,10 +304,10 @@ impl<S: Sql> Fleet<S> {
     }
 
     fn forget_ended(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let before: Vec<Subject> = self.blocks.holding(0).map(|b| b.subject).collect();
+        let before: Vec<Subject> = self.blocks.holding(0).map(|b| b.subject.clone()).collect();
         self.blocks.forget_ended(now_ms);
-        for subject in before.into_iter().filter(|s| self.blocks.set().get(*s, 0).is_none()) {
-            self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(subject)])?;
+        for subject in before.into_iter().filter(|s| self.blocks.set().get(s, 0).is_none()) {
+            self.sql.query("DELETE FROM blocks WHERE subject = ?", &[key(&subject)])?;
         }
         Ok(())
     }
@@ -377,6 +386,6 @@ impl<S: Sql> Fleet<S> {
     }
 }
 
-fn key(subject: Subject) -> Value {
+fn key(subject: &Subject) -> Value {
     Value::Text(format!("{}:{}", subject.kind(), subject.value()))
 }

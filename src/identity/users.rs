@@ -139,6 +139,16 @@ impl UserPlan {
         forms
     }
 
+    /// Forms in which this plan stores the user of this raw name, the one of today first.
+    pub fn stored_forms(&self, ring: &Keyring, raw: &str) -> Vec<String> {
+        let mut storings = self.namings.iter().filter(|naming| naming.role == Role::User).map(|naming| naming.store);
+        let plain = storings.clone().any(|storing| storing == Storing::Plain).then(|| raw.to_owned());
+        // Without a naming users are told by the origin or by tokens, and are pseudonyms.
+        let hashes = plain.is_none() || storings.any(|storing| storing != Storing::Plain);
+        let hashed = if hashes { ring.pseudonyms("user", raw) } else { Vec::new() };
+        plain.into_iter().chain(hashed).collect()
+    }
+
     /// Who is calling.
     pub fn who(&self, exchange: &Exchange<'_, '_>, ring: &Keyring, tokens: &mut dyn ReadTokens) -> Who {
         let mut who = Who::default();

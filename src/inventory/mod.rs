@@ -5,6 +5,7 @@
 //! the configuration. Nothing here counts: what is known of each endpoint's use is the fleet's.
 
 mod catalogue;
+mod issued;
 mod learned;
 pub mod openapi;
 mod pattern;
@@ -14,6 +15,7 @@ mod template;
 mod trie;
 
 pub use catalogue::{Catalogue, Compared, Known, Seen, Standing, Variant};
+pub use issued::{Issued, issued};
 pub use learned::{Learned, MAX_LEARNED, lesson};
 pub use pattern::Pattern;
 pub use state::{Inventory, shows_existence};

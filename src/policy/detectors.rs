@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::parse_duration_ms;
-use crate::detect::{self, ForcedBrowsingSettings, Response, SessionRotationSettings, Tuning, attacks};
+use crate::detect::{self, At, ForcedBrowsingSettings, Response, SessionRotationSettings, Tuning, attacks};
 use crate::inspect::Attack;
 use crate::ordered::OrderedMap;
 use crate::session::Detector;
@@ -31,14 +31,8 @@ struct Tuned {
     action: Option<Action>,
     min_confidence: Option<f32>,
     r#for: Option<String>,
-    at: Option<Level>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Request,
-    Session,
+    at: Option<At>,
+    shared: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for RawDetector {
@@ -115,10 +109,8 @@ impl Tuned {
         if let Some(text) = &self.r#for {
             settings.for_ms = duration("for", text)?;
         }
-        settings.at = match self.at {
-            Some(Level::Session) => attacks::At::Session,
-            Some(Level::Request) | None => attacks::At::Request,
-        };
+        settings.at = self.at.unwrap_or(At::Request);
+        settings.shared = self.shares()?;
         Ok(settings)
     }
 
@@ -127,10 +119,36 @@ impl Tuned {
         if self.min_confidence.is_some() {
             return Err(("min_confidence".into(), "is for attacks in single requests; use limit".into()));
         }
-        if self.at == Some(Level::Request) {
-            return Err(("at".into(), "is `request`; what sessions do is acted on at `session`".into()));
+        self.shares().map(|_| ())
+    }
+
+    /// Whether what is shared by many is acted on; only of addresses and devices there is a question.
+    fn shares(&self) -> Result<bool, Fault> {
+        if self.shared.is_some() && !matches!(self.at, Some(At::Ip | At::Device)) {
+            return Err(("shared".into(), "is for `at = \"ip\"` and `at = \"device\"`".into()));
         }
-        Ok(())
+        Ok(self.shared == Some(true))
+    }
+
+    /// Detectors of what may be many people only tag.
+    fn not_at(&self) -> Result<(), Fault> {
+        match self.at {
+            None | Some(At::Session) => Ok(()),
+            Some(_) => Err(("at".into(), "is not `session`: nobody is acted on for it".into())),
+        }
+    }
+
+    /// The response with who is acted on.
+    fn respond(&self, mut response: Response) -> Result<Response, Fault> {
+        response.at = self.at.unwrap_or(response.at);
+        response.shared = self.shares()?;
+        if let Some(text) = &self.r#for {
+            response.for_ms = duration("for", text)?;
+        }
+        if let Some(action) = self.action {
+            response.action = acting(action)?;
+        }
+        Ok(response)
     }
 
     /// What follows from a surge: customers may be among those it is about.
@@ -143,12 +161,14 @@ impl Tuned {
         if self.action.is_some_and(|action| action != Action::Tag) {
             return Err(("action".into(), "is not `tag`: customers may be among them".into()));
         }
-        Ok(Response { action: Action::Tag, for_ms: 0 })
+        self.not_at()?;
+        Ok(Response::TAG)
     }
 
     /// How many sessions are too many is `LIMITS`' to say: the edge counts them.
     fn resolve_rotation(self) -> Result<SessionRotationSettings, Fault> {
         self.of_session()?;
+        self.not_at()?;
         let mut settings = SessionRotationSettings::default();
         if self.limit.is_some() || self.window.is_some() {
             let field = if self.limit.is_some() { "limit" } else { "window" };
@@ -171,12 +191,7 @@ impl Tuned {
         if let Some(window) = &self.window {
             tuning.window_ms = duration("window", window)?;
         }
-        if let Some(text) = &self.r#for {
-            tuning.response.for_ms = duration("for", text)?;
-        }
-        if let Some(action) = self.action {
-            tuning.response.action = acting(action)?;
-        }
+        tuning.response = self.respond(tuning.response)?;
         Ok(tuning)
     }
 
@@ -197,18 +212,12 @@ impl Tuned {
             // The bucket that holds `limit` runs empty in one window.
             settings.leak_ms = (duration("window", window)? as f64 / f64::from(settings.limit)) as u64;
         }
-        if let Some(text) = &self.r#for {
-            settings.response.for_ms = duration("for", text)?;
-        }
-        if let Some(action) = self.action {
-            let action = acting(action)?;
-            settings.response = Response { action, ..settings.response };
-        }
+        settings.response = self.respond(settings.response)?;
         Ok(settings)
     }
 }
 
-fn acting(action: Action) -> Result<Action, Fault> {
+pub fn acting(action: Action) -> Result<Action, Fault> {
     match action {
         Action::Allow => {
             Err(("action".into(), "is `allow`; use tag, throttle or block, or switch the detector `off`".into()))

@@ -5,6 +5,7 @@
 
 mod access;
 mod alerts;
+mod allow;
 mod detectors;
 mod duration;
 mod flows;
@@ -33,8 +34,9 @@ use crate::inventory::Pattern;
 use crate::json_path::{self, PathError};
 use crate::parameter::{Of, Parameters, TOKEN_SUBJECT, Watch};
 use crate::selector::Side;
+use crate::session::Detector;
 use crate::store::Allowance;
-use crate::verdict::Action;
+use crate::verdict::{Action, Allowed, Caller};
 
 /// The bindings of one deployment, validated.
 #[derive(Debug, Clone)]
@@ -64,6 +66,8 @@ pub struct Policy {
     /// Signs what the origin is told of a session; without a key it is told nothing.
     pub signer: Option<Signer>,
     pub routes: Vec<Route>,
+    /// Who is never acted on.
+    pub allow: Vec<Allowed>,
     pub detectors: detect::Settings,
     /// Where attacks are not looked for.
     pub exceptions: Vec<Exception>,
@@ -93,6 +97,7 @@ const MAX_RETENTION_DAYS: u64 = 3_650;
 const MAX_SESSION_KEYS: usize = 32;
 const MAX_ROUTES: usize = 256;
 const MAX_EXCEPTIONS: usize = 256;
+const MAX_ALLOWED: usize = 256;
 /// Shortest token accepted for the admin API, bytes.
 pub const MIN_TOKEN_BYTES: usize = 16;
 const DAY_MS: u64 = 86_400_000;
@@ -123,6 +128,13 @@ impl Policy {
         self.keys.needs_response_body(method, path)
             || self.users.needs_body(Side::Response, method, path)
             || self.parameters.needs_body(Side::Response, method, path)
+            || self.learned_ids(method, path).is_some()
+    }
+
+    /// Members that hold ids besides those known by their names, where it is learned who was handed which objects.
+    pub fn learned_ids(&self, method: &str, path: &str) -> Option<&[String]> {
+        let on = self.detectors.behaviours.get(Detector::BolaForeignObject).is_some();
+        self.route(method, path).filter(|_| on)?.objects.as_deref()
     }
 
     /// What shards have to know of the business.
@@ -188,6 +200,11 @@ impl Policy {
         Allowance { sessions, window_ms: u64::from(self.limits.unproven_window_ms) }
     }
 
+    /// Whether nothing is ever done about a request of this caller.
+    pub fn allows(&self, caller: &Caller<'_>) -> bool {
+        self.allow.iter().any(|allowed| allowed.covers(caller))
+    }
+
     /// What is done in this mode where `action` would be right.
     pub fn enforced(&self, action: Action) -> Action {
         match self.mode {
@@ -228,6 +245,7 @@ impl Reader<'_> {
         let parameters = self.parameters();
         let users = UserPlan::new(parameters.list().filter_map(|(_, parameter)| parameter.naming()).collect());
         let routes = self.routes();
+        let exceptions = self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve);
         let (flows, tags) = self.flows(&parameters, &routes);
         let watches = self.watches(&parameters);
         let inline_of = flows.iter().map(|flow| flows::inline_of(flow, &routes)).collect();
@@ -242,7 +260,6 @@ impl Reader<'_> {
             retention_ms: self.number("RETENTION_DAYS", 30, 1, MAX_RETENTION_DAYS) * DAY_MS,
             headers: headers([keys.headers(), &INSPECTED.map(str::to_owned)].concat(), Side::Request),
             response_headers: headers(keys.response_headers().to_vec(), Side::Response),
-            keys,
             users,
             value_names: value_names(&parameters, &watches),
             watches,
@@ -251,10 +268,12 @@ impl Reader<'_> {
             inline_of,
             tags: Rc::new(tags),
             signer: self.signer(),
+            allow: self.allow(keys.ring()),
             issuers,
+            detectors: self.detectors(&routes, &exceptions),
+            keys,
             routes,
-            detectors: self.detectors(),
-            exceptions: self.entries("EXCEPTIONS", MAX_EXCEPTIONS, sections::RawException::resolve),
+            exceptions,
             inventory: self.inventory(),
             limits: self.limits(),
             admin_host: self.text("ADMIN_HOST").map(|host| host.to_ascii_lowercase()),
@@ -386,6 +405,11 @@ impl Reader<'_> {
         }
     }
 
+    fn allow(&mut self, ring: &Keyring) -> Vec<Allowed> {
+        let entries = self.entries("ALLOW", MAX_ALLOWED, |raw: allow::RawAllowed| raw.resolve(ring));
+        entries.into_iter().flatten().collect()
+    }
+
     fn routes(&mut self) -> Vec<Route> {
         self.entries("ROUTES", MAX_ROUTES, sections::RawRoute::resolve)
     }
@@ -417,10 +441,19 @@ impl Reader<'_> {
         entries
     }
 
-    fn detectors(&mut self) -> detect::Settings {
+    fn detectors(&mut self, routes: &[Route], exceptions: &[Exception]) -> detect::Settings {
         let raw: detectors::RawDetectors = self.section("DETECTORS");
+        let rules = routes.iter().map(|route| detect::RouteRule {
+            pattern: route.pattern.clone(),
+            monitor: route.monitor,
+            actions: route.actions.clone(),
+        });
+        let excepted = exceptions.iter().filter_map(|exception| {
+            let behaviour = exception.detector.filter(|detector| detector.attack().is_none())?;
+            Some((exception.pattern.clone(), behaviour))
+        });
         match raw.resolve() {
-            Ok(settings) => settings,
+            Ok(settings) => detect::Settings { routes: rules.collect(), excepted: excepted.collect(), ..settings },
             Err((field, reason)) => {
                 self.problem(format!("DETECTORS.{field}"), reason);
                 detect::Settings::default()

@@ -1,12 +1,15 @@
 //! The structured bindings as they are written, and their resolution into types.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{Exception, OnError, Route};
 use crate::identity::SessionKey;
-use crate::inspect::Attack;
 use crate::inventory::Pattern;
 use crate::selector::Selector;
+use crate::session::Detector;
+use crate::verdict::Action;
 
 /// The field at fault and what is wrong with it.
 type Fault = (String, String);
@@ -73,6 +76,18 @@ pub struct RawRoute {
     deadline_ms: Option<u32>,
     on_error: Option<RawOnError>,
     record: Option<OnOff>,
+    mode: Option<RouteMode>,
+    objects: Option<RawObjects>,
+    object_ids: Option<Vec<String>>,
+    #[serde(default)]
+    actions: BTreeMap<String, Action>,
+}
+
+/// A route may be watched where the deployment enforces, never the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RouteMode {
+    Monitor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -95,6 +110,17 @@ enum OnOff {
     On,
     Off,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawObjects {
+    Learn,
+    Off,
+}
+
+/// Members named as ids on one route, and their longest name, bytes.
+const MAX_OBJECT_IDS: usize = 16;
+const MAX_MEMBER_BYTES: usize = 32;
 
 /// Deadline of an inline decision where a failure lets the request pass, and where it does not, ms.
 const DEADLINE_OPEN_MS: u32 = 50;
@@ -121,11 +147,40 @@ impl RawRoute {
         if inline && !record {
             return Err(("record".into(), "is off on an inline route; a decision needs a record".into()));
         }
-        Ok(Route { pattern, inline, deadline_ms, on_error, record })
+        let monitor = self.mode == Some(RouteMode::Monitor);
+        if monitor && inline {
+            return Err(("mode".into(), "is monitor on an inline route; there is nothing to decide".into()));
+        }
+        let learns = self.objects == Some(RawObjects::Learn);
+        let names = self.object_ids.unwrap_or_default();
+        if !learns && !names.is_empty() {
+            return Err(("object_ids".into(), "is for routes with `objects = \"learn\"`".into()));
+        }
+        if names.len() > MAX_OBJECT_IDS || names.iter().any(|n| n.is_empty() || n.len() > MAX_MEMBER_BYTES) {
+            let most = format!(
+                "has more than {MAX_OBJECT_IDS} names, or one that is empty or longer than {MAX_MEMBER_BYTES} bytes"
+            );
+            return Err(("object_ids".into(), most));
+        }
+        if learns && !record {
+            return Err(("objects".into(), "is learn on a route that is not recorded".into()));
+        }
+        let objects = learns.then_some(names);
+        let mut actions = Vec::new();
+        for (name, action) in self.actions {
+            let inside = |reason: String| (format!("actions.{name}"), reason);
+            let detector = Detector::from_name(&name).ok_or_else(|| inside("is no detector".into()))?;
+            let only_told = matches!(detector, Detector::SessionRotation | Detector::RegionSurge);
+            if only_told && action != Action::Tag {
+                return Err(inside("is not `tag`: it may be about many people".into()));
+            }
+            actions.push((detector, super::detectors::acting(action).map_err(|(_, reason)| inside(reason))?));
+        }
+        Ok(Route { pattern, inline, deadline_ms, on_error, record, objects, monitor, actions })
     }
 }
 
-/// `EXCEPTIONS`: where a class of attack is not looked for.
+/// `EXCEPTIONS`: where a class of attack is not looked for, or a detector not heard.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawException {
@@ -137,12 +192,15 @@ pub struct RawException {
 impl RawException {
     pub fn resolve(self) -> Result<Exception, Fault> {
         let pattern = self.r#match.map(|text| Pattern::parse(&text).map_err(|reason| ("match".to_owned(), reason)));
-        let attack = self.detector.map(|name| {
-            let unknown = || ("detector".to_owned(), format!("`{name}` is no class of attack"));
-            Attack::from_name(&name).ok_or_else(unknown)
+        let detector = self.detector.map(|name| {
+            let unknown = || ("detector".to_owned(), format!("`{name}` is no detector"));
+            Detector::from_name(&name).ok_or_else(unknown)
         });
-        let exception =
-            Exception { pattern: pattern.transpose()?, parameter: self.parameter, attack: attack.transpose()? };
+        let detector = detector.transpose()?;
+        if detector.is_some_and(|detector| detector.attack().is_none()) && self.parameter.is_some() {
+            return Err(("parameter".to_owned(), "is for classes of attack; behaviour is excepted by `match`".into()));
+        }
+        let exception = Exception { pattern: pattern.transpose()?, parameter: self.parameter, detector };
         if exception == Exception::default() {
             return Err((
                 "match".to_owned(),

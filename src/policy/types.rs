@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::inspect::Attack;
 use crate::inventory::Pattern;
+use crate::session::Detector;
+use crate::verdict::Action;
 
 /// Whether verdicts are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,13 @@ pub struct Route {
     pub on_error: OnError,
     /// Whether requests are recorded at all.
     pub record: bool,
+    /// Whether it is learned who was handed which objects, and the members of answers that hold ids besides those known by
+    /// their names.
+    pub objects: Option<Vec<String>>,
+    /// Whether nothing is stopped there, whatever the mode.
+    pub monitor: bool,
+    /// Actions of detectors in place of those in `DETECTORS`.
+    pub actions: Vec<(Detector, Action)>,
 }
 
 /// How a request is decided before it is sent on.
@@ -61,13 +69,15 @@ impl Inline {
     }
 }
 
-/// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both.
+/// Where a class of attack, or any, is not looked for: an endpoint, a parameter of it, or both; or where what a detector of
+/// behaviour finds is not told.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exception {
     pub pattern: Option<Pattern>,
     /// Name of the parameter, header or cookie, or the pointer into the body.
     pub parameter: Option<String>,
-    pub attack: Option<Attack>,
+    /// `None`: every class of attack.
+    pub detector: Option<Detector>,
 }
 
 /// Bindings that only development accepts.

@@ -55,7 +55,7 @@ pub fn response(action: Option<Action>, duration_text: Option<&str>) -> Result<R
     let for_ms = duration_text.map(|text| duration("for", text)).transpose()?;
     match action.unwrap_or(Action::Tag) {
         Action::Allow => fault("action", "is `allow`; use tag, throttle or block, or remove the entry"),
-        action => Ok(Response { action, for_ms: for_ms.unwrap_or(DEFAULT_FOR_MS) }),
+        action => Ok(Response::of_session(action, for_ms.unwrap_or(DEFAULT_FOR_MS))),
     }
 }
 

@@ -8,7 +8,7 @@ use super::time::rfc3339;
 use crate::flow::Tags;
 use crate::ordered::OrderedMap;
 use crate::parameter::{Currency, ParamStats};
-use crate::session::{Dictionary, Event, Finding, Kind, Session, State, Value};
+use crate::session::{Dictionary, Event, Finding, Judgement, Kind, Label, Session, State, Value};
 use crate::sorting;
 use crate::verdict::Action;
 
@@ -49,6 +49,8 @@ pub struct SessionAnswer {
     pub marks: Vec<String>,
     /// Requests to endpoints beyond those listed.
     pub endpoints_rest: u64,
+    /// What an analyst said of it.
+    pub label: Option<LabelAnswer>,
     /// Whether parts of it, from before the number of shards was changed, may be missing.
     pub partial: bool,
 }
@@ -190,7 +192,39 @@ pub struct FindingAnswer {
     /// Where in the request it was found, for findings about a request.
     pub r#where: Option<String>,
     pub owasp: Vec<String>,
+    /// What made it weigh more or less in its session.
+    pub reasons: Vec<ReasonAnswer>,
     pub action: Action,
+    /// What `enforce` does about it.
+    pub would: Action,
+    /// What an analyst said of it.
+    pub label: Option<LabelAnswer>,
+}
+
+/// Why a finding weighs more or less.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReasonAnswer {
+    pub reason: String,
+    /// Its evidence is multiplied by this.
+    pub factor: f64,
+    pub message: String,
+}
+
+/// What an analyst said, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelAnswer {
+    pub label: Judgement,
+    pub note: String,
+    pub by: String,
+    pub time: String,
+}
+
+impl LabelAnswer {
+    /// The label as the API shows it with what it is on.
+    pub fn new(label: &Label) -> Self {
+        let Label { judgement, note, by, time_ms, .. } = label;
+        Self { label: *judgement, note: note.clone(), by: by.clone(), time: rfc3339(*time_ms) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -315,6 +349,7 @@ impl SessionAnswer {
             ended: session.ended_ms.map(rfc3339),
             marks: session.marks.names().map(str::to_owned).collect(),
             endpoints_rest: u64::from(session.counts.rest(Kind::Endpoint)),
+            label: None,
             partial: false,
         }
     }
@@ -382,6 +417,11 @@ impl FindingAnswer {
             time: rfc3339(e.time_ms),
             what: e.what.clone(),
         });
+        let reasons = finding.reasons.iter().map(|weight| ReasonAnswer {
+            reason: weight.cause.name().to_owned(),
+            factor: f64::from(weight.percent) / 100.0,
+            message: weight.what.clone(),
+        });
         Self {
             id: finding.id(),
             session: finding.session.to_string(),
@@ -399,7 +439,10 @@ impl FindingAnswer {
             evidence: evidence.collect(),
             r#where: Some(finding.place.clone()).filter(|place| !place.is_empty()),
             owasp: finding.detector.owasp().iter().map(|s| (*s).to_owned()).collect(),
+            reasons: reasons.collect(),
             action: finding.action,
+            would: finding.would,
+            label: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::filter::Terms;
 use super::parse::{Asked, Pairs, ParameterError, TIME, add, error, once, pairs, take_page};
 use super::time::parse_time;
 use super::{Order, Positions};
-use crate::session::{Detector, Finding, SessionId, Severity};
+use crate::session::{Detector, Finding, Judgement, Label, SessionId, Severity};
 use crate::verdict::Action;
 
 /// A page of findings is asked for, newest first.
@@ -18,6 +18,7 @@ pub struct FindingQuery {
     pub severity: Terms<Severity>,
     pub session: Terms<SessionId>,
     pub action: Terms<Action>,
+    pub label: Terms<Judgement>,
     pub min_confidence: Option<f32>,
     pub limit: u32,
     /// Place of the last item of the page before.
@@ -34,6 +35,17 @@ impl FindingQuery {
             && holds(&self.severity, &finding.severity)
             && holds(&self.session, &finding.session)
             && holds(&self.action, &finding.action)
+    }
+
+    /// Whether what analysts say of it fits.
+    pub fn fits_label<'l>(&self, label: impl FnOnce() -> Option<&'l Label>) -> bool {
+        if self.label.any.is_empty() && self.label.none.is_empty() {
+            return true;
+        }
+        match label() {
+            Some(label) => holds(&self.label, &label.judgement),
+            None => self.label.any.is_empty(),
+        }
     }
 
     /// Where a finding stands among all: by time, then by request, then by detector.
@@ -80,6 +92,9 @@ fn take_filters(query: &mut FindingQuery, pairs: Pairs, now_ms: u64) -> Result<(
     Ok(())
 }
 
+/// What is wrong with what is no label.
+pub(super) const LABELS: &str = "is none of: true_positive, false_positive";
+
 fn set(query: &mut FindingQuery, field: &str, excluded: bool, value: &str, now_ms: u64) -> Result<(), String> {
     const ACTIONS: [Action; 4] = [Action::Allow, Action::Tag, Action::Throttle, Action::Block];
     match field {
@@ -97,6 +112,7 @@ fn set(query: &mut FindingQuery, field: &str, excluded: bool, value: &str, now_m
             let action = ACTIONS.into_iter().find(|action| action.name() == value);
             add(&mut query.action, excluded, action, "is none of: allow, tag, throttle, block")
         }
+        "label" => add(&mut query.label, excluded, Judgement::parse(value), LABELS),
         "session" => add(&mut query.session, excluded, SessionId::parse(value), "is no session id (32 hex digits)"),
         "from" | "to" | "min_confidence" if excluded => Err("cannot exclude; use it without `!`".to_owned()),
         "from" => once(&mut query.from_ms, parse_time(value, now_ms), TIME),
@@ -118,7 +134,7 @@ mod tests {
     #[test]
     fn every_filter_is_understood_and_what_is_wrong_is_named() {
         let query = "from=-1h&to=2033-05-18T03:33:20Z&detector=forced_browsing&severity=high&severity=critical\
-                     &session!=00112233445566778899aabbccddeeff&action!=tag&min_confidence=0.5&limit=500";
+                     &session!=00112233445566778899aabbccddeeff&action!=tag&label=false_positive&min_confidence=0.5&limit=500";
         let asked = parse_findings(query, NOW_MS).unwrap().query;
         assert_eq!((asked.from_ms, asked.limit, asked.min_confidence), (Some(NOW_MS - 3_600_000), 500, Some(0.5)));
         assert_eq!(asked.severity.any, [Severity::High, Severity::Critical]);
@@ -130,6 +146,7 @@ mod tests {
             ("severity=bad", "severity"),
             ("detector=magic", "detector"),
             ("action=kill", "action"),
+            ("label=maybe", "label"),
             ("session=1", "session"),
             ("min_confidence=2", "min_confidence"),
             ("min_confidence=NaN", "min_confidence"),

@@ -14,7 +14,7 @@ use crate::flow::Tags;
 use crate::inspect::Attack;
 use crate::inventory::Inventory;
 use crate::parameter::ParamStats;
-use crate::session::{Detector, Event, EventId, Kind, SessionId, State, Value};
+use crate::session::{Detector, Event, EventId, Judgement, Kind, SessionId, State, Value};
 
 /// Alternatives that are looked for, and those that exclude.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -240,6 +240,8 @@ pub struct Filter {
     pub text: Terms<String>,
     pub min_risk: Option<u8>,
     pub min_requests: Option<u64>,
+    /// Of sessions; who asks resolves it to the sessions that have it.
+    pub label: Terms<Judgement>,
 }
 
 impl Filter {
@@ -390,6 +392,8 @@ impl Filter {
     pub fn asks_of_session(&self) -> Option<&'static str> {
         if !self.state.any.is_empty() || !self.state.none.is_empty() {
             Some("state")
+        } else if self.label.is_asked() {
+            Some("label")
         } else if self.min_risk.is_some() {
             Some("min_risk")
         } else {

@@ -17,8 +17,8 @@ mod stats;
 mod time;
 
 pub use answer::{
-    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, FlowCount, KeyAnswer, LinkAnswer,
-    ParamAnswer, SessionAnswer, StatsAnswer, StatsBucket, StatsCount,
+    AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, FlowCount, KeyAnswer, LabelAnswer,
+    LinkAnswer, ParamAnswer, ReasonAnswer, SessionAnswer, StatsAnswer, StatsBucket, StatsCount,
 };
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
@@ -170,6 +170,8 @@ pub enum Question {
     Subject(crate::subject::Kind, Vec<String>),
     /// Which of these sessions are known.
     Known(Vec<crate::session::SessionId>),
+    /// What enforcing would have touched since a moment, epoch ms.
+    DryRun(u64),
     Health,
     /// What was journaled after this position and fits; without a position only how far the journal is. Answered with
     /// [`Tailed`].

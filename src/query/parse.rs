@@ -14,7 +14,7 @@ use super::{DEFAULT_LIMIT, EventQuery, GroupBy, MAX_LIMIT, Order, SessionQuery, 
 use crate::inspect::Attack;
 use crate::inventory::Inventory;
 use crate::policy::parse_duration_ms;
-use crate::session::{Detector, EventId, SessionId, State};
+use crate::session::{Detector, EventId, Judgement, SessionId, State};
 use crate::sorting;
 
 /// A parameter that cannot be taken, and why.
@@ -267,6 +267,7 @@ fn set(filter: &mut Filter, field: &str, excluded: bool, value: &str, now_ms: u6
             let state = state.into_iter().find(|(name, _)| *name == value).map(|(_, state)| state);
             add(&mut filter.state, excluded, state, "is none of: clear, flagged, blocked")
         }
+        "label" => add(&mut filter.label, excluded, Judgement::parse(value), super::feed::LABELS),
         "inventory" => {
             let wrong = "is none of: documented, shadow, zombie, orphan";
             add(&mut filter.inventory, excluded, Inventory::parse(value), wrong)

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exchange::Exchanged;
 use super::nowhere::Nowhere;
 use crate::backlog::Backlog;
+use crate::detect::caller;
 use crate::policy::{Mode, Policy};
 use crate::query::{EventQuery, Filter, Order};
 use crate::session::{BatchBuilder, Carried, Detector, Event, EventId, Params, SessionId, Stop};
 use crate::store::{FoldSizes, Settings, Store, StoreError};
-use crate::verdict::{Action, Block, Subject};
+use crate::verdict::{Action, Block};
 use crate::wire::{Ask, Flush, IsolateCounts};
 
 /// Exchanges of one flush, as an isolate may send them.
@@ -41,6 +42,7 @@ pub fn play(policy: &Policy, exchanges: &[Exchanged], installed_ms: u64) -> Resu
         detectors: policy.detectors.clone(),
         business: policy.business(),
         enforce: true,
+        allow: policy.allow.clone(),
         retention_ms: policy.retention_ms,
         max_bytes: u64::MAX,
         fold: FoldSizes { at_bytes: usize::MAX, one_slice_bytes: usize::MAX, merged_chunks: usize::MAX },
@@ -161,9 +163,8 @@ impl Run {
             session: exchange.session,
             ip: exchange.ip,
             now_ms: exchange.id.time_ms(),
-            blocks_version: 0,
-            former: None,
             attempt: builder.take().encode(),
+            ..Ask::default()
         };
         Ok(self.store.ask(&ask)?.stops)
     }
@@ -172,7 +173,7 @@ impl Run {
 fn is_excepted(policy: &Policy, exchange: &Exchanged, carried: &Carried) -> bool {
     let name = carried.place.split_once(['.', '#']).map_or("", |(_, name)| name);
     policy.exceptions(&exchange.method, &exchange.path).any(|exception| {
-        exception.attack.is_none_or(|attack| attack == carried.attack)
+        exception.detector.is_none_or(|excepted| excepted == Detector::Attack(carried.attack))
             && exception.parameter.as_deref().is_none_or(|excepted| excepted == name)
     })
 }
@@ -187,10 +188,8 @@ impl Played {
     fn hold(&mut self, blocks: &[Block], exchanges: &[Exchanged]) {
         for block in blocks {
             let held = exchanges.iter().filter(|exchange| {
-                let is_of = match block.subject {
-                    Subject::Session(session) => session == exchange.session,
-                    subject => exchange.ip.map(|ip| Subject::Ip(Subject::client(ip))) == Some(subject),
-                };
+                let is_of = exchange
+                    .with_event(|event| caller(event, event.user).subjects().any(|subject| subject == block.subject));
                 let time_ms = exchange.id.time_ms();
                 is_of && time_ms > block.created_ms && time_ms < block.until_ms
             });

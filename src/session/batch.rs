@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::{Carried, Kinds, Stop};
+use super::carried::{Carried, Kinds, Objects, Stop};
 use super::event::{Event, Marks};
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
@@ -18,9 +18,9 @@ use crate::parameter::Value;
 use crate::sorting;
 use crate::verdict::Action;
 
-/// First byte of every encoded batch. A reader accepts this version and none before it: the versions before
-/// it were never released.
-pub const VERSION: u8 = 3;
+/// First byte of every encoded batch. A reader accepts this version and none before it: those
+/// before it were never released.
+pub const VERSION: u8 = 4;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct Batch {
     carried: Vec<(u32, Carried)>,
     /// Business values of events that have some, each with the index of its event, rising; names are indices of texts.
     params: Vec<(u32, Vec<(u32, Value)>)>,
+    /// Objects of events on routes that learn whose is what, each with the index of its event, rising.
+    objects: Vec<(u32, Objects)>,
     /// What requests were stopped for before they were sent on; each names its request.
     stops: Vec<Stop>,
     /// Keys issued inside sessions of the shard this goes to.
@@ -155,6 +157,12 @@ impl Batch {
     pub fn carried(&self, index: u32) -> impl Iterator<Item = &Carried> {
         let from = self.carried.partition_point(|(at, _)| *at < index);
         self.carried.iter().skip(from).take_while(move |(at, _)| *at == index).map(|(_, carried)| carried)
+    }
+
+    /// The objects of the event at `index`, where its route learns them.
+    pub fn objects(&self, index: u32) -> Option<&Objects> {
+        let at = self.objects.binary_search_by_key(&index, |(at, _)| *at).ok()?;
+        self.objects.get(at).map(|(_, objects)| objects)
     }
 
     /// What the request was stopped for.
@@ -315,6 +323,13 @@ impl BatchBuilder {
         let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
         self.text_bytes += size_of::<Carried>() + carried.place.len() + carried.what.len();
         self.batch.carried.push((last as u32, carried));
+    }
+
+    /// Notes the objects of the event pushed last.
+    pub fn hand(&mut self, objects: Objects) {
+        let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
+        self.text_bytes += size_of::<Objects>() + objects.issued.len() * 5;
+        self.batch.objects.push((last as u32, objects));
     }
 
     /// Notes what a request that was pushed was stopped for.

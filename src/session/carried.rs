@@ -21,6 +21,21 @@ pub struct Carried {
     pub stopped: bool,
 }
 
+/// Objects that an event handed out and asked for, as parts of keyed hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Objects {
+    /// Method and template.
+    pub endpoint: u32,
+    /// What the object is one of, or what was listed.
+    pub collection: u32,
+    /// The object in the path.
+    pub asked: Option<u32>,
+    /// Objects in the answer.
+    pub issued: Vec<u32>,
+    /// Whether there may have been more.
+    pub more: bool,
+}
+
 /// A rule that a request was stopped for, because it would have been broken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stop {

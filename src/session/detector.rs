@@ -30,6 +30,7 @@ pub enum Detector {
     Automation,
     ShadowAccess,
     ZombieAccess,
+    BolaForeignObject,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
@@ -48,7 +49,7 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::ParamDistinct,
 ];
 /// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
-const BEHAVIOURS: [Detector; 13] = [
+const BEHAVIOURS: [Detector; 14] = [
     Detector::BruteForce,
     Detector::CredentialStuffing,
     Detector::AccountTakeover,
@@ -62,6 +63,7 @@ const BEHAVIOURS: [Detector; 13] = [
     Detector::Automation,
     Detector::ShadowAccess,
     Detector::ZombieAccess,
+    Detector::BolaForeignObject,
 ];
 const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
@@ -103,6 +105,7 @@ impl Detector {
             Self::Automation => "automation",
             Self::ShadowAccess => "shadow_access",
             Self::ZombieAccess => "zombie_access",
+            Self::BolaForeignObject => "bola_foreign_object",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -164,7 +167,7 @@ impl Detector {
             | Self::ParamDistinct => &["API6:2023"],
             Self::BruteForce | Self::CredentialStuffing | Self::AccountTakeover => &["API2:2023"],
             Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
-            Self::BolaEnumeration => &["API1:2023"],
+            Self::BolaEnumeration | Self::BolaForeignObject => &["API1:2023"],
             Self::MassRegistration | Self::Automation => &["API6:2023"],
             Self::ShadowAccess | Self::ZombieAccess => &["API9:2023"],
             Self::RateSpike => &["API4:2023"],

@@ -78,14 +78,73 @@ pub struct Finding {
     /// Where in the request it stood; empty where it is about more than one request.
     pub place: String,
     pub evidence: Vec<Evidence>,
+    /// What made it weigh more or less in its session.
+    pub reasons: Vec<Weight>,
     /// What follows from it in the mode it was found in.
     pub action: Action,
+    /// What would follow from it in `enforce`.
+    pub would: Action,
 }
+
+/// What a finding was weighed by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weight {
+    pub cause: Cause,
+    /// Its evidence is multiplied by this, in hundredths.
+    pub percent: u8,
+    /// In words, with what was seen.
+    pub what: String,
+}
+
+/// Why a finding weighs more or less; `src/detect/correlate.rs` says how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The origin refused the request.
+    Refused,
+    /// The request was stopped before it reached the origin.
+    Stopped,
+    /// The session has long been like any other.
+    Mature,
+    /// Others send such text there, and get it answered.
+    Usual,
+    /// Another kind of detector said something of the session, too.
+    Corroborated,
+    /// Several classes of attack were tried.
+    Varied,
+    /// After attempts that were refused, one was answered.
+    Breakthrough,
+}
+
+impl Cause {
+    /// The name the API uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Stopped => "stopped",
+            Self::Mature => "mature_session",
+            Self::Usual => "usual_here",
+            Self::Corroborated => "corroborated",
+            Self::Varied => "several_classes",
+            Self::Breakthrough => "breakthrough",
+        }
+    }
+}
+
+/// Within which all reasons of a finding together change its evidence.
+const FACTORS: (f32, f32) = (0.25, 2.0);
 
 impl Finding {
     /// `REQUEST-detector`: unique, and locates itself (shard, time, session) as the event's id does.
     pub fn id(&self) -> String {
         format!("{}-{}", self.request, self.detector.name())
+    }
+
+    /// How sure it is, times what its session makes of it.
+    pub fn sureness(&self) -> f32 {
+        let (least, most) = FACTORS;
+        let factor: f32 = self.reasons.iter().map(|reason| f32::from(reason.percent) / 100.0).product();
+        self.confidence.clamp(0.0, 1.0) * factor.clamp(least, most)
     }
 
     /// Takes words out of the message; answers whether one was in it. The evidence stays: it shows what was asked for,
@@ -104,7 +163,8 @@ impl Finding {
     /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
         let evidence = self.evidence.iter().map(|e| size_of::<Evidence>() + e.what.len()).sum::<usize>();
-        size_of::<Self>() + self.message.len() + self.place.len() + evidence
+        let reasons = self.reasons.iter().map(|r| size_of::<Weight>() + r.what.len()).sum::<usize>();
+        size_of::<Self>() + self.message.len() + self.place.len() + evidence + reasons
     }
 }
 

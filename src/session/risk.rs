@@ -1,11 +1,11 @@
 //! Risk: how likely a session is hostile, as a number from 0 to 100 that fades.
 //!
-//! Each finding adds evidence in log-odds: a weight for its severity times the detector's confidence. The sum halves
-//! every 30 minutes. Added to the log-odds of a session about which nothing is known, it gives a probability, which is
+//! Each finding adds evidence in log-odds: a weight for its severity, times the detector's confidence, times what the
+//! session makes of it (`src/detect/correlate.rs`). The sum halves every 30 minutes. Added to the log-odds of a session about which nothing is known, it gives a probability, which is
 //! stretched so that no evidence is 0:
 //!
 //! ```text
-//! e(t)  = Σ weight(severity_i) · confidence_i · 2^(−(t − t_i) / 30 min)
+//! e(t)  = Σ weight(severity_i) · confidence_i · factor_i · 2^(−(t − t_i) / 30 min)
 //! p     = 1 / (1 + exp(−(PRIOR + e)))          PRIOR = ln(0.01 / 0.99): one session in a hundred
 //! risk  = 100 · (p − p₀) / (1 − p₀)            p₀ = 0.01
 //! ```
@@ -32,10 +32,10 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// Adds a finding's evidence and says by how much the risk rose.
-    pub fn add(&mut self, severity: Severity, confidence: f32, now_ms: u64) -> u8 {
+    /// Adds a finding's evidence and says by how much the risk rose. `sureness` is [`super::Finding::sureness`].
+    pub fn add(&mut self, severity: Severity, sureness: f32, now_ms: u64) -> u8 {
         let before = self.score(now_ms);
-        let evidence = self.evidence_at(now_ms) + weight(severity) * f64::from(confidence.clamp(0.0, 1.0));
+        let evidence = self.evidence_at(now_ms) + weight(severity) * f64::from(sureness.clamp(0.0, 2.0));
         // Time never runs backwards here: late news decays from the newest moment known.
         *self = Self { evidence: evidence.min(MAX_EVIDENCE), at_ms: self.at_ms.max(now_ms) };
         self.score(now_ms).saturating_sub(before)

@@ -365,7 +365,7 @@ impl Session {
 
     /// Takes in a finding about this session and fills in its `risk_added`.
     pub fn record(&mut self, mut finding: Finding) {
-        finding.risk_added = self.risk.add(finding.severity, finding.confidence, finding.time_ms);
+        finding.risk_added = self.risk.add(finding.severity, finding.sureness(), finding.time_ms);
         self.attacks += 1;
         self.counts.add(Kind::Detector, finding.detector.number(), 1);
         self.findings.push(finding);
@@ -392,7 +392,7 @@ impl Session {
         }
         let mut risk = Risk::default();
         for finding in self.findings.iter().filter(|f| f.time_ms <= as_of_ms) {
-            risk.add(finding.severity, finding.confidence, finding.time_ms);
+            risk.add(finding.severity, finding.sureness(), finding.time_ms);
         }
         risk.score(as_of_ms)
     }

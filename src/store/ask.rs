@@ -4,14 +4,16 @@ use super::business::user_of;
 use super::sql::Sql;
 use super::{Store, StoreError};
 use crate::detect::business::{Known, Seen, judge};
-use crate::detect::spare;
+use crate::detect::{self, Response, consequence};
 use crate::identity::is_address_bound;
 use crate::session::{Batch, Event, Proof, Stop};
-use crate::verdict::{Action, Verdict};
+use crate::verdict::{Action, Caller, Verdict};
 use crate::wire::{Ask, KnownSession};
 
 /// How long whoever is throttled for one request is asked to wait, ms.
 const RETRY_MS: u64 = 60_000;
+/// … and who has logins under way, ms.
+const WAIT_MS: u64 = 5_000;
 
 /// The answer to a request that wants to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,10 +35,19 @@ impl<S: Sql> Store<S> {
     pub fn ask(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
         self.counts.asks += 1;
         self.load(core::iter::once(ask.session))?;
+        let of_session = self.hot.get(ask.session);
+        let of_session = of_session.as_deref().and_then(|tracked| tracked.session.user_at(ask.now_ms));
+        let of_session = of_session.map_or("", |user| self.hot.dictionary.text(user));
+        let caller =
+            |user| Caller { session: ask.session, ip: ask.ip, user, ja4: &ask.ja4, user_agent: &ask.user_agent };
         let blocks = self.blocks.set();
-        let verdict = blocks.verdict(ask.session, ask.ip, ask.now_ms);
-        let former = ask.former.map(|former| blocks.verdict(former, None, ask.now_ms));
-        let mut verdict = former.map_or(verdict, |former| verdict.stricter(former));
+        let former =
+            ask.former.map(|former| blocks.verdict(&Caller { session: former, ..Caller::default() }, ask.now_ms));
+        let mut verdict = [&ask.user, of_session]
+            .into_iter()
+            .map(|user| blocks.verdict(&caller(user), ask.now_ms))
+            .chain(former)
+            .fold(Verdict::ALLOW, Verdict::stricter);
         let mut stops = Vec::new();
         if verdict.action < Action::Throttle && self.settings.enforce && !ask.attempt.is_empty() {
             stops = self.attempt(Batch::decode(&ask.attempt)?, ask.now_ms);
@@ -46,7 +57,35 @@ impl<S: Sql> Store<S> {
                 verdict = verdict.stricter(Verdict { action: stop.finding.action, until_ms });
             }
         }
+        let login = Batch::decode(&ask.login).ok();
+        if verdict.action < Action::Throttle
+            && let Some(event) = login.as_ref().and_then(|batch| batch.event(0))
+        {
+            verdict = verdict.stricter(self.presume(&event, ask));
+        }
         Ok(Answer { verdict, proven: self.is_proven(ask.session), known: self.known_session(ask.session), stops })
+    }
+
+    /// What is done about an attempt that would be one too many should it fail.
+    fn presume(&mut self, event: &Event<'_>, ask: &Ask) -> Verdict {
+        let (hash, detectors) = (&self.settings.subjects, &self.settings.detectors);
+        let crowd = &self.common.crowd;
+        let Some(detector) = crowd.presume(event, ask.kinds, &mut self.under_way, hash, &detectors.behaviours) else {
+            return Verdict::ALLOW;
+        };
+        let configured = detectors.behaviours.get(detector).map_or(Response::TAG, |tuned| tuned.response);
+        let (configured, on_route) = consequence::on_route(detectors, configured, detector, event);
+        let response = match self.hot.get(event.session) {
+            Some(tracked) => consequence::spare(configured, &tracked.session),
+            // Nothing is known of it but what it is known by.
+            None if is_address_bound(event.key_source) && configured.at == detect::At::Session => Response::TAG,
+            None => configured,
+        };
+        let is_allowed = self.settings.allow.iter().any(|allowed| allowed.covers(&detect::caller(event, event.user)));
+        if !self.settings.enforce || !on_route || is_allowed || response.action < Action::Throttle {
+            return Verdict::ALLOW;
+        }
+        Verdict { action: response.action, until_ms: ask.now_ms.saturating_add(WAIT_MS) }
     }
 
     /// What the request would break; where that is nothing, it is under way from now on.
@@ -93,7 +132,7 @@ impl<S: Sql> Store<S> {
         let memory = tracked.as_deref().and_then(|tracked| tracked.memory.business.as_deref());
         let broken = judge(rules, memory, &self.business, &seen, &under_way, known);
         let stops = broken.into_iter().filter_map(|(mut finding, response)| {
-            let response = session.map_or(response, |session| spare(response, session));
+            let response = session.map_or(response, |session| consequence::spare(response, session));
             finding.action = response.action;
             (response.action >= Action::Throttle).then_some(Stop { finding, for_ms: response.for_ms })
         });

@@ -1,12 +1,13 @@
-//! Watches, flows and surges over the events a batch brings, and what follows from what they find.
+//! Watches, flows and surges over the events a batch brings.
 
+use super::conclude::Completed;
 use super::sql::Sql;
 use super::{Settings, Store, StoreError};
+use crate::detect;
 use crate::detect::business::{Known, Seen, Shared, Told};
-use crate::detect::{self, Response};
-use crate::session::{Batch, Detector, Dictionary, Event, Finding, Proof, Session, SessionId};
+use crate::session::{Batch, Detector, Dictionary, Event, Proof, Session, SessionId};
 use crate::store::hot::Tracked;
-use crate::verdict::{Action, Block, Subject};
+use crate::verdict::Block;
 
 /// Shows an event, which its session has taken in but for its values, to all rules of the business.
 pub fn business_of(
@@ -41,23 +42,6 @@ pub fn business_of(
 
 pub fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<'_>) -> &'a str {
     session.user_at(event.time_ms).map_or("", |user| dictionary.text(user))
-}
-
-/// Records a finding with its session; answers the block that follows.
-pub fn conclude(tracked: &mut Tracked, mut finding: Finding, response: Response, enforce: bool) -> Option<Block> {
-    let action = if enforce { response.action } else { response.action.min(Action::Tag) };
-    finding.action = finding.action.max(action);
-    // Where it holds for no time, the request alone was stopped.
-    let block = (action >= Action::Throttle && response.for_ms > 0).then(|| Block {
-        subject: Subject::Session(tracked.session.id),
-        action,
-        created_ms: finding.time_ms,
-        until_ms: finding.time_ms.saturating_add(response.for_ms),
-        reason: format!("{}: {}", finding.detector.name(), finding.message),
-        by: "detector".to_owned(),
-    });
-    tracked.session.record(finding);
-    block
 }
 
 impl<S: Sql> Store<S> {
@@ -108,15 +92,11 @@ impl<S: Sql> Store<S> {
                 let told = own.settle(&self.settings.business, id, clock_ms);
                 tracked.dirty = true;
                 for (finding, configured) in told {
-                    let response = detect::spare(configured, &tracked.session);
-                    self.counts.findings += 1;
-                    imposed.extend(conclude(tracked, finding, response, self.settings.enforce));
-                    if let Some(finding) = tracked.session.findings.last() {
-                        self.deltas.found(told_at, None, finding);
-                    }
+                    let completed = Completed { event: None, endpoint: "", told_at, is_first: false };
+                    imposed.extend(self.conclude(finding, Some(configured), completed));
                 }
             }
-            if is_waiting(tracked) {
+            if self.hot.get_mut(id).is_some_and(|tracked| is_waiting(tracked)) {
                 self.business.wait(id, clock_ms + self.settings.business.grace_ms());
             }
         }

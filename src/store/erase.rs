@@ -11,6 +11,7 @@ use super::journal::Journal;
 use super::sql::Sql;
 use super::{Store, StoreError, chunk};
 use crate::session::{Batch, SessionId};
+use crate::verdict::{Block, Subject};
 
 /// Erasures whose progress is remembered; of more, one begins anew when it is repeated.
 const MAX_UNDER_WAY: usize = 64;
@@ -92,6 +93,7 @@ impl<S: Sql> Store<S> {
         let begun = UnderWay { name: name.clone(), next_chunk: 0, next_subjects: 0, next_row: 0, unreadable: 0 };
         let mut under_way = at.map_or(begun, |at| self.erasures.remove(at));
         let (mut erased, mut budget) = (Erased::default(), Budget(sizes));
+        self.forget_user(&forms)?;
         let outcome = self.erase_slice(&forms, &mut under_way, &mut erased, &mut budget);
         if outcome.is_err() || !erased.done {
             if self.erasures.len() >= MAX_UNDER_WAY {
@@ -100,6 +102,24 @@ impl<S: Sql> Store<S> {
             self.erasures.push(under_way);
         }
         outcome.map(|()| erased)
+    }
+
+    /// Takes a user out of what is common to all sessions, and out of blocks the fleet has not confirmed.
+    fn forget_user(&mut self, forms: &[String]) -> Result<(), StoreError> {
+        let hashes = core::iter::once(self.settings.subjects).chain(self.settings.former_subjects);
+        for hash in hashes.collect::<Vec<_>>() {
+            for form in forms {
+                self.common.crowd.forget_user(form, &hash);
+                self.common.ownership.forget_user(hash.of_texts(&[form]));
+            }
+        }
+        let is_of = |block: &Block| matches!(&block.subject, Subject::User(user) if forms.contains(user));
+        let gone: Vec<u64> = self.outbox.iter().filter(|(_, block)| is_of(block)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.sql.query("DELETE FROM outbox WHERE id = ?", &[id.into()])?;
+            self.outbox.remove(&id);
+        }
+        Ok(())
     }
 
     fn erase_slice(

@@ -102,11 +102,11 @@ impl<S: Sql> Store<S> {
             // What comes from here on outlives this fold.
             self.journal.begin(&self.sql, end + 1)?;
         }
-        let (business, crowd) = (&mut self.business, &self.crowd);
+        let (business, common) = (&mut self.business, &self.common);
         let cycle = self.cycle.get_or_insert_with(|| {
             business.trim();
             let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
-            Cycle { folded: Folded { upto: end, pending, known, business }, crowd: crowd.clone(), next: 0 }
+            Cycle { folded: Folded { upto: end, pending, known, business }, common: common.clone(), next: 0 }
         });
         let fitting = PARTITIONS.saturating_mul(self.settings.fold.one_slice_bytes).checked_div(self.hot.journal_bytes);
         let last = (cycle.next + fitting.unwrap_or(PARTITIONS).max(1)).min(PARTITIONS);
@@ -153,7 +153,7 @@ impl<S: Sql> Store<S> {
     fn end_cycle(&mut self, cycle: &Cycle, now_ms: u64) -> Result<(), StoreError> {
         let upto = cycle.folded.upto;
         self.remember("applied", &self.applied)?;
-        super::remember_both(&self.sql, ("folded", &cycle.folded), ("crowd", &cycle.crowd))?;
+        super::remember_both(&self.sql, ("folded", &cycle.folded), ("common", &cycle.common))?;
         self.journal.drop_folded(&self.sql, upto)?;
         self.hot.drop_batches(upto);
         self.parted.folded(upto);

@@ -34,8 +34,10 @@ impl Tracked {
     }
 
     fn bytes(&self) -> usize {
-        let business = self.memory.business.as_ref().map_or(0, |own| own.bytes());
-        self.session.bytes() + size_of::<Memory>() + business + self.events.capacity() * size_of::<(u64, u32)>()
+        self.session.bytes()
+            + size_of::<Memory>()
+            + self.memory.bytes()
+            + self.events.capacity() * size_of::<(u64, u32)>()
     }
 }
 

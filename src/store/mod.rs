@@ -18,6 +18,7 @@ mod business;
 mod bytes;
 mod chunk;
 pub mod columns;
+mod conclude;
 mod deltas;
 mod erase;
 mod fold;
@@ -49,11 +50,11 @@ pub use take::Outcome;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{self, Crowd, KnownEndpoints};
+use crate::detect::{self, Common, KnownEndpoints, Reservations as Attempts};
 use crate::ordered::OrderedMap;
 use crate::session::{Batch, DecodeError, SessionId};
 use crate::subject::SubjectHash;
-use crate::verdict::{Block, BlockChange, BlockChanges, BlockLog, BlockNews};
+use crate::verdict::{Allowed, Block, BlockChange, BlockChanges, BlockLog, BlockNews};
 use crate::wire::IsolateCounts;
 use applied::Applied;
 use chunk::{Chunk, Part, Place};
@@ -98,6 +99,8 @@ pub struct Settings {
     pub business: detect::business::Settings,
     /// Whether blocks are imposed, or only noted as what would have been.
     pub enforce: bool,
+    /// Who is never acted on.
+    pub allow: Vec<Allowed>,
     pub retention_ms: u64,
     /// Bytes of folded chunks kept; beyond that the oldest go before their time.
     pub max_bytes: u64,
@@ -137,11 +140,11 @@ struct Folded {
     business: detect::business::Shared,
 }
 
-/// A fold under way: what was foretold and known when it began, and who was remembered, to be kept when it ends.
+/// A fold under way: what was foretold and known when it began, and what is remembered across sessions, to be kept when it ends.
 #[derive(Debug)]
 struct Cycle {
     folded: Folded,
-    crowd: Crowd,
+    common: Common,
     /// The first part that is left.
     next: usize,
 }
@@ -158,7 +161,9 @@ pub struct Store<S> {
     known: KnownEndpoints,
     /// What watches and flows remember across sessions.
     business: detect::business::Shared,
-    crowd: Crowd,
+    common: Common,
+    /// Logins that were let go on and have no outcome yet.
+    under_way: Attempts,
     pending: Pending,
     newcomers: Newcomers,
     reservations: Reservations,
@@ -196,7 +201,7 @@ impl<S: Sql> Store<S> {
         schema::migrate_shard(&sql)?;
         let Folded { upto: folded, pending, known, business } = named(&sql, "folded")?.unwrap_or_default();
         // What cannot be read any more is learned again.
-        let crowd = named(&sql, "crowd").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
+        let common = named(&sql, "common").or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
         let marks: Marks = named(&sql, "marks")?.unwrap_or_default();
         let written: Option<(Marks, Deltas, Newcomers, Parted)> = named(&sql, "marks").ok().flatten();
         let (newcomers, parted) = written.map(|(.., newcomers, parted)| (newcomers, parted)).unwrap_or_default();
@@ -208,7 +213,8 @@ impl<S: Sql> Store<S> {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
             business,
-            crowd: crowd.unwrap_or_default(),
+            common: common.unwrap_or_default(),
+            under_way: Attempts::default(),
             pending,
             newcomers,
             reservations: Reservations::default(),

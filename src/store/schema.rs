@@ -36,7 +36,8 @@ const MIGRATIONS: [&[&str]; 7] = [
     ],
     // And so do sessions and events: business parameters.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
-    // Batches say what requests were stopped for, and sessions when that was told.
+    // Batches say what requests were stopped for, and sessions when that was told. Findings say what weighed, and what
+    // would be done.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
     // Heads of chunks say what they were merged from.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],

@@ -3,7 +3,8 @@
 use core::net::IpAddr;
 
 use super::Store;
-use super::business::{business_of, conclude};
+use super::business::business_of;
+use super::conclude::Completed;
 use super::hot::Tracked;
 use super::sql::Sql;
 use crate::detect::{self, Memory, Response};
@@ -45,7 +46,7 @@ fn stopped<'a>(
         stops.iter().filter(|stop| own.tells_stop(stop.finding.detector, event.time_ms)).collect()
     });
     news.into_iter().map(|stop| {
-        let response = Response { action: stop.finding.action, for_ms: stop.for_ms };
+        let response = Response::of_session(stop.finding.action, stop.for_ms);
         (stop.finding.clone(), Some(response))
     })
 }
@@ -60,7 +61,8 @@ impl<S: Sql> Store<S> {
             newcomers.extend(self.take_event((seq, index), &event, batch, &endpoint, &mut imposed));
         }
         for (kinds, event) in batch.glimpses() {
-            self.crowd.glimpse(&event, kinds, &self.settings.subjects, &self.settings.detectors.behaviours);
+            self.under_way.settle(event.id);
+            self.common.crowd.glimpse(&event, kinds, &self.settings.subjects, &self.settings.detectors.behaviours);
         }
         self.take_links(seq, batch);
         self.settle_steps(seq, seq, &mut imposed);
@@ -82,12 +84,13 @@ impl<S: Sql> Store<S> {
         imposed: &mut Vec<Block>,
     ) -> Option<Newcomer> {
         self.deltas.count(place.0, event, endpoint);
+        self.under_way.settle(event.id);
         if Tally::counts(event, self.known.has(endpoint)) {
             let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
             self.deltas.used(place.0, event, endpoint, session, user);
         }
-        let suspicions =
-            self.crowd.observe(event, endpoint, &self.settings.subjects, &self.settings.detectors.behaviours);
+        let mut suspicions =
+            self.common.crowd.observe(event, endpoint, &self.settings.subjects, &self.settings.detectors.behaviours);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -125,6 +128,13 @@ impl<S: Sql> Store<S> {
         if standing.admits {
             tracked.session.admit(event.time_ms);
         }
+        if let Some(objects) = batch.objects(place.1) {
+            let (hash, tuned) = (&self.settings.subjects, &self.settings.detectors.behaviours);
+            let user = tracked.session.user_at(event.time_ms).map(|user| dictionary.text(user));
+            let user = user.filter(|user| !user.is_empty()).map_or(0, |user| hash.of_texts(&[user]));
+            let Tracked { session, memory, .. } = &mut *tracked;
+            suspicions.extend(detect::own(memory, &mut self.common, tuned, (event, objects), (session, user)));
+        }
         let is_known = event.refused() && standing.exists;
         let tuned = &self.settings.detectors;
         let carried = batch
@@ -132,23 +142,19 @@ impl<S: Sql> Store<S> {
             .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
         let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
-        let told = found.into_iter().map(|finding| (finding, None)).chain(told.into_iter().map(|(f, r)| (f, Some(r))));
         let stops: Vec<&Stop> = batch.stops(event.id).collect();
-        let told = told.chain(stopped(&stops, &mut tracked.memory, event));
-        let mut first_of = Some((event, endpoint));
-        for (finding, response) in told {
-            let response = match response {
-                Some(configured) => detect::spare(configured, &tracked.session),
-                None => detect::consequence(tuned, &finding, &tracked.session),
-            };
-            self.counts.findings += 1;
-            imposed.extend(conclude(tracked, finding, response, self.settings.enforce));
-            // As recorded: with the risk it added.
-            if let Some(finding) = tracked.session.findings.last() {
-                self.deltas.found(place.0, first_of.take(), finding);
-            }
+        let stops: Vec<_> = stopped(&stops, &mut tracked.memory, event).collect();
+        if !self.common.dry_run.is_idle() {
+            let user = tracked.session.user_at(event.time_ms).map_or("", |user| dictionary.text(user));
+            self.common.dry_run.observe(event, user, &self.settings.subjects);
         }
         let strangers = if event.principal == 0 { Vec::new() } else { tracked.session.part_from_strangers() };
+        let told = told.into_iter().map(|(finding, response)| (finding, Some(response)));
+        let told = found.into_iter().map(|finding| (finding, None)).chain(told).chain(stops);
+        for (at, (finding, response)) in told.enumerate() {
+            let completed = Completed { event: Some(event), endpoint, told_at: place.0, is_first: at == 0 };
+            imposed.extend(self.conclude(finding, response, completed));
+        }
         for stranger in strangers {
             self.parted.part(place.0, event.session, stranger, &mut self.hot, &self.marks);
         }

@@ -13,6 +13,8 @@ use sha2::Sha256;
 const TOKEN: u64 = 22;
 /// … and of a name that is counted.
 const NAME: u64 = 23;
+/// Purpose of a list of texts.
+const TEXTS: u64 = 24;
 
 /// The key, derived from `SESSION_SECRET` for this purpose alone.
 ///
@@ -42,6 +44,11 @@ impl SubjectHash {
     /// What names a token: by its verified `jti`, or by the whole of it. Never 0.
     pub fn token(&self, text: &str) -> u64 {
         self.start(TOKEN).text(text).half().max(1)
+    }
+
+    /// A number for a list of texts that is told apart from every other list.
+    pub fn of_texts(&self, texts: &[&str]) -> u64 {
+        texts.iter().fold(self.start(TEXTS), |digest, text| digest.text(text)).half()
     }
 
     /// What stands for a name where only different ones are counted; 0 for none.

@@ -110,7 +110,7 @@ impl<'a> Identity<'a> {
             Kind::User => (!value.is_empty()).then_some(Self::User(value)),
             Kind::Ip => match verdict::Subject::parse("ip", value)? {
                 verdict::Subject::Ip(address) => Some(Self::Ip(address)),
-                verdict::Subject::Session(_) => None,
+                _ => None,
             },
             Kind::Token => {
                 let is_hex = value.len() == 16 && value.bytes().all(|c| c.is_ascii_hexdigit());

@@ -3,68 +3,15 @@
 //! The fleet object owns the set and numbers every change. Shards and isolates hold copies and ask for "what came
 //! after version N", so that a change costs what changed and not the size of the set.
 
-use core::net::{IpAddr, Ipv6Addr};
 use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::subject::{Caller, Subject};
 use super::{Action, Verdict};
-use crate::session::SessionId;
 
 /// Blocks that hold at one time, fleet-wide; one more is refused (manual) or counted and dropped (automatic).
 pub const MAX_BLOCKS: usize = 50_000;
-
-/// What a block can be put on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Subject {
-    Session(SessionId),
-    /// A v4 address, or the first 64 bits of a v6 one with the rest zero.
-    Ip(IpAddr),
-}
-
-impl Subject {
-    /// The subject of an address: v4 (also where mapped into v6) as it is, v6 by its /64.
-    pub fn ip(address: IpAddr) -> Self {
-        Self::Ip(Self::client(address))
-    }
-
-    /// The address that stands for a client: what a v6 client chooses freely is the lower half.
-    pub fn client(address: IpAddr) -> IpAddr {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        }
-    }
-
-    /// `session` or `ip`.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Session(_) => "session",
-            Self::Ip(_) => "ip",
-        }
-    }
-
-    /// The subject in the API's notation: 32 hex digits, an address, or a /64.
-    pub fn value(self) -> String {
-        match self {
-            Self::Session(id) => id.to_string(),
-            Self::Ip(IpAddr::V4(v4)) => v4.to_string(),
-            Self::Ip(IpAddr::V6(v6)) => format!("{v6}/64"),
-        }
-    }
-
-    /// Reads what [`Subject::value`] wrote; a bare v6 address stands for its /64.
-    pub fn parse(kind: &str, value: &str) -> Option<Self> {
-        match kind {
-            "session" => SessionId::parse(value).map(Self::Session),
-            "ip" => match value.strip_suffix("/64") {
-                Some(v6) => v6.parse::<Ipv6Addr>().ok().map(|v6| Self::ip(IpAddr::V6(v6))),
-                None => value.parse().ok().map(Self::ip),
-            },
-            _ => None,
-        }
-    }
-}
 
 /// One subject stopped for a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,10 +36,10 @@ pub enum BlockChange {
 
 impl BlockChange {
     /// The subject it is about.
-    pub fn subject(&self) -> Subject {
+    pub fn subject(&self) -> &Subject {
         match self {
-            Self::Set(block) => block.subject,
-            Self::Lifted(subject) => *subject,
+            Self::Set(block) => &block.subject,
+            Self::Lifted(subject) => subject,
         }
     }
 }
@@ -102,12 +49,19 @@ impl BlockChange {
 pub struct BlockSet {
     version: u64,
     blocks: HashMap<Subject, Block>,
+    /// Whether there may be one on a user.
+    users: bool,
 }
 
 impl BlockSet {
     /// The version up to which changes were taken in.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether it may matter who the user of a request is.
+    pub fn has_users(&self) -> bool {
+        self.users
     }
 
     /// How many blocks are held, those not yet forgotten after their end included.
@@ -124,7 +78,8 @@ impl BlockSet {
     pub fn apply(&mut self, change: BlockChange) {
         match change {
             BlockChange::Set(block) => {
-                self.blocks.insert(block.subject, block);
+                self.users |= matches!(block.subject, Subject::User(_));
+                self.blocks.insert(block.subject.clone(), block);
             }
             BlockChange::Lifted(subject) => {
                 self.blocks.remove(&subject);
@@ -143,24 +98,28 @@ impl BlockSet {
 
     /// Takes the whole set of `version` in place of what was held: for those too far behind for a delta.
     pub fn replace(&mut self, version: u64, blocks: impl IntoIterator<Item = Block>) {
-        self.blocks = blocks.into_iter().map(|block| (block.subject, block)).collect();
+        self.blocks = blocks.into_iter().map(|block| (block.subject.clone(), block)).collect();
         self.version = version;
+        self.look_for_users();
+    }
+
+    fn look_for_users(&mut self) {
+        self.users = self.blocks.keys().any(|subject| matches!(subject, Subject::User(_)));
     }
 
     /// The block on `subject` that holds at `now_ms`.
-    pub fn get(&self, subject: Subject, now_ms: u64) -> Option<&Block> {
-        self.blocks.get(&subject).filter(|block| block.until_ms > now_ms)
+    pub fn get(&self, subject: &Subject, now_ms: u64) -> Option<&Block> {
+        self.blocks.get(subject).filter(|block| block.until_ms > now_ms)
     }
 
-    /// What the set says of a request of `session` from `ip`.
-    pub fn verdict(&self, session: SessionId, ip: Option<IpAddr>, now_ms: u64) -> Verdict {
+    /// What the set says of a request of this caller.
+    pub fn verdict(&self, caller: &Caller<'_>, now_ms: u64) -> Verdict {
         if self.blocks.is_empty() {
             return Verdict::ALLOW;
         }
-        let by_ip = ip.and_then(|ip| self.get(Subject::ip(ip), now_ms));
-        [self.get(Subject::Session(session), now_ms), by_ip]
-            .into_iter()
-            .flatten()
+        caller
+            .subjects()
+            .filter_map(|subject| self.get(&subject, now_ms))
             .map(|block| Verdict { action: block.action, until_ms: block.until_ms })
             .fold(Verdict::ALLOW, Verdict::stricter)
     }
@@ -168,6 +127,7 @@ impl BlockSet {
     /// Forgets the blocks that ended before `now_ms`.
     pub fn forget_ended(&mut self, now_ms: u64) {
         self.blocks.retain(|_, block| block.until_ms > now_ms);
+        self.look_for_users();
     }
 }
 
@@ -294,6 +254,11 @@ impl BlockSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::SessionId;
+
+    fn of(session: SessionId) -> Caller<'static> {
+        Caller { session, ..Caller::default() }
+    }
 
     fn session(n: u8) -> SessionId {
         SessionId([n; 16])
@@ -308,23 +273,18 @@ mod tests {
     fn a_block_holds_until_its_end_and_not_a_moment_longer() {
         let mut set = BlockSet::default();
         set.apply(BlockChange::Set(block(Subject::Session(session(1)), 1_000)));
-        assert_eq!(set.verdict(session(1), None, 999).action, Action::Block);
-        assert_eq!(set.verdict(session(1), None, 1_000), Verdict::ALLOW);
-        assert_eq!(set.verdict(session(2), None, 0), Verdict::ALLOW);
+        assert_eq!(set.verdict(&of(session(1)), 999).action, Action::Block);
+        assert_eq!(set.verdict(&of(session(1)), 1_000), Verdict::ALLOW);
+        assert_eq!(set.verdict(&of(session(2)), 0), Verdict::ALLOW);
     }
 
     #[test]
     fn a_v6_block_covers_its_64_and_no_more() {
         let mut set = BlockSet::default();
         set.apply(BlockChange::Set(block(Subject::ip("2001:db8:1:2:3::4".parse().unwrap()), 10)));
-        let verdict = |ip: &str| set.verdict(session(1), ip.parse().ok(), 0).action;
+        let verdict = |ip: &str| set.verdict(&Caller { ip: ip.parse().ok(), ..of(session(1)) }, 0).action;
         assert_eq!(verdict("2001:db8:1:2:ffff::1"), Action::Block);
         assert_eq!(verdict("2001:db8:1:3::1"), Action::Allow);
-    }
-
-    #[test]
-    fn a_v4_address_mapped_into_v6_is_the_same_subject() {
-        assert_eq!(Subject::ip("::ffff:203.0.113.9".parse().unwrap()), Subject::ip("203.0.113.9".parse().unwrap()));
     }
 
     #[test]
@@ -334,17 +294,6 @@ mod tests {
         set.advance(1, [BlockChange::Set(block(Subject::Session(session(1)), 1_000))]);
         assert!(set.is_empty());
         assert_eq!(set.version(), 2);
-    }
-
-    #[test]
-    fn subjects_survive_their_text_form() {
-        for (kind, value) in [("session", "01".repeat(16)), ("ip", "192.0.2.1".into()), ("ip", "2001:db8::/64".into())]
-        {
-            assert_eq!(Subject::parse(kind, &value).map(Subject::value), Some(value));
-        }
-        assert_eq!(Subject::parse("ip", "nonsense"), None);
-        assert_eq!(Subject::parse("ip", "192.0.2.1/64"), None);
-        assert_eq!(Subject::parse("colour", "red"), None);
     }
 
     #[test]
@@ -383,6 +332,6 @@ mod tests {
         isolate.advance(5, []);
         let first_hand = vec![BlockChange::Set(block(Subject::Session(session(1)), 10))];
         isolate.take(BlockNews { version: 4, changes: BlockChanges::Delta(first_hand) });
-        assert_eq!((isolate.verdict(session(1), None, 0).action, isolate.version()), (Action::Block, 5));
+        assert_eq!((isolate.verdict(&of(session(1)), 0).action, isolate.version()), (Action::Block, 5));
     }
 }

@@ -1,11 +1,15 @@
-//! What is done about a request, a session or an address: verdicts and the set of blocks.
+//! What is done about a request, a session, a user, a device or an address: verdicts and the set of blocks.
 //!
 //! Detectors state findings; this module says what follows from them. Turning a verdict into a response is the
 //! edge's work alone.
 
+mod allow;
 mod blocks;
+mod subject;
 
-pub use blocks::{Block, BlockChange, BlockChanges, BlockLog, BlockNews, BlockSet, MAX_BLOCKS, Subject};
+pub use allow::Allowed;
+pub use blocks::{Block, BlockChange, BlockChanges, BlockLog, BlockNews, BlockSet, MAX_BLOCKS};
+pub use subject::{Caller, KINDS, Subject};
 
 use serde::{Deserialize, Serialize};
 

@@ -163,6 +163,7 @@ fn apply(criterion: &mut Criterion) {
         detectors: detect::Settings::default(),
         business: detect::business::Settings::default(),
         enforce: true,
+        allow: Vec::new(),
         retention_ms: 86_400_000,
         max_bytes: u64::MAX,
         fold: FoldSizes::default(),

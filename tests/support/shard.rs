@@ -21,6 +21,7 @@ pub fn settings(enforce: bool) -> Settings {
         detectors: detect::Settings::default(),
         business: detect::business::Settings::default(),
         enforce,
+        allow: Vec::new(),
         retention_ms: 30 * DAY_MS,
         max_bytes: u64::MAX,
         fold: FoldSizes::default(),

@@ -25,6 +25,7 @@ const queries = ({ parameters }) => parameters.filter((each) => each.in === 'que
 describe('openapi.json', { skip: notOurs }, () => {
   let pair;
   let session;
+  let finding;
   let endpoint;
   before(async () => {
     pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true, MODE: 'enforce', SESSION_SECRET: SECRET } });
@@ -36,6 +37,7 @@ describe('openapi.json', { skip: notOurs }, () => {
     for (let i = 0; i < 12; i += 1) await scanner(`/admin/${'abcdefghijkl'[i]}`, { status: 404 });
     await recorded(pair, 15);
     session = (await ask(pair, 'sessions?ip=203.0.113.10')).items[0].id;
+    finding = (await ask(pair, 'events?detector=forced_browsing')).items[0].findings[0].id;
     const { body } = order(named.addDocument.requestBody.content['application/json'].example);
     assert.equal((await ask(pair, 'documents', { method: 'POST', body })).id, 1);
     endpoint = await waitFor(async () => (await ask(pair, 'endpoints?method=GET')).items.find(({ calls }) => calls > 0)?.id, { what: 'an endpoint' });
@@ -45,7 +47,7 @@ describe('openapi.json', { skip: notOurs }, () => {
   /** What stands for {id} where it is not a session's. */
   const others = { '/api/v1/share/{id}': '0123456789abcdef', '/api/v1/alerts/{id}/retry': `msg_${'0'.repeat(32)}` };
   const filled = (operation, { id = session, kind = 'user', value = 'ann' } = {}) =>
-    operation.path.replace('{id}', others[operation.path] ?? id).replace('{endpoint}', endpoint).replace('{document}', '1').replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
+    operation.path.replace('{id}', others[operation.path] ?? id).replace('{finding}', finding).replace('{endpoint}', endpoint).replace('{document}', '1').replace('{kind}', kind).replace('{value}', encodeURIComponent(value)).slice(1);
 
   /** Calls an operation and checks the answer against the document; answers the parsed body. */
   async function call(operationId, expected, { id, kind, value, query = '', ...init } = {}) {
@@ -139,6 +141,8 @@ describe('openapi.json', { skip: notOurs }, () => {
       await call('getStory', 200, { id });
     }
     await call('listSessions', 200, { query: '?limit=1' });
+    assert.ok((await call('getFinding', 200)).before.length > 0);
+    for (const operationId of ['listNeighbours', 'listLabels', 'getDryRun']) await call(operationId, 200);
     const address = await call('getSubject', 200, { kind: 'ip', value: '203.0.113.10' });
     assert.deepEqual(address.sessions.items.map(({ value }) => value), [session]);
     await call('getSubject', 200, { kind: 'session', value: session });

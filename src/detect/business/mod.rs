@@ -248,7 +248,9 @@ fn finding(request: EventId, session: SessionId, detector: Detector) -> Finding 
         message: String::new(),
         place: String::new(),
         evidence: Vec::new(),
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }
 

@@ -104,12 +104,22 @@ impl<S: Sql> Store<S> {
     }
 
     fn answer(&self, session: &Session, dictionary: &Dictionary, now_ms: u64) -> SessionAnswer {
-        let blocked = self.is_blocked(session.id, now_ms);
+        let user = session.users.iter().max_by_key(|span| span.last_ms).map(|span| dictionary.text(span.user));
+        let by_user = user.is_some_and(|user| {
+            let subject = Subject::User(user.to_owned());
+            !user.is_empty() && self.blocks.set().get(&subject, now_ms).is_some()
+        });
+        let blocked = by_user || self.is_blocked(session.id, now_ms);
         SessionAnswer::new(session, dictionary, self.settings.business.tags(), blocked, now_ms)
     }
 
     fn is_blocked(&self, id: SessionId, now_ms: u64) -> bool {
-        self.blocks.set().get(Subject::Session(id), now_ms).is_some()
+        self.blocks.set().get(&Subject::Session(id), now_ms).is_some()
+    }
+
+    /// What enforcing would have touched here since a moment, epoch ms.
+    pub fn dry_run(&self, from_ms: u64) -> Vec<crate::detect::WouldTouch> {
+        self.common.dry_run.report(from_ms)
     }
 
     /// The shard's condition.

@@ -197,7 +197,7 @@ fn a_scan_of_random_paths_makes_no_endpoint_and_a_catch_all_only_so_many() {
                 }
             }
         };
-    scan(&mut shard, &mut fleet, 404, 1_000_000);
+    scan(&mut shard, &mut fleet, 404, 100_000);
     assert_eq!(endpoints(&mut fleet), (BTreeMap::new(), 0));
     scan(&mut shard, &mut fleet, 200, 8_000);
     let (all, unlisted) = endpoints(&mut fleet);

@@ -12,7 +12,7 @@ fn pointers(value: &Value) -> Vec<String> {
     Document::from_value(value).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
 }
 
-fn minimal(paths: Value) -> Value {
+fn minimal(paths: &Value) -> Value {
     json!({ "openapi": "3.0.3", "info": { "title": "T", "version": "1" }, "paths": paths })
 }
 
@@ -58,7 +58,7 @@ fn what_is_wrong_is_told_by_its_pointer_all_at_once() {
     assert_eq!(pointers(&json!({})), ["/openapi", "/info/title", "/paths"]);
     assert_eq!(pointers(&json!({ "swagger": "2.0", "info": { "title": "T" }, "paths": {} })), ["/swagger"]);
     assert_eq!(pointers(&json!({ "openapi": "4.0", "info": { "title": "T" }, "paths": {} })), ["/openapi"]);
-    let wrong = minimal(json!({
+    let wrong = minimal(&json!({
         "a": { "get": {} },
         "/{": { "get": {} },
         "/b/c": { "get": 1, "put": { "deprecated": "yes" } },
@@ -87,7 +87,7 @@ fn what_is_wrong_is_told_by_its_pointer_all_at_once() {
 fn ten_thousand_paths_are_read_and_one_more_is_not() {
     let paths = |count: usize| {
         let paths = (0..count).map(|n| (format!("/r{n}/{{id}}"), json!({ "get": { "responses": {} } })));
-        minimal(Value::Object(paths.collect()))
+        minimal(&Value::Object(paths.collect()))
     };
     assert_eq!(parsed(&paths(MAX_PATHS)).operations.len(), MAX_PATHS);
     assert_eq!(pointers(&paths(MAX_PATHS + 1)), ["/paths"]);
@@ -95,7 +95,7 @@ fn ten_thousand_paths_are_read_and_one_more_is_not() {
 
 #[test]
 fn oddities_are_told_and_taken() {
-    let value = minimal(json!({
+    let value = minimal(&json!({
         "/a/{x}": { "get": { "responses": {} } },
         "/a/{y}": { "post": { "parameters": [{ "in": "path", "name": "y" }], "responses": {} } },
     }));

@@ -51,7 +51,9 @@ fn finding(n: u64, time_ms: u64, severity: Severity) -> Finding {
         message: format!("finding {n}"),
         place: String::new(),
         evidence: Vec::new(),
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }
 

@@ -245,7 +245,7 @@ fn fed(fleet: &mut Fleet<Sqlite>, limit: u32) -> Vec<String> {
         let query = FindingQuery { limit, after, ..FindingQuery::default() };
         let FleetReply::Findings(page) = fleet.order(FleetOrder::Findings(query)).unwrap() else { panic!("a page") };
         after = page.cut.or(page.items.last().map(|(value, id, _)| (*value, *id)));
-        ids.extend(page.items.iter().map(|(.., finding)| finding.id()));
+        ids.extend(page.items.iter().map(|(.., (finding, _))| finding.id()));
         if !page.more {
             return ids;
         }

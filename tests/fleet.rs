@@ -252,7 +252,7 @@ fn findings(fleet: &mut Fleet<Sqlite>, query: FindingQuery) -> (Vec<u64>, Page<F
     let FleetReply::Findings(page) = fleet.order(FleetOrder::Findings(query)).unwrap() else {
         panic!("a page is expected")
     };
-    (page.items.iter().map(|(.., finding)| finding.time_ms).collect(), page)
+    (page.items.iter().map(|(.., (finding, _))| finding.time_ms).collect(), page.map(|(finding, _)| finding))
 }
 
 #[test]

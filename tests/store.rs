@@ -230,6 +230,7 @@ fn a_walk_over_unknown_paths_flags_and_blocks_and_both_survive_eviction() {
             blocks_version: 0,
             former: None,
             attempt: Vec::new(),
+            ..Ask::default()
         };
         assert_eq!(store.ask(&ask).unwrap().verdict.action, Action::Block);
         store = open(&sql);

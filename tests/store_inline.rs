@@ -72,7 +72,15 @@ impl Shop {
     fn ask(&mut self, made: Made<'_>) -> (Answer, u64) {
         let (attempt, number) = self.batch(made, |event| event);
         let now_ms = NOW_MS + made.1;
-        let ask = Ask { session: session(made.0), ip: None, now_ms, blocks_version: 0, former: None, attempt };
+        let ask = Ask {
+            session: session(made.0),
+            ip: None,
+            now_ms,
+            blocks_version: 0,
+            former: None,
+            attempt,
+            ..Ask::default()
+        };
         (self.store.ask(&ask).unwrap(), number)
     }
 

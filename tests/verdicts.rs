@@ -267,7 +267,8 @@ fn ask(scene: &mut Scene, event: &Event<'_>) -> Action {
         user: String::new(),
         ja4: event.ja4.to_owned(),
         user_agent: event.user_agent.to_owned(),
-        attempt: builder.take().encode(),
+        attempt: Vec::new(),
+        login: builder.take().encode(),
         kinds: Kinds(u8::MAX),
     };
     scene.store.ask(&ask).unwrap().verdict.action

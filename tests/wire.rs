@@ -72,7 +72,9 @@ fn finding() -> Finding {
         message: "m".to_owned(),
         place: String::new(),
         evidence: vec![Evidence::of(&event(1, 0, 7))],
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }
 
@@ -135,6 +137,7 @@ fn traffic_messages_keep_their_bytes() {
         blocks_version: 9,
         former: Some(session(2)),
         attempt: vec![1, 2],
+        ..Ask::default()
     };
     assert_eq!(hex(&wire::encode(&ask)), include_str!("golden/ask.hex").trim());
     let changes =
@@ -221,6 +224,7 @@ fn messages_of_another_version_are_refused() {
         blocks_version: 0,
         former: None,
         attempt: vec![],
+        ..Ask::default()
     });
     ask[0] += 1;
     assert_eq!(wire::decode::<Ask>(&ask), None);

@@ -18,7 +18,9 @@ fn finding(severity: Severity, risk_added: u8) -> Finding {
         message: "<!channel> *12* logins & failed\u{1b}[31m".to_owned(),
         place: String::new(),
         evidence: Vec::new(),
+        reasons: Vec::new(),
         action: Action::Tag,
+        would: Action::Tag,
     }
 }
 

@@ -33,6 +33,9 @@ fn finding(text: &str) -> FindingAnswer {
         r#where: Some(text.into()),
         owasp: vec!["API2:2023".into()],
         action: Action::Block,
+        reasons: Vec::new(),
+        would: Action::Block,
+        label: None,
     }
 }
 

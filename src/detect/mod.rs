@@ -19,6 +19,7 @@ mod geography;
 mod impossible_travel;
 mod known;
 mod mass_registration;
+pub mod normal;
 mod rate_spike;
 mod rogue_access;
 mod session_hijack;

@@ -232,6 +232,20 @@ impl Exchange {
         self.looked.as_ref().is_some_and(|looked| looked.stops)
     }
 
+    /// Looks again at a request that carries an attack, where its shard has not said yet what is ordinary: an isolate that has just
+    /// started does not stop what customers send every day.
+    pub async fn reconsider(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) {
+        let shard = Place::of(self.found.session, policy.shards).index;
+        if !self.is_attack() || isolate::with(|i| i.knows_normal(shard)) {
+            return;
+        }
+        // Whoever does not answer knows nothing that would let it pass.
+        if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Vec::new()).await.is_ok() {
+            let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), policy, i);
+            self.looked = Some(isolate::with(look));
+        }
+    }
+
     /// The verdict about a request that carries an attack.
     pub fn attack_verdict(&self) -> Verdict {
         Verdict { action: Action::Block, until_ms: self.time_ms }
@@ -311,6 +325,7 @@ impl Exchange {
             i.blocks.take(reply.blocks);
             i.blocks_heard_ms = clock::real_now_ms();
             i.heard_installed(reply.installed_ms);
+            i.heard_normal(shard.index, reply.normal);
             if let Some(known) = reply.known {
                 i.known.insert(known.session, known);
             }

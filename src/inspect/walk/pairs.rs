@@ -140,7 +140,7 @@ pub fn is_nested(text: &[u8], scan: Scan) -> bool {
 
 /// Whether the text is a single pair: a name, and a value with something to decode.
 fn is_pair(text: &[u8]) -> bool {
-    let name = text.iter().take(MAX_NAME).take_while(|byte| is_of_name(**byte)).count();
+    let name = text.iter().take(MAX_NAME).take_while(|byte| is_all(core::slice::from_ref(*byte), kind::NAME)).count();
     name > 0 && matches!(text.get(name..), Some([b'=', value @ ..]) if value.contains(&b'%'))
 }
 

@@ -164,6 +164,8 @@ pub struct FlushReply {
     pub rotating: Vec<(IpAddr, u64)>,
     /// Version of the documents and templates that requests are compared with, as the shard last heard it.
     pub inventory: u64,
+    /// Attack-like text that is ordinary where it stands ([`crate::detect::normal`]): all of it that the shard tells.
+    pub normal: Vec<u64>,
 }
 
 /// What the origin may be told of a session.
@@ -212,6 +214,8 @@ pub struct AskReply {
     pub known: Option<KnownSession>,
     /// The rules that the request would break, where it is stopped for that: to be recorded with it.
     pub stops: Vec<Stop>,
+    /// As in [`FlushReply::normal`].
+    pub normal: Vec<u64>,
 }
 
 /// Erase a user: to be sent again until the shard's answer, a [`crate::store::Erased`], says that it is done.

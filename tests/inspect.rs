@@ -19,12 +19,13 @@ fn note(reading: &Reading<'_>) -> Option<Sign> {
     None
 }
 
-static NOTE: Class = Class { attack: Attack::Xss, words: &[], may_be: |_, _| true, judge: note };
+static NOTE: Class = Class { attack: Attack::Xss, words: &[], chars: Class::EVERY, may_be: |_, _| true, judge: note };
 
 /// Finds `'evil'`, surer of it where no letter stands before it.
 static EVIL: Class = Class {
     attack: Attack::Sqli,
     words: &["evil"],
+    chars: b"",
     may_be: |scan, _| scan.word(Attack::Sqli) && scan.any(b"'"),
     judge: evil,
 };
@@ -36,7 +37,8 @@ fn evil(reading: &Reading<'_>) -> Option<Sign> {
 }
 
 /// Notes what only `deserialization` is shown.
-static OBJECT: Class = Class { attack: Attack::Deserialization, words: &[], may_be: |_, _| true, judge: note };
+static OBJECT: Class =
+    Class { attack: Attack::Deserialization, words: &[], chars: Class::EVERY, may_be: |_, _| true, judge: note };
 
 static AGENT: RequestClass = RequestClass {
     attack: Attack::Scanner,
@@ -45,6 +47,7 @@ static AGENT: RequestClass = RequestClass {
         let sign = Sign { confidence: 85, severity: Severity::Low, at: 0..4, what: "a scanner's agent" };
         tell(Place { part: Part::Header, name: "user-agent" }, agent.as_bytes(), sign);
     },
+    header: None,
 };
 
 fn inspect(classes: Vec<&'static Class>, request: &Request<'_>) -> Inspection {

@@ -156,6 +156,7 @@ fn traffic_messages_keep_their_bytes() {
         proven: true,
         known: Some(known.clone()),
         stops: vec![stop()],
+        normal: vec![5],
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/ask_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));
@@ -175,6 +176,7 @@ fn traffic_messages_keep_their_bytes() {
         arrivals: vec![Arrival { to: session(2), link }],
         rotating: vec![("192.0.2.1".parse().unwrap(), START_MS)],
         inventory: 8,
+        normal: vec![5],
     };
     assert_eq!(hex(&wire::encode(&reply)), include_str!("golden/flush_reply.hex").trim());
     assert_eq!(wire::decode(&wire::encode(&reply)), Some(reply));

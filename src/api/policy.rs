@@ -49,6 +49,7 @@ pub fn policy_answer(policy: &Policy) -> Value {
             "path_bytes": limits.path_bytes,
             "body_bytes": limits.body_bytes,
             "body_ms": limits.body_ms,
+            "body_over": limits.body_over.name(),
             "unproven_sessions": limits.unproven_sessions,
             "unproven_device_sessions": limits.unproven_device_sessions,
             "unproven_window_ms": limits.unproven_window_ms,

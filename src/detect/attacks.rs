@@ -79,8 +79,8 @@ impl Attacks {
 pub fn finding(carried: &Carried, event: &Event<'_>, settings: Option<&Settings>) -> Finding {
     let outcome = match event.status {
         _ if carried.stopped => "the request was stopped".to_owned(),
-        status @ 400.. => format!("answered {status}"),
-        status => format!("answered {status}: it went through"),
+        status @ 400.. => format!("answered {status}{}", measured(event)),
+        status => format!("answered {status}: it went through{}", measured(event)),
     };
     Finding {
         request: event.id,
@@ -99,6 +99,12 @@ pub fn finding(carried: &Carried, event: &Event<'_>, settings: Option<&Settings>
         action: if carried.stopped { Action::Block } else { Action::Tag },
         would: Action::Tag,
     }
+}
+
+/// How large the answer was and how long it took: what an injection is told by that worked blindly.
+fn measured(event: &Event<'_>) -> String {
+    let ms = event.duration_ms;
+    event.response_bytes.map_or_else(|| format!(" ({ms} ms)"), |bytes| format!(" ({bytes} bytes, {ms} ms)"))
 }
 
 /// A place as the API shows it: `query.id`, `header.referer`, `body#/order/note`.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{Act, act};
 use super::baseline::Baselines;
+use super::normal::Normal;
 use super::reserve::Reservations;
 use super::tuning::Behaviours;
 use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration};
@@ -108,6 +109,8 @@ pub struct Crowd {
     members: BTreeMap<(Of, u64), Member>,
     clock: u64,
     baselines: Baselines,
+    /// Attack-like text that is ordinary where it stands.
+    pub normal: Normal,
 }
 
 /// Epoch seconds in 32 bits: until 2106.

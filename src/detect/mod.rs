@@ -25,6 +25,7 @@ mod habits;
 mod impossible_travel;
 mod known;
 mod mass_registration;
+pub mod normal;
 mod rate_spike;
 mod reserve;
 mod rogue_access;

@@ -393,6 +393,7 @@ impl Gateway {
             i.blocks.take(reply.blocks);
             i.blocks_heard_ms = real_now_ms();
             i.heard_installed(reply.installed_ms);
+            i.heard_normal(shard, reply.normal);
             i.documents.heard(reply.inventory);
             reply.proven.into_iter().for_each(|session| i.standings.prove(session));
             let now_ms = super::clock::now_ms(policy.development.clock);

@@ -251,6 +251,20 @@ impl Exchange {
         self.looked.as_ref().is_some_and(|looked| looked.stops)
     }
 
+    /// Looks again at a request that carries an attack, where its shard has not said yet what is ordinary: an isolate that has just
+    /// started does not stop what customers send every day.
+    pub async fn reconsider(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) {
+        let shard = Place::of(self.found.session, policy.shards).index;
+        if !self.is_attack() || isolate::with(|i| i.knows_normal(shard)) {
+            return;
+        }
+        // Whoever does not answer knows nothing that would let it pass.
+        if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Vec::new()).await.is_ok() {
+            let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), policy, i);
+            self.looked = Some(isolate::with(look));
+        }
+    }
+
     /// The verdict about a request that carries an attack.
     pub fn attack_verdict(&self) -> Verdict {
         Verdict { action: Action::Block, until_ms: self.time_ms }
@@ -351,12 +365,13 @@ impl Exchange {
             );
             async move {
                 let reply: Result<AskReply, _> = object::tell_shard(env, place, operation::ASK, &ask, timeout_ms).await;
+                let reply = reply.map(|reply| (place, reply));
                 reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", place.name(), error.text))
             }
         });
         let (mut all, mut undecided) = (None::<Asked>, false);
         for reply in futures_util::future::join_all(asks).await {
-            let Ok(reply) = reply else {
+            let Ok((place, reply)) = reply else {
                 undecided = true;
                 continue;
             };
@@ -364,6 +379,7 @@ impl Exchange {
                 i.blocks.take(reply.blocks);
                 i.blocks_heard_ms = clock::real_now_ms();
                 i.heard_installed(reply.installed_ms);
+                i.heard_normal(place.index, reply.normal);
                 if let Some(known) = reply.known {
                     i.known.insert(known.session, known);
                 }

@@ -158,6 +158,7 @@ impl Gateway {
         let new = |isolate: &mut Isolate| Exchange::new(&text, &described, body, &policy, now_ms, isolate).0;
         let mut exchange = isolate::with(new);
         exchange.settle(&described, &policy, &env).await;
+        exchange.reconsider(&described, &policy, &env).await;
         let clear = isolate::with(|isolate| exchange.is_clear(&described, &policy, isolate));
         let verdict = match clear {
             true => Ok(Verdict::ALLOW),

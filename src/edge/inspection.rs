@@ -4,9 +4,10 @@
 use super::isolate::Isolate;
 use super::request::{Described, Start};
 use crate::detect::attacks::{TOLD, place_of};
-use crate::detect::consequence;
+use crate::detect::{consequence, normal};
 use crate::inspect::{Body, Cuts, Hit, Inspection, Place, Request};
-use crate::policy::{Mode, Policy};
+use crate::inventory::templated;
+use crate::policy::{BodyOver, Mode, Policy};
 use crate::session::{Carried, Detector};
 
 /// Attacks told of one request, the strongest first.
@@ -74,8 +75,12 @@ pub fn look(
         policy.mode == Mode::Enforce
             && !spared
             && consequence::stops(&policy.detectors, hit.attack, hit.confidence, described.method, described.path)
+            && !is_normal(hit, described, policy, isolate)
     };
-    let stopped = hits.iter().any(stops);
+    // A body that comes slowly is not over: it is passed on, marked.
+    let is_over = body.is_some_and(|body| body.cut && body.bytes.len() >= policy.limits.body_bytes as usize);
+    let stops_over = is_over && policy.mode == Mode::Enforce && policy.limits.body_over == BodyOver::Block;
+    let stopped = stops_over || hits.iter().any(stops);
     let carried = hits.iter().filter(|_| is_worth_telling).take(MAX_CARRIED).map(|hit| Carried {
         attack: hit.attack,
         severity: hit.severity,
@@ -85,4 +90,13 @@ pub fn look(
         stopped,
     });
     Looked { carried: carried.collect(), stops: stopped, cut: cuts.0 & !ORDINARY.0 != 0 }
+}
+
+/// Whether such text is ordinary where it stands, as the shards learned.
+fn is_normal(hit: &Hit, described: &Described<'_>, policy: &Policy, isolate: &Isolate) -> bool {
+    let hash = policy.keys.ring().subjects().0;
+    let path = templated(described.path, policy.limits.path_bytes as usize);
+    let endpoint = normal::endpoint_of(described.method, described.host, &path.template, &hash);
+    normal::key(endpoint, hit.attack, &place_of(hit.part, &hit.name), hit.what, &hash)
+        .is_some_and(|kind| isolate.is_normal(kind))
 }

@@ -66,6 +66,8 @@ pub struct Isolate {
     pub installed_ms: Option<u64>,
     /// What shards said of sessions lately.
     pub known: Recent<SessionId, KnownSession>,
+    /// By shard, what attack-like text it last said to be ordinary where it stands.
+    normal: BTreeMap<u32, Vec<u64>>,
     /// When the fleet last named the layouts, platform time (0 for never), and what it said.
     pub spread: (u64, Spread),
     /// What requests are compared with.
@@ -152,6 +154,7 @@ impl Isolate {
             standing_questions: 0,
             installed_ms: None,
             known: Recent::new(KNOWN_SESSIONS),
+            normal: BTreeMap::new(),
             spread: (0, Spread::default()),
             documents: Documents::default(),
             shares: Recent::new(super::caller::SHARES_REMEMBERED),
@@ -164,6 +167,21 @@ impl Isolate {
     /// Takes in when a shard was first used.
     pub fn heard_installed(&mut self, installed_ms: u64) {
         self.installed_ms = Some(self.installed_ms.map_or(installed_ms, |known| known.min(installed_ms)));
+    }
+
+    /// Takes in what a shard says is ordinary.
+    pub fn heard_normal(&mut self, shard: u32, kinds: Vec<u64>) {
+        self.normal.insert(shard, kinds);
+    }
+
+    /// Whether a shard said what is.
+    pub fn knows_normal(&self, shard: u32) -> bool {
+        self.normal.contains_key(&shard)
+    }
+
+    /// Whether any shard said that this kind of text is.
+    pub fn is_normal(&self, kind: u64) -> bool {
+        self.normal.values().any(|kinds| kinds.contains(&kind))
     }
 
     /// A name for an event of `session`.

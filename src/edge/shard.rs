@@ -215,7 +215,8 @@ impl Inner {
                 let any = !imposed.is_empty();
                 let blocks = store.block_news(flush.blocks_version, imposed);
                 let installed_ms = store.installed_ms();
-                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating, inventory }, any))
+                let normal = store.normal();
+                Ok((FlushReply { blocks, installed_ms, proven, known, arrivals, rotating, inventory, normal }, any))
             };
             Ok(flushes.iter().zip(outcomes).map(reply).collect::<Vec<_>>())
         });
@@ -233,7 +234,8 @@ impl Inner {
         let reply = self.with_store(|store| {
             let store::Answer { verdict, proven, known, stops } = store.ask(&ask)?;
             let blocks = store.block_news(ask.blocks_version, Vec::new());
-            Ok(AskReply { verdict, blocks, installed_ms: store.installed_ms(), proven, known, stops })
+            let (installed_ms, normal) = (store.installed_ms(), store.normal());
+            Ok(AskReply { verdict, blocks, installed_ms, proven, known, stops, normal })
         })?;
         Ok(wire::encode(&reply))
     }

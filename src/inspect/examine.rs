@@ -3,7 +3,6 @@
 use super::attack::Attack;
 use super::decode::{self, DECODERS, Encoded};
 use super::inspector::{Cuts, Except, Hit, Inspection, Inspector};
-use super::memory::Memory;
 use super::reading::{Layers, Part, Place, Reading, Scan, Sign};
 use super::redact;
 use super::scan::{DIGITS, LETTERS};
@@ -88,31 +87,57 @@ impl<'i> Examination<'i> {
         Inspection { hits: self.hits, cuts: self.cuts, work: self.work }
     }
 
-    /// Looks at a header by `look`, unless the same one was found innocent before.
+    /// Looks at a header by `look`, and by the classes that judge headers, unless the same one was found innocent before.
     pub fn header(&mut self, name: &str, value: &str, look: impl FnOnce(&mut Self)) {
-        let Some(key) = Memory::key(name, value) else { return look(self) };
-        let memory = &self.inspector.memory;
-        if memory.borrow_mut().knows(&key) {
+        self.unless_met(name, value, |to| {
+            to.judge_header(name, value);
+            look(to);
+        });
+    }
+
+    /// Looks at something by `look`, unless it was found innocent before under this name and text.
+    pub fn unless_met(&mut self, name: &str, text: &str, look: impl FnOnce(&mut Self)) {
+        let inspector = self.inspector;
+        let (is_known, key) = inspector.memory.borrow_mut().knows(name, text);
+        if is_known {
             return;
         }
         let (signs, cuts) = (self.signs, self.cuts);
         look(self);
-        if (signs, cuts) == (self.signs, self.cuts) {
-            memory.borrow_mut().keep(key);
+        if let (true, Some(key)) = ((signs, cuts) == (self.signs, self.cuts), key) {
+            inspector.memory.borrow_mut().keep(key, name, text);
+        }
+    }
+
+    /// Shows a header to the classes that judge headers one by one.
+    pub fn judge_header(&mut self, name: &str, value: &str) {
+        let inspector = self.inspector;
+        for class in &inspector.request_classes {
+            if let Some(judge) = class.header {
+                judge(name, value, &mut |place, text, sign| {
+                    self.tell(class.attack, place, text, Layers::default(), &sign);
+                });
+            }
         }
     }
 
     /// Takes a text in, in all its readings.
     pub fn text(&mut self, place: Place<'_>, text: &[u8], trail: Trail) {
-        if text.is_empty() || !self.spend(TEXT_COST + text.len()) {
-            return;
-        }
-        if let Some(scan) = self.inspector.words.scan(text) {
+        if let Some(scan) = self.scan(text) {
             self.readings(place, text, scan, trail);
         }
     }
 
-    fn readings(&mut self, place: Place<'_>, text: &[u8], scan: Scan, trail: Trail) {
+    /// Looks whether there may be anything in a text; `None` for nearly all texts, and where no more work may be done.
+    pub fn scan(&mut self, text: &[u8]) -> Option<Scan> {
+        if text.is_empty() || !self.spend(TEXT_COST + text.len()) {
+            return None;
+        }
+        self.inspector.words.scan(text)
+    }
+
+    /// Takes a text in that was looked at by [`Examination::scan`].
+    pub fn readings(&mut self, place: Place<'_>, text: &[u8], scan: Scan, trail: Trail) {
         let mut queue = self.reading(place, text, scan, trail);
         let mut at = 0;
         while let Some((read, trail)) = queue.get(at) {
@@ -189,7 +214,11 @@ impl<'i> Examination<'i> {
 
     fn judge(&mut self, place: Place<'_>, text: &[u8], trail: Trail, scan: Scan, only: Option<Attack>) {
         let inspector = self.inspector;
-        for class in &inspector.classes {
+        let asked = inspector.words.asked(scan);
+        if asked == 0 {
+            return;
+        }
+        for class in inspector.classes.iter().filter(|class| asked >> class.attack as u32 & 1 != 0) {
             if only.is_some_and(|only| only != class.attack) || !(class.may_be)(scan, place) {
                 continue;
             }

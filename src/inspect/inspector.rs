@@ -111,7 +111,7 @@ pub type Except<'e> = dyn Fn(Attack, Place<'_>) -> bool + 'e;
 /// Inspects requests. Built once: it compiles the words of its classes.
 pub struct Inspector {
     pub(super) classes: Vec<&'static Class>,
-    request_classes: Vec<&'static RequestClass>,
+    pub(super) request_classes: Vec<&'static RequestClass>,
     pub(super) words: Words,
     pub(super) limits: Limits,
     /// What is remembered changes no answer, only what it costs.

@@ -121,10 +121,27 @@ pub struct Class {
     /// characters (`xp_cmdshell`, `<script`, `document.cookie`), a letter among them. Texts of nothing but letters, digits and
     /// `-_.:` with a digit among them (ids, dates, tokens) are not searched for words.
     pub words: &'static [&'static str],
+    /// Characters of which one has to stand in a text that holds no word of the class, or [`Class::may_be`] is not asked; `\x80`
+    /// stands for all bytes above 0x7f.
+    pub chars: &'static [u8],
     /// Whether to look closer. Has to be false for ordinary words, numbers, ids, dates and tokens.
     pub may_be: fn(Scan, Place<'_>) -> bool,
     /// Looks closer: linear in the text, without allocation that grows faster than it.
     pub judge: fn(&Reading<'_>) -> Option<Sign>,
+}
+
+impl Class {
+    /// [`Class::chars`] of a class that is asked about every text.
+    #[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+    pub const EVERY: &'static [u8] = &{
+        let mut all = [0; 129];
+        let mut byte = 0;
+        while byte < all.len() {
+            all[byte] = byte as u8;
+            byte += 1;
+        }
+        all
+    };
 }
 
 /// What a class saw in a text.

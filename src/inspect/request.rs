@@ -47,4 +47,6 @@ pub struct RequestClass {
     pub attack: Attack,
     /// Tells every sign: at most a few, in time linear in the request, and next to none for an ordinary one.
     pub judge: fn(&Request<'_>, &mut Tell<'_>),
+    /// Judges one header by its name (lower case) and value alone: what is found innocent is remembered, and not shown again.
+    pub header: Option<fn(&str, &str, &mut Tell<'_>)>,
 }

@@ -19,7 +19,7 @@ mod watches;
 pub use access::Access;
 pub use duration::parse_duration_ms;
 pub use inventory::{DocumentSource, InventoryPlan};
-pub use sections::Limits;
+pub use sections::{BodyOver, Limits};
 pub use tokens::{KeySource, TokenIssuer};
 pub use types::{Development, Exception, Inline, Mode, OnError, Problem, Route};
 

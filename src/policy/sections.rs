@@ -211,6 +211,26 @@ impl RawException {
     }
 }
 
+/// What becomes of a body that is too long to be inspected whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BodyOver {
+    /// It is passed on, marked `body_cut`.
+    #[default]
+    Pass,
+    Block,
+}
+
+impl BodyOver {
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Block => "block",
+        }
+    }
+}
+
 /// `LIMITS`: sizes and times within which traffic is handled.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -231,6 +251,8 @@ pub struct Limits {
     pub body_bytes: u32,
     /// How long a request whose session key stands in its body may wait for the body, ms.
     pub body_ms: u32,
+    /// What becomes in enforce mode of a request whose body goes on past `body_bytes`, so that its rest is not inspected.
+    pub body_over: BodyOver,
     /// Sessions that a client (v4 address, v6 /64) may start within the window with keys that nothing vouches for …
     pub unproven_sessions: u32,
     /// … and those one device (address, agent, TLS fingerprint) may.
@@ -253,6 +275,7 @@ impl Default for Limits {
             path_bytes: 1_024,
             body_bytes: 128 * 1_024,
             body_ms: 1_000,
+            body_over: BodyOver::Pass,
             unproven_sessions: 200,
             unproven_device_sessions: 100,
             unproven_window_ms: 3_600_000,

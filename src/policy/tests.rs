@@ -71,6 +71,9 @@ fn limits_hold_at_their_bounds() {
     for (vars, ok) in [
         (("LIMITS", "{\"flush_events\":1}"), true),
         (("LIMITS", "{\"flush_events\":2000}"), true),
+        (("LIMITS", "{\"body_over\":\"block\"}"), true),
+        (("LIMITS", "{\"body_over\":\"pass\"}"), true),
+        (("LIMITS", "{\"body_over\":\"drop\"}"), false),
         (("SHARDS", "256"), true),
         (("RETENTION_DAYS", "3650"), true),
         (("ROUTES", "[{\"match\":\"GET /\",\"deadline_ms\":10000}]"), true),
@@ -83,6 +86,29 @@ fn limits_hold_at_their_bounds() {
     let routes = |n: usize| format!("[{}]", vec!["{\"match\":\"GET /\"}"; n].join(","));
     assert!(load(&[("ROUTES", &routes(MAX_ROUTES))]).is_ok());
     assert_eq!(fault(&[("ROUTES", &routes(MAX_ROUTES + 1))]), "ROUTES");
+    let exceptions = |n: usize| format!("[{}]", vec!["{\"detector\":\"sqli\"}"; n].join(","));
+    assert!(load(&[("EXCEPTIONS", &exceptions(MAX_EXCEPTIONS))]).is_ok());
+    assert_eq!(fault(&[("EXCEPTIONS", &exceptions(MAX_EXCEPTIONS + 1))]), "EXCEPTIONS");
+}
+
+#[test]
+fn an_exception_says_what_is_excepted_and_holds_for_its_endpoint_alone() {
+    for (text, at) in [
+        ("[{}]", "EXCEPTIONS[0].match"),
+        ("[{\"detector\":\"sqlinjection\"}]", "EXCEPTIONS[0].detector"),
+        ("[{\"match\":\"reports\"}]", "EXCEPTIONS[0].match"),
+        ("[{\"detector\":\"sqli\"},{\"endpoint\":\"GET /\"}]", "EXCEPTIONS[1].endpoint"),
+    ] {
+        assert_eq!(fault(&[("EXCEPTIONS", text)]), at, "{text}");
+    }
+    let text =
+        "[{\"match\":\"POST /api/reports/{id}\",\"parameter\":\"/sql\",\"detector\":\"sqli\"},{\"parameter\":\"bio\"}]";
+    let policy = load(&[("EXCEPTIONS", text)]).unwrap();
+    let count = |method: &str, path: &str| policy.exceptions(method, path).count();
+    assert_eq!(
+        (count("POST", "/api/reports/7"), count("GET", "/api/reports/7"), count("POST", "/api/other")),
+        (2, 1, 1)
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::collect::{Collector, Place};
 use super::found::{Kind, ReadMarks};
 use scan::{Read, Scanner, Stop};
 
-pub(crate) use stream::{Item, stream};
+pub(crate) use stream::{Item, Visitor, stream, visit};
 
 /// Reads a document into `to`. `cut` says that it goes on past `text`.
 pub(super) fn read(text: &str, cut: bool, to: &mut Collector<'_>) {

@@ -89,8 +89,9 @@ impl<S: Sql> Store<S> {
             let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
             self.deltas.used(place.0, event, endpoint, session, user);
         }
-        let mut suspicions =
-            self.common.crowd.observe(event, endpoint, &self.settings.subjects, &self.settings.detectors.behaviours);
+        let hash = &self.settings.subjects;
+        let mut suspicions = self.common.crowd.observe(event, endpoint, hash, &self.settings.detectors.behaviours);
+        self.common.crowd.normal.observe(event, batch.carried(place.1), !suspicions.is_empty(), hash);
         if self.marks.is_folded(event.session, place.0) {
             // Replayed, and in the session's folded state already; what all sessions share is not.
             self.pending.take(event.session);
@@ -137,9 +138,14 @@ impl<S: Sql> Store<S> {
         }
         let is_known = event.refused() && standing.exists;
         let tuned = &self.settings.detectors;
-        let carried = batch
-            .carried(place.1)
-            .map(|carried| detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack)));
+        let (normal, hash) = (&self.common.crowd.normal, &self.settings.subjects);
+        let carried = batch.carried(place.1).map(|carried| {
+            let mut finding = detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack));
+            if let Some(sessions) = normal.sessions(event, carried, hash) {
+                detect::normal::discount(&mut finding, sessions);
+            }
+            finding
+        });
         let found = detect::observe(&mut tracked.memory, tuned, is_known, event, &tracked.session, suspicions);
         let found: Vec<Finding> = carried.chain(found).collect();
         let stops: Vec<&Stop> = batch.stops(event.id).collect();
@@ -229,6 +235,11 @@ impl<S: Sql> Store<S> {
             arrivals: arrivals.collect(),
             rotating: clients.into_iter().filter_map(rotating).collect(),
         }
+    }
+
+    /// Attack-like text that is ordinary where it stands, by what names it.
+    pub fn normal(&self) -> Vec<u64> {
+        self.common.crowd.normal.told()
     }
 
     /// Whether anything but the client's word stands for the session's key. The session has to be loaded.

@@ -47,7 +47,7 @@ describe('attacks in monitor mode', { skip: notOurs }, () => {
       const finding = event.findings.find(({ detector }) => detector === attack);
       assert.deepEqual([finding.scope, finding.where, finding.action, event.action], ['request', where, 'tag', 'allow']);
       assert.ok(finding.confidence >= 0.8 && finding.risk_added > 0, JSON.stringify(finding));
-      assert.match(finding.message, /answered 200: it went through$/);
+      assert.match(finding.message, /answered 200: it went through \((\d+ bytes, )?\d+ ms\)$/);
       assert.equal(finding.evidence[0].request, event.id);
       assert.deepEqual((await ask(pair, `events?ip=${ip}&attack!=${attack}`)).items, []);
     });

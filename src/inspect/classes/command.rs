@@ -36,7 +36,8 @@ const JOBS: &[&str] = &[
     "job",
 ];
 /// Shell commands and calls of languages that run them.
-pub static COMMAND_INJECTION: Class = Class { attack: Attack::CommandInjection, words: &WORDS, may_be, judge };
+pub static COMMAND_INJECTION: Class =
+    Class { attack: Attack::CommandInjection, words: &WORDS, chars: b"$;|&`\n~", may_be, judge };
 
 const WORD_COUNT: usize = known::PROGRAMS.len() + code::WORDS.len();
 

@@ -6,7 +6,8 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// Lines of protocols inside a value.
-pub static CRLF_INJECTION: Class = Class { attack: Attack::CrlfInjection, words: &[], may_be, judge };
+pub static CRLF_INJECTION: Class =
+    Class { attack: Attack::CrlfInjection, words: &[], chars: b"\r\n\x80", may_be, judge };
 
 /// Headers that nobody writes down as a line of a text.
 const HEADERS: [&str; 30] = [

@@ -7,7 +7,13 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// Serialized objects.
-pub static DESERIALIZATION: Class = Class { attack: Attack::Deserialization, words: &WORDS, may_be, judge };
+pub static DESERIALIZATION: Class = Class {
+    attack: Attack::Deserialization,
+    words: &WORDS,
+    chars: b".{$\0\x01\x02\x03\x04\x05\x06\x08",
+    may_be,
+    judge,
+};
 
 const WORDS: [&str; 37] = [
     "aaeaaad",

@@ -6,7 +6,7 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// Lookups that load code from elsewhere or tell secrets.
-pub static JNDI: Class = Class { attack: Attack::Jndi, words: &["jndi"], may_be, judge };
+pub static JNDI: Class = Class { attack: Attack::Jndi, words: &["jndi"], chars: b"$", may_be, judge };
 
 /// Most lookups inside each other that are evaluated.
 const DEPTH: usize = 16;

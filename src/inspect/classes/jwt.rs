@@ -2,7 +2,7 @@
 //! (RFC 8725 sections 3.1, 3.5, 3.10). Whether the signature holds is not asked here.
 
 use super::system::{Best, begins, find, from, high, is_one_of, part};
-use crate::inspect::{Attack, Class, Part, Place, Reading, Request, RequestClass, Scan, Sign, Tell};
+use crate::inspect::{Attack, Class, Part, Place, Reading, RequestClass, Scan, Sign, Tell};
 
 /// Longest token and header that are looked at, bytes as sent: servers refuse longer header lines.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -12,6 +12,7 @@ const MAX_HEADER_BYTES: usize = 4 * 1024;
 pub static JWT_ABUSE: Class = Class {
     attack: Attack::JwtAbuse,
     words: &[],
+    chars: b".",
     may_be: |scan: Scan, _: Place<'_>| {
         scan.all(b".e") && !scan.any(b"/<>(){}@") && scan.any(b"wxyz") && scan.any(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     },
@@ -19,12 +20,12 @@ pub static JWT_ABUSE: Class = Class {
 };
 
 /// The token in `Authorization`, which no other class is shown.
-pub static JWT_ABUSE_BEARER: RequestClass = RequestClass { attack: Attack::JwtAbuse, judge: judge_bearer };
+pub static JWT_ABUSE_BEARER: RequestClass =
+    RequestClass { attack: Attack::JwtAbuse, judge: |_, _| (), header: Some(judge_bearer) };
 
-fn judge_bearer(request: &Request<'_>, tell: &mut Tell<'_>) {
-    for (name, value) in
-        request.headers.iter().filter(|(name, _)| matches!(*name, "authorization" | "proxy-authorization"))
-    {
+/// Whatever payload and signature are, as long as there are both, the header alone decides whether anything is told.
+fn judge_bearer(name: &str, value: &str, tell: &mut Tell<'_>) {
+    if matches!(name, "authorization" | "proxy-authorization") {
         let place = Place { part: Part::Header, name };
         if let Some(sign) = judge(place, value.as_bytes()) {
             tell(place, value.as_bytes(), sign);

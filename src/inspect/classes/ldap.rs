@@ -5,7 +5,7 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// LDAP injection.
-pub static LDAP_INJECTION: Class = Class { attack: Attack::LdapInjection, words: &[], may_be, judge };
+pub static LDAP_INJECTION: Class = Class { attack: Attack::LdapInjection, words: &[], chars: b")", may_be, judge };
 
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
     let filter = scan.all(b"()") && scan.any(b"=|&!");

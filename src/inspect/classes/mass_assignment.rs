@@ -7,7 +7,7 @@ use crate::selector::{Item, stream_json};
 use crate::session::Severity;
 
 /// Mass assignment.
-pub static MASS_ASSIGNMENT: RequestClass = RequestClass { attack: Attack::MassAssignment, judge };
+pub static MASS_ASSIGNMENT: RequestClass = RequestClass { attack: Attack::MassAssignment, judge, header: None };
 
 /// Members that give rights, without `_` and `-` and in lower case.
 const RIGHTS: &[&str] = &[

@@ -22,6 +22,16 @@ pub fn ends_with_one(text: &str, words: &[&str]) -> bool {
     })
 }
 
+/// Whether any pair of a query begins so.
+pub fn has_pair(query: &[u8], start: &[u8]) -> bool {
+    let mut is_start = true;
+    query.iter().enumerate().any(|(at, byte)| {
+        let found = is_start && query.get(at..).is_some_and(|rest| rest.starts_with(start));
+        is_start = *byte == b'&';
+        found
+    })
+}
+
 /// What stands behind the spaces at the start.
 pub fn unspaced(text: &[u8]) -> &[u8] {
     text.trim_ascii_start()

@@ -40,6 +40,7 @@ pub static NOSQLI: Class = Class {
         "this",
         "db",
     ],
+    chars: b"'\"",
     may_be,
     judge,
 };

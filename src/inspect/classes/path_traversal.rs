@@ -78,6 +78,7 @@ pub static PATH_TRAVERSAL: Class = Class {
         "kube", "inf", "php", "phar", "expect", "zip", "glob", "data", "history", "config", "sam", "windows", "winnt",
         "system32", "var", "0x2f", "0x5c",
     ],
+    chars: b"/\\\0",
     may_be: |scan: Scan, _: Place<'_>| {
         scan.any(b"/\\") && scan.any(b".") || scan.word(Attack::PathTraversal) && scan.any(b"./\\:%") || scan.any(b"\0")
     },

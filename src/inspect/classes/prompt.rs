@@ -6,7 +6,8 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// Instructions that are not the person's to give.
-pub static PROMPT_INJECTION: Class = Class { attack: Attack::PromptInjection, words: &WORDS, may_be, judge };
+pub static PROMPT_INJECTION: Class =
+    Class { attack: Attack::PromptInjection, words: &WORDS, chars: b"", may_be, judge };
 
 const WORDS: [&str; 24] = [
     "ignore",

@@ -3,12 +3,14 @@
 
 mod headers;
 
+use super::names::has_pair;
 use super::system::{begins, find, from, high, part};
 use crate::inspect::{Attack, Part, Place, Request, RequestClass, Tell};
 use crate::session::Severity;
 
 /// Requests that no client library makes.
-pub static PROTOCOL_ANOMALY: RequestClass = RequestClass { attack: Attack::ProtocolAnomaly, judge };
+pub static PROTOCOL_ANOMALY: RequestClass =
+    RequestClass { attack: Attack::ProtocolAnomaly, judge, header: Some(judge_header) };
 
 /// How sure, and why.
 type Verdict = (u8, &'static str);
@@ -16,23 +18,31 @@ type Verdict = (u8, &'static str);
 type Say<'s> = dyn FnMut(Part, &str, &str, Option<Verdict>) + 's;
 
 fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
-    let mut say = |part: Part, name: &str, text: &str, verdict: Option<Verdict>| {
-        if let Some((confidence, what)) = verdict {
-            let mut sign = high(confidence, 0..text.len(), what);
-            sign.severity = if confidence >= 80 { Severity::Medium } else { Severity::Low };
-            tell(Place { part, name }, text.as_bytes(), sign);
-        }
-    };
+    let mut say = |part: Part, name: &str, text: &str, verdict| told(part, name, text, verdict, tell);
     say(Part::Path, "", request.method, method(request.method));
     say(Part::Header, "host", request.host, host(request.host));
     say(Part::Path, "", request.path, path(request.path.as_bytes()));
-    if let Some(wanted) = request.query.split('&').take(64).find_map(|pair| pair.strip_prefix("_method=")) {
+    if has_pair(request.query.as_bytes(), b"_method=")
+        && let Some(wanted) = request.query.split('&').take(64).find_map(|pair| pair.strip_prefix("_method="))
+    {
         say(Part::Query, "_method", wanted, overridden(request.method, wanted));
     }
     if find_nul(request.query.as_bytes()) {
         say(Part::Query, "", request.query, Some((50, "has a NUL byte in the query")));
     }
     headers::judge(request, &mut say);
+}
+
+fn judge_header(name: &str, value: &str, tell: &mut Tell<'_>) {
+    headers::alone(name, value, &mut |part, name, text, verdict| told(part, name, text, verdict, tell));
+}
+
+fn told(part: Part, name: &str, text: &str, verdict: Option<Verdict>, tell: &mut Tell<'_>) {
+    if let Some((confidence, what)) = verdict {
+        let mut sign = high(confidence, 0..text.len(), what);
+        sign.severity = if confidence >= 80 { Severity::Medium } else { Severity::Low };
+        tell(Place { part, name }, text.as_bytes(), sign);
+    }
 }
 
 fn method(method: &str) -> Option<Verdict> {
@@ -69,6 +79,10 @@ fn host(host: &str) -> Option<Verdict> {
 
 /// Bytes and segments of a path that are there for one of two readers only.
 fn path(path: &[u8]) -> Option<Verdict> {
+    // All that is looked for holds one of these.
+    if !begins(path, b"//") && !path.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';' | ..=0x20 | 0x7f)) {
+        return None;
+    }
     let mut found: Option<Verdict> = None;
     let mut take = |confidence, what| {
         if found.is_none_or(|(known, _)| known < confidence) {
@@ -120,6 +134,10 @@ fn is_token(text: &str) -> bool {
 
 /// Whether an address is the machine's own.
 fn is_own(address: &str) -> bool {
+    let is_start = |byte: &u8| matches!(byte, b'0'..=b'9' | b'l' | b'L' | b':' | b'[' | b'"' | ..=b' ' | 0x80..);
+    if !address.as_bytes().first().is_some_and(is_start) {
+        return false;
+    }
     let address = address.trim().trim_matches('"');
     let bytes = address.as_bytes();
     begins(bytes, b"127.")

@@ -10,6 +10,7 @@ use crate::session::Severity;
 pub static PROTOTYPE_POLLUTION: Class = Class {
     attack: Attack::PrototypePollution,
     words: &["__proto__", "proto", "prototype", "constructor"],
+    chars: b"_",
     may_be,
     judge,
 };

@@ -8,7 +8,7 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Request, RequestClass,
 use crate::session::Severity;
 
 /// Agents and probes.
-pub static SCANNER: RequestClass = RequestClass { attack: Attack::Scanner, judge };
+pub static SCANNER: RequestClass = RequestClass { attack: Attack::Scanner, judge, header: Some(judge_header) };
 
 /// Hosts that record who calls them, in any value.
 pub static SCANNER_HOST: Class = Class {
@@ -27,6 +27,7 @@ pub static SCANNER_HOST: Class = Class {
         "interactsh",
         "oob",
     ],
+    chars: b"",
     may_be: |scan: Scan, _: Place<'_>| scan.any(b".") && scan.word(Attack::Scanner),
     judge: judge_host,
 };
@@ -186,23 +187,21 @@ impl Starts {
 }
 
 fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
-    for (name, value) in request.headers {
-        if *name == "user-agent" {
-            if let Some(sign) = agent(value.as_bytes()) {
-                tell(Place { part: Part::Header, name }, value.as_bytes(), sign);
-            }
-        } else if name.starts_with("acunetix") || name.starts_with("x-arachni") || name.starts_with("x-wipp") {
-            tell(
-                Place { part: Part::HeaderName, name },
-                name.as_bytes(),
-                high(86, 0..name.len(), "is a header of a scanner"),
-            );
-        }
-    }
     if let Some((confidence, at, what)) = probes::judge(request.path.as_bytes(), request.query.as_bytes()) {
         let severity = if confidence >= 80 { Severity::Medium } else { Severity::Low };
         let sign = Sign { confidence, severity, at, what };
         tell(Place { part: Part::Path, name: "" }, request.path.as_bytes(), sign);
+    }
+}
+
+fn judge_header(name: &str, value: &str, tell: &mut Tell<'_>) {
+    if name == "user-agent" {
+        if let Some(sign) = agent(value.as_bytes()) {
+            tell(Place { part: Part::Header, name }, value.as_bytes(), sign);
+        }
+    } else if name.starts_with("acunetix") || name.starts_with("x-arachni") || name.starts_with("x-wipp") {
+        let sign = high(86, 0..name.len(), "is a header of a scanner");
+        tell(Place { part: Part::HeaderName, name }, name.as_bytes(), sign);
     }
 }
 

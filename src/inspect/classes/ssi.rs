@@ -6,7 +6,7 @@ use crate::inspect::{Attack, Class, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// Server-side and edge-side includes.
-pub static SSI_INJECTION: Class = Class { attack: Attack::SsiInjection, words: &["esi"], may_be, judge };
+pub static SSI_INJECTION: Class = Class { attack: Attack::SsiInjection, words: &["esi"], chars: b"<", may_be, judge };
 
 /// Directives, and how sure each is to be an attack with an attribute behind it.
 const DIRECTIVES: [(&str, u8); 9] = [

@@ -161,6 +161,7 @@ pub static SSRF: Class = Class {
         "smb",
         "127",
     ],
+    chars: b"@.",
     may_be: |scan: Scan, place: Place<'_>| {
         // `//127.0.0.1/`, `10.0.0.1:80`: numbers are no words.
         let is_numbers = || scan.any(b"/:") && scan.any(b".") && scan.ascii & LETTERS == 0 && is_named(place, FETCHED);

@@ -13,7 +13,7 @@ use crate::session::Severity;
 use words::{CALLS, OBJECTS, REACHES};
 
 /// Expressions of template languages.
-pub static SSTI: Class = Class { attack: Attack::Ssti, words: &WORDS, may_be, judge };
+pub static SSTI: Class = Class { attack: Attack::Ssti, words: &WORDS, chars: b"{<([", may_be, judge };
 
 const WORDS: [&str; 14] = [
     "java.lang",

@@ -33,6 +33,7 @@ pub static XPATH_INJECTION: Class = Class {
         "document",
         "unparsed",
     ],
+    chars: b"|",
     may_be,
     judge,
 };

@@ -7,7 +7,7 @@ use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 
 /// External entities and their kin.
-pub static XXE: Class = Class { attack: Attack::Xxe, words: &WORDS, may_be, judge };
+pub static XXE: Class = Class { attack: Attack::Xxe, words: &WORDS, chars: b"", may_be, judge };
 
 const WORDS: [&str; 8] =
     ["doctype", "entity", "xinclude", "xi:include", "php:function", "msxsl:script", "xsl", "xlink:href"];

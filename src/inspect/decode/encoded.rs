@@ -3,21 +3,17 @@
 //! Ids, tokens, images and hashes are written in them too: a look at the first bytes tells those, and costs next to nothing.
 
 use crate::inspect::reading::{Layers, Scan};
-use crate::inspect::scan::{DIGITS, LETTERS, mask};
+use crate::inspect::scan::{BASE64, DIGITS, ENCODED, HEX, mask};
 
-/// Bytes of the shortest text that is decoded: what is shorter holds no attack, and is too often a word.
-const SHORTEST: usize = 12;
 /// Bytes of the look at the beginning.
 const SAMPLE: usize = 16;
 /// Places in one text that `base64,` is looked at.
 const MAX_URLS: usize = 4;
 
-const BASE64: u128 = LETTERS | DIGITS | mask(b"+/-_=\r\n");
 const UPPER: u128 = mask(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const LOWER: u128 = mask(b"abcdefghijklmnopqrstuvwxyz");
 /// What `data:…;base64,` is not written without.
 const URL: u128 = mask(b",;:");
-const HEX: u128 = DIGITS | mask(b"abcdefABCDEFx");
 const HEX_LETTERS: u128 = mask(b"abcdefABCDEF");
 
 /// How objects begin that some language builds from bytes, and what is compressed with gzip.
@@ -48,15 +44,21 @@ pub struct Encoded {
 
 /// Whether a text looks like one in base64 or hexadecimal digits, or with a `data:` URL in it.
 pub fn may_be_encoded(text: &[u8], scan: Scan) -> bool {
-    let two_kinds = scan.ascii & UPPER != 0 && scan.ascii & LOWER != 0 || scan.ascii & DIGITS != 0;
-    let is_run = scan.ascii & !BASE64 == 0 && two_kinds;
-    !scan.high && text.len() >= SHORTEST && (is_run || scan.ascii & URL == URL)
+    if scan.high || text.len() < ENCODED {
+        return false;
+    }
+    let is_run = scan.ascii & !BASE64 == 0 && scan.ascii & UPPER != 0 && scan.ascii & LOWER != 0;
+    is_run || is_hex(scan) || scan.ascii & URL == URL
+}
+
+fn is_hex(scan: Scan) -> bool {
+    scan.ascii & !HEX == 0 && scan.ascii & HEX_LETTERS != 0 && scan.ascii & DIGITS != 0
 }
 
 /// The text in base64 or hexadecimal digits decoded; `None` where it is neither, or no text.
 pub fn encoded(text: &[u8], scan: Scan) -> Option<Encoded> {
     let of = |known: u128| scan.ascii & !known == 0;
-    if of(HEX) && scan.ascii & HEX_LETTERS != 0 && scan.ascii & DIGITS != 0 {
+    if is_hex(scan) {
         let digits = text.strip_prefix(b"0x").unwrap_or(text);
         if let Some(found) = accept(Layers::HEX, |limit| hex(digits, limit)) {
             return Some(found);
@@ -89,7 +91,7 @@ fn accept(layer: Layers, decode: impl Fn(usize) -> Option<Vec<u8>>) -> Option<En
     if MAGICS.iter().any(|magic| sample.starts_with(magic)) {
         return Some(Encoded { bytes: decode(usize::MAX)?, layer, binary: true });
     }
-    if sample.len() < SHORTEST / 2 || !is_text(&sample) {
+    if sample.len() < ENCODED / 2 || !is_text(&sample) {
         return None;
     }
     let bytes = decode(usize::MAX)?;

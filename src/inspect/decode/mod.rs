@@ -27,8 +27,8 @@ pub(super) const DECODERS: usize = 6;
 
 /// Whether any decoder may have something to do; `false` for nearly all texts.
 pub(super) fn may_decode(text: &[u8], scan: Scan) -> bool {
-    const TELLING: u128 = mask(b"%&\\\0");
-    scan.high || scan.ascii & TELLING != 0 || encoded::may_be_encoded(text, scan)
+    const MARKS: u128 = mask(b"%&\\\0");
+    scan.high || scan.ascii & MARKS != 0 || encoded::may_be_encoded(text, scan)
 }
 
 /// What one decoder makes of a text; `None` where it has nothing to undo.

@@ -2,13 +2,13 @@
 
 use super::{Cuts, Examination, Part, Trail, place};
 use crate::inspect::reading::Layers;
+use crate::inspect::scan::{is_all, kind};
 use crate::selector::{MAX_COOKIES, cookies};
 
 /// The texts of the headers.
 pub fn headers(to: &mut Examination<'_>, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         match *name {
-            // Credentials are remembered nowhere.
             "authorization" | "proxy-authorization" => authorization(to, name, value),
             _ => to.header(name, value, |to| header(to, name, value)),
         }
@@ -20,7 +20,7 @@ fn header(to: &mut Examination<'_>, name: &str, value: &str) {
         "cookie" => cookie(to, value),
         // Nobody reads more than tokens in these, and tokens are all that stands there.
         "connection" | "content-length" | "accept-encoding" | "content-type" | "upgrade" | "te"
-            if is_token_list(value) => {}
+            if is_all(value.as_bytes(), kind::LIST) => {}
         name => {
             if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
                 to.text(place(Part::HeaderName, name), name.as_bytes(), Trail::default());
@@ -33,10 +33,22 @@ fn header(to: &mut Examination<'_>, name: &str, value: &str) {
 /// A token is for `jwt_abuse` to judge; what is no token is a text, and so are user and password of `Basic`.
 fn authorization(to: &mut Examination<'_>, name: &str, value: &str) {
     let token = value.split_once(' ').map_or(value, |(_, token)| token);
-    if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)) {
+    if !is_all(token.as_bytes(), kind::TOKEN) {
+        to.judge_header(name, value);
         to.text(place(Part::Header, name), value.as_bytes(), Trail::default());
     } else if !value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
+        to.judge_header(name, value);
         to.text(place(Part::Header, name), token.as_bytes(), Trail::default());
+    } else {
+        // Credentials are remembered nowhere, but the head of a whole token is none: it says how all of them are signed.
+        match value.split_once('.') {
+            Some((head, rest))
+                if rest.split_once('.').is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains('.')) =>
+            {
+                to.unless_met(name, head, |to| to.judge_header(name, value));
+            }
+            _ => to.judge_header(name, value),
+        }
     }
 }
 
@@ -69,8 +81,4 @@ fn torn(header: &str) -> Option<(&str, &str)> {
         start += field.len() + 1;
     }
     None
-}
-
-fn is_token_list(value: &str) -> bool {
-    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-/+.*,;= ".contains(&byte))
 }

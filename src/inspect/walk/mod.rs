@@ -15,7 +15,7 @@ use super::examine::{Examination, Trail, place};
 use super::inspector::Cuts;
 use super::reading::{Part, Place, Scan};
 use super::request::Request;
-use super::scan::mask;
+use super::scan::DOCUMENT;
 
 /// Documents inside texts inside documents.
 const MAX_NESTED: u8 = 3;
@@ -37,8 +37,7 @@ pub fn nested(to: &mut Examination<'_>, at: Place<'_>, text: &[u8], scan: Scan, 
     if matches!(at.part, Part::XmlDocument | Part::File) {
         return false;
     }
-    const TELLING: u128 = mask(b"{[<=");
-    if scan.ascii & TELLING == 0 {
+    if scan.ascii & DOCUMENT == 0 {
         return false;
     }
     let start = text.trim_ascii();

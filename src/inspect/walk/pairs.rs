@@ -3,6 +3,7 @@
 use super::{Cuts, Examination, MAX_NESTED, Part, Place, Scan, Trail, name, place};
 use crate::inspect::decode;
 use crate::inspect::reading::Layers;
+use crate::inspect::scan::{is_all, kind};
 
 /// Pairs looked at one by one.
 const MAX_PAIRS: usize = 1_024;
@@ -46,7 +47,7 @@ pub fn pairs(to: &mut Examination<'_>, text: &[u8], parts: &Parts, trail: Trail)
         };
         let decoded = decode::form(raw);
         let as_name = name(&decoded);
-        if number > 0 && torn.is_none() && (equals.is_none() || !decoded.iter().all(|byte| is_of_name(*byte))) {
+        if number > 0 && torn.is_none() && (equals.is_none() || !is_all(&decoded, kind::NAME)) {
             torn = Some((value_start, under));
         }
         if torn.is_none() {
@@ -132,11 +133,6 @@ fn joined(to: &mut Examination<'_>, text: &[u8], wanted: &[u8], part: Part, trai
     }
 }
 
-/// What names of parameters are made of; anything else looks like a value torn apart.
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"_-.[]$:@~*/!,".contains(&byte)
-}
-
 /// Whether pairs inside a text hold anything that is not seen in the text itself.
 pub fn is_nested(text: &[u8], scan: Scan) -> bool {
     scan.any(b"=") && scan.any(b"%+") && !scan.any(b" \n<\"{") && (scan.any(b"&?") || is_pair(text))
@@ -144,7 +140,7 @@ pub fn is_nested(text: &[u8], scan: Scan) -> bool {
 
 /// Whether the text is a single pair: a name, and a value with something to decode.
 fn is_pair(text: &[u8]) -> bool {
-    let name = text.iter().take(MAX_NAME).take_while(|byte| is_of_name(**byte)).count();
+    let name = text.iter().take(MAX_NAME).take_while(|byte| is_all(core::slice::from_ref(*byte), kind::NAME)).count();
     name > 0 && matches!(text.get(name..), Some([b'=', value @ ..]) if value.contains(&b'%'))
 }
 

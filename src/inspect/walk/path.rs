@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Cuts, Examination, Part, Trail, place};
 use crate::inspect::decode;
 use crate::inspect::reading::Layers;
+use crate::inspect::scan::{is_all, kind};
 
 /// Segments looked at one by one.
 const MAX_SEGMENTS: usize = 64;
@@ -51,5 +52,5 @@ fn may_be_encoded(text: &[u8]) -> bool {
 }
 
 fn is_plain(text: &[u8]) -> bool {
-    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte))
+    is_all(text, kind::SEGMENT)
 }

@@ -27,32 +27,39 @@ pub(super) struct Scanner<'t> {
 }
 
 impl<'t> Scanner<'t> {
+    #[inline]
     pub fn peek(&self) -> Result<u8, Stop> {
         self.text.as_bytes().get(self.at).copied().ok_or(Stop::End)
     }
 
+    #[inline]
     pub fn next(&mut self) -> Result<u8, Stop> {
         let byte = self.peek()?;
         self.at += 1;
         Ok(byte)
     }
 
+    #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
         let there = self.peek() == Ok(byte);
         self.at += usize::from(there);
         there
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8) -> Read {
         if self.next()? == byte { Ok(()) } else { Err(Stop::Fault) }
     }
 
+    #[inline]
     pub fn space(&mut self) {
-        while let Ok(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+        // Most documents have none between most tokens.
+        while self.text.as_bytes().get(self.at).is_some_and(|byte| *byte <= b' ' && is_space(*byte)) {
             self.at += 1;
         }
     }
 
+    #[inline]
     pub fn enter(&mut self) -> Read {
         self.at += 1;
         self.depth += 1;
@@ -190,6 +197,10 @@ impl<'t> Scanner<'t> {
             _ => Err(Stop::Fault),
         }
     }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// How many bytes come before the first that is not plain in a string: a quote, a backslash or a control character.

@@ -12,6 +12,8 @@ pub(super) struct Text<'t> {
 }
 
 impl<'t> Text<'t> {
+    pub const EMPTY: Self = Self { inner: "", escaped: false };
+
     /// The text, and whether all of it is text: half a surrogate pair becomes U+FFFD.
     #[inline]
     pub fn decode(self) -> (Cow<'t, str>, bool) {

@@ -7,12 +7,13 @@ mod document;
 
 pub use document::{Shape, measure};
 
+use crate::inspect::classes::names::has_pair;
 use crate::inspect::{Attack, Part, Place, Request, RequestClass, Sign, Tell};
 use crate::selector::{Item, stream_json};
 use crate::session::Severity;
 
 /// GraphQL abuse.
-pub static GRAPHQL_ABUSE: RequestClass = RequestClass { attack: Attack::GraphqlAbuse, judge };
+pub static GRAPHQL_ABUSE: RequestClass = RequestClass { attack: Attack::GraphqlAbuse, judge, header: None };
 
 /// What a document may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
 
 /// Tells what goes beyond the limits.
 pub fn judge_with(request: &Request<'_>, limits: &Limits, tell: &mut Tell<'_>) {
-    if !request.query.is_empty() && request.query.split('&').any(|pair| pair.starts_with("query=")) {
+    if has_pair(request.query.as_bytes(), b"query=") {
         for (name, document) in form_urlencoded::parse(request.query.as_bytes()).filter(|(name, _)| name == "query") {
             one(Place { part: Part::Query, name: &name }, &document, limits, tell);
         }

@@ -42,26 +42,26 @@ const OF_CONNECTIONS: &[&str] = &[
     "proxy-authenticate",
 ];
 
+/// Headers beside each other, and beside the request.
 pub(super) fn judge(request: &Request<'_>, say: &mut Say<'_>) {
     let (mut own, mut types, mut lengths, mut codings) = (0_u32, 0_u32, 0_u32, 0_u32);
     for (name, value) in request.headers {
-        own += u32::from(name.contains('-') && is_address_header(name) && is_own(value));
         match *name {
             "content-type" => types += 1,
             "content-length" => lengths += 1,
             "transfer-encoding" => codings += 1,
             _ => {}
         }
-        if value.bytes().any(|byte| byte < 0x20 && byte != b'\t' || byte == 0x7f) {
-            say(Part::Header, name, value, Some((82, "has a control character in a header")));
+        if name.starts_with("x-") {
+            say(Part::Header, name, value, beside(request, name, value));
         }
-        if !is_token(name) {
-            say(Part::HeaderName, name, name, Some((82, "has characters in a header's name that no name has")));
-        }
-        say(Part::Header, name, value, header(request, name, value));
-        // Told once, by the header that makes it certain.
-        if own == MANY_OWN && is_own(value) {
-            say(Part::Header, name, value, Some((82, "claims in many headers to be the server itself")));
+        if is_own(value) {
+            own += u32::from(is_address_header(name));
+            // Told once, by the header that makes it certain.
+            if own == MANY_OWN {
+                let verdict = (82, "claims in many headers to be the server itself");
+                say(Part::Header, name, value, Some(verdict));
+            }
         }
     }
     if types > 1 || lengths > 1 || codings > 1 {
@@ -82,7 +82,8 @@ fn is_address_header(name: &str) -> bool {
     ADDRESSES.contains(&name) || matches!(name, "x-custom-ip-authorization" | "x-host" | "x-forwarded-host")
 }
 
-fn header(request: &Request<'_>, name: &str, value: &str) -> Option<Verdict> {
+/// What a header says against the request it stands in.
+fn beside(request: &Request<'_>, name: &str, value: &str) -> Option<Verdict> {
     let value = value.trim();
     match name {
         "x-http-method-override" | "x-http-method" | "x-method-override" => overridden(request.method, value),
@@ -90,6 +91,24 @@ fn header(request: &Request<'_>, name: &str, value: &str) -> Option<Verdict> {
             let path = value.split('?').next().unwrap_or(value);
             (value.starts_with('/') && path != request.path).then_some((84, "has the request taken for another path"))
         }
+        _ => None,
+    }
+}
+
+/// A header by itself.
+pub(super) fn alone(name: &str, value: &str, say: &mut Say<'_>) {
+    if value.bytes().any(|byte| byte < 0x20 && byte != b'\t' || byte == 0x7f) {
+        say(Part::Header, name, value, Some((82, "has a control character in a header")));
+    }
+    if !is_token(name) {
+        say(Part::HeaderName, name, name, Some((82, "has characters in a header's name that no name has")));
+    }
+    say(Part::Header, name, value, header(name, value));
+}
+
+fn header(name: &str, value: &str) -> Option<Verdict> {
+    let value = value.trim();
+    match name {
         "x-middleware-subrequest" => Some((90, "has a framework skip its own checks")),
         "proxy" => Some((84, "sets the proxy of programs behind the server")),
         "x-custom-ip-authorization" => is_own(value).then_some((84, "claims to be the server itself")),

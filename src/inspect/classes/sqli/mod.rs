@@ -83,6 +83,7 @@ pub static SQLI: Class = Class {
         "handler",
         "load",
     ],
+    chars: b"'\"`=<>*(",
     may_be,
     judge,
 };

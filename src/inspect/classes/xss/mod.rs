@@ -14,7 +14,7 @@ use crate::session::Severity;
 use active::Seen;
 
 /// Script in what a browser could show.
-pub static XSS: Class = Class { attack: Attack::Xss, words: &WORDS, may_be, judge };
+pub static XSS: Class = Class { attack: Attack::Xss, words: &WORDS, chars: b"<(`", may_be, judge };
 
 const WORDS: [&str; 33] = [
     "alert",

@@ -55,6 +55,7 @@ impl Exchange {
         let mut builder = BatchBuilder::default();
         builder.push(&Event {
             id: self.id,
+            inventory: None,
             session: self.found.session,
             key_source: &self.found.source,
             verified: self.found.verified,

@@ -260,7 +260,7 @@ impl Exchange {
         }
         // Whoever does not answer knows nothing that would let it pass.
         if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Vec::new()).await.is_ok() {
-            let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), policy, i);
+            let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), self.spared, policy, i);
             self.looked = Some(isolate::with(look));
         }
     }
@@ -402,6 +402,7 @@ impl Exchange {
         let path = templated(described.path, policy.limits.path_bytes as usize);
         let event = Event {
             id: self.id,
+            inventory: None,
             session: self.found.session,
             key_source: &self.found.source,
             verified: self.found.verified,

@@ -12,10 +12,10 @@ use crate::api::Refusal;
 use crate::api::export::{audited, disposition};
 use crate::export::{Of, Writer, take_format};
 use crate::query::{
-    EventQuery, FindingAnswer, FindingQuery, MAX_LIMIT, Page, Positions, SessionQuery, parse_events, parse_findings,
-    parse_sessions,
+    EventQuery, FindingAnswer, FindingQuery, LabelAnswer, MAX_LIMIT, Page, Positions, SessionQuery, parse_events,
+    parse_findings, parse_sessions,
 };
-use crate::session::SessionId;
+use crate::session::{Finding, Label, SessionId};
 use crate::wire::{AuditEntry, FleetOrder, FleetReply};
 
 /// Times a page that lacks something is asked for again, and how long after, ms.
@@ -143,7 +143,11 @@ impl Export {
                 let reply = object::order_fleet(api.env, &order, QUESTION_TIMEOUT_MS).await?;
                 let FleetReply::Findings(page) = reply else { return Err(Refusal::Unavailable) };
                 // What the feed dropped for want of room is nothing that could be asked for again.
-                (false, Found::Findings(page.map(|finding| FindingAnswer::new(&finding))))
+                let answer = |(finding, label): (Finding, Option<Label>)| FindingAnswer {
+                    label: label.as_ref().map(LabelAnswer::new),
+                    ..FindingAnswer::new(&finding)
+                };
+                (false, Found::Findings(page.map(answer)))
             }
             Rest::Nothing => return Err(Refusal::Unavailable),
         })

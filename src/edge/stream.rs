@@ -4,15 +4,12 @@
 //! positions are the id of each message, with which a client that lost its connection goes on. What was folded before it
 //! was told is looked for by time. No shard is asked when the client does not read, and none knows of the client.
 
-use std::collections::BTreeMap;
-
 use super::admin::{Answer, Api};
 use super::parts::{Asker, Next, Source};
 use super::{clock, glue, isolate};
 use crate::api::Refusal;
 use crate::api::stream::{Message, Tail, parse_stream};
-use crate::query::{EventAnswer, EventQuery, Filter, Order, Question, Tailed};
-use crate::wire::Place;
+use crate::query::{EventAnswer, EventQuery, Filter, Order, Positions, Question, Tailed};
 
 /// How often shards are asked, ms: soon after something came, more rarely while nothing does.
 const SOON_MS: u32 = 1_000;
@@ -89,7 +86,7 @@ impl Stream {
     async fn poll(&mut self) -> Vec<EventAnswer> {
         let api = self.asker.api();
         let spread = api.spread().await;
-        let since: BTreeMap<Place, u64> = self.tail.positions().clone();
+        let since: Positions = self.tail.positions().clone();
         let filter = &self.filter;
         let (api_ref, since_ref) = (&api, &since);
         let asked = api.ask_each(&spread, spread.all(), |place| async move {

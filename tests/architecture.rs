@@ -61,7 +61,7 @@ fn the_core_takes_time_and_randomness_as_arguments() {
 
 #[test]
 fn no_source_file_is_two_things_in_one() {
-    const MOST_LINES: usize = 450;
+    const MOST_LINES: usize = 500;
     let files = sources(&root().join("src"), "rs").into_iter().chain(sources(&root().join("src"), "mjs"));
     let long: Vec<_> = files
         .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))

@@ -1,23 +1,23 @@
 //! One request on its way to the origin: identified, weighed, decided, remembered until its outcome.
 
+mod decide;
+
+use self::decide::Asked;
 use super::attempt;
+use super::clock;
 use super::inspection::{self, Looked};
 use super::isolate::{self, Isolate};
 use super::problem::Problem;
 use super::request::{Described, Start};
-use super::{clock, object};
 use core::net::IpAddr;
 
 use crate::context::{Context, Feedback, Signed, Target, merge};
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Identified, Outcome, Standing, is_address_bound};
-use crate::inventory::templated;
-use crate::policy::{Inline, Mode, OnError, Policy};
+use crate::policy::{Inline, Mode, Policy};
 use crate::selector::{self, Client, Request, Side};
-use crate::session::{BatchBuilder, Event, EventId, FLAGGED, Kinds, Marks, Params, Principal, SessionId, Stop};
-use crate::subject::subjects_of;
+use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId, Stop};
 use crate::verdict::{Action, Caller, Verdict};
-use crate::wire::{Ask, AskReply, Place, operation};
 use worker::Env;
 use worker::worker_sys::web_sys::Response;
 
@@ -251,20 +251,6 @@ impl Exchange {
         self.looked.as_ref().is_some_and(|looked| looked.stops)
     }
 
-    /// Looks again at a request that carries an attack, where its shard has not said yet what is ordinary: an isolate that has just
-    /// started does not stop what customers send every day.
-    pub async fn reconsider(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) {
-        let shard = Place::of(self.found.session, policy.shards).index;
-        if !self.is_attack() || isolate::with(|i| i.knows_normal(shard)) {
-            return;
-        }
-        // Whoever does not answer knows nothing that would let it pass.
-        if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Vec::new()).await.is_ok() {
-            let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), self.spared, policy, i);
-            self.looked = Some(isolate::with(look));
-        }
-    }
-
     /// The verdict about a request that carries an attack.
     pub fn attack_verdict(&self) -> Verdict {
         Verdict { action: Action::Block, until_ms: self.time_ms }
@@ -289,159 +275,6 @@ impl Exchange {
             .flatten()
             .map(|session| isolate.blocks.verdict(&Caller { session, ..Caller::default() }, self.time_ms));
         others.chain(verdicts).chain([self.settled]).fold(Verdict::ALLOW, Verdict::stricter)
-    }
-
-    /// What stands against the request; asks the shard where the route says so or the block set is stale. The error is
-    /// the answer of a route that fails closed.
-    pub async fn decide(&mut self, described: &Described<'_>, policy: &Policy, env: &Env) -> Result<Verdict, Response> {
-        let (cold, stale) = isolate::with(|i| (i.blocks_heard_ms == 0, is_stale(i, self.started_ms)));
-        let (timeout, on_error) = match self.inline {
-            Some(inline) => (inline.deadline_ms, inline.on_error),
-            None if !stale => return Ok(isolate::with(|i| self.cached(described, i))),
-            None if cold => (FIRST_TIMEOUT_MS, OnError::Open),
-            None => (REFRESH_TIMEOUT_MS, OnError::Open),
-        };
-        if !cold {
-            // One request asks; those that come meanwhile decide on what is known.
-            isolate::with(|i| i.blocks_asked_ms = self.started_ms);
-        }
-        let attempt = match self.inline {
-            Some(Inline { judged: true, .. }) => isolate::with(|i| self.attempt(described, policy, i)),
-            _ => Ok(Vec::new()),
-        };
-        let asked = match attempt {
-            Ok(attempt) => self.ask(described, policy, env, timeout, attempt).await,
-            Err(()) => Err(()),
-        };
-        if let Ok(asked) = asked {
-            self.stops = asked.stops;
-            return Ok(asked.verdict.stricter(isolate::with(|i| self.cached(described, i))));
-        }
-        self.marks.set(Marks::UNDECIDED);
-        isolate::with(|i| {
-            i.buffers.counts.undecided += 1;
-            // While nobody answers, not every request waits for the deadline.
-            i.blocks_asked_ms = clock::real_now_ms();
-        });
-        match on_error {
-            // What is known already decides.
-            OnError::Open => Ok(isolate::with(|i| self.cached(described, i))),
-            OnError::Closed => {
-                Err(self.problem(503, "Service unavailable", "The request could not be checked in time.", &[]))
-            }
-        }
-    }
-
-    /// Asks the shard of the session, and of an inline decision those of its other subjects, side by side; their answers
-    /// also bring the block set up to date.
-    async fn ask(
-        &self,
-        described: &Described<'_>,
-        policy: &Policy,
-        env: &Env,
-        timeout_ms: u32,
-        attempt: Vec<u8>,
-    ) -> Result<Asked, ()> {
-        let own = self.found.session.shard(policy.shards);
-        let login = if self.inline.is_some() { self.login_attempt(described, policy) } else { LoginAttempt::default() };
-        let ask = Ask {
-            session: self.found.session,
-            ip: described.client.ip,
-            now_ms: self.time_ms,
-            blocks_version: isolate::with(|i| i.blocks.version()),
-            former: self.found.former,
-            attempt,
-            user: self.user.clone(),
-            ja4: described.client.ja4.to_owned(),
-            user_agent: described.client.user_agent.to_owned(),
-            login: login.batch,
-            kinds: Kinds(u8::MAX),
-        };
-        let elsewhere = login.elsewhere.into_iter().filter(|(shard, _)| *shard != own);
-        let asks = core::iter::once((own, ask.kinds)).chain(elsewhere).map(|(index, kinds)| {
-            let (place, ask) = (
-                Place { layout: policy.shards, index },
-                if index == own { ask.clone() } else { Ask { kinds, attempt: Vec::new(), ..ask.clone() } },
-            );
-            async move {
-                let reply: Result<AskReply, _> = object::tell_shard(env, place, operation::ASK, &ask, timeout_ms).await;
-                let reply = reply.map(|reply| (place, reply));
-                reply.map_err(|error| worker::console_error!("{} was asked in vain: {}", place.name(), error.text))
-            }
-        });
-        let (mut all, mut undecided) = (None::<Asked>, false);
-        for reply in futures_util::future::join_all(asks).await {
-            let Ok((place, reply)) = reply else {
-                undecided = true;
-                continue;
-            };
-            isolate::with(|i| {
-                i.blocks.take(reply.blocks);
-                i.blocks_heard_ms = clock::real_now_ms();
-                i.heard_installed(reply.installed_ms);
-                i.heard_normal(place.index, reply.normal);
-                if let Some(known) = reply.known {
-                    i.known.insert(known.session, known);
-                }
-            });
-            let asked = all.get_or_insert(Asked { verdict: Verdict::ALLOW, proven: false, stops: Vec::new() });
-            asked.verdict = asked.verdict.stricter(reply.verdict);
-            asked.proven |= reply.proven;
-            asked.stops.extend(reply.stops);
-        }
-        match all {
-            // What one of them says against it holds, whoever is silent.
-            Some(asked) if !undecided || asked.verdict.action >= Action::Throttle => Ok(asked),
-            _ => Err(()),
-        }
-    }
-
-    /// The event that the request is about to be, and the other shards that own a subject of it.
-    fn login_attempt(&self, described: &Described<'_>, policy: &Policy) -> LoginAttempt {
-        let client = described.client;
-        let path = templated(described.path, policy.limits.path_bytes as usize);
-        let event = Event {
-            id: self.id,
-            inventory: None,
-            session: self.found.session,
-            key_source: &self.found.source,
-            verified: self.found.verified,
-            time_ms: self.time_ms,
-            duration_ms: 0,
-            method: described.method,
-            host: described.host,
-            path: &path.path,
-            template: &path.template,
-            status: 0,
-            request_bytes: described.request_bytes,
-            response_bytes: None,
-            ip: client.ip,
-            country: client.country,
-            asn: client.asn,
-            colo: "",
-            user_agent: client.user_agent,
-            ja4: client.ja4,
-            user: &self.user,
-            roles: "",
-            principal: self.found.principal,
-            token: self.found.token,
-            feedback: "",
-            params: Params::default(),
-            action: Action::Allow,
-            marks: Marks::default(),
-        };
-        let mut elsewhere: Vec<(u32, Kinds)> = Vec::new();
-        let hash = policy.keys.ring().subjects().0;
-        for (key, _) in subjects_of(&event, &hash).filter(|_| policy.shards > 1) {
-            let (shard, kind) = (key.shard(policy.shards), key.kind.alone());
-            match elsewhere.iter_mut().find(|(there, _)| *there == shard) {
-                Some((_, kinds)) => kinds.0 |= kind.0,
-                None => elsewhere.push((shard, kind)),
-            }
-        }
-        let mut batch = BatchBuilder::default();
-        batch.push(&event);
-        LoginAttempt { batch: batch.take().encode(), elsewhere }
     }
 
     /// What is needed to withhold the answer, where the outcome brings about a verdict.
@@ -522,13 +355,6 @@ impl Exchange {
     }
 }
 
-/// An event to be, encoded, with the other shards that own a subject of it and which those are.
-#[derive(Default)]
-struct LoginAttempt {
-    batch: Vec<u8>,
-    elsewhere: Vec<(u32, Kinds)>,
-}
-
 /// An exchange decided inline whose outcome is on its way to the shards, while its answer waits.
 pub struct Released {
     id: EventId,
@@ -579,13 +405,6 @@ fn user_named(
     let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms };
     let (response, feedback) = (selector::Response::default(), Feedback::default());
     Outcome::of(&policy.keys, &policy.users, request, &response, &feedback, found, &mut tokens).who.user
-}
-
-/// What a shard said of a request that wants to go on.
-struct Asked {
-    verdict: Verdict,
-    proven: bool,
-    stops: Vec<Stop>,
 }
 
 /// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session

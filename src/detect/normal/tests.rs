@@ -1,3 +1,5 @@
+//! What is learned as ordinary, from whom and when, and what it does to a finding.
+
 use core::net::IpAddr;
 
 use super::*;
@@ -132,7 +134,7 @@ fn a_session_that_does_not_behave_teaches_nothing() {
         ("stopped", &|event| event.action = Action::Block),
         ("refused", &|event| event.status = 422),
         ("failed", &|event| event.status = 500),
-        ("without a key", &|event| event.key_source = "ip"),
+        ("without a key", &|event| event.key_source = "client.ip"),
         ("without an address", &|event| event.ip = None),
     ];
     for (why, change) in spoilt {

@@ -9,10 +9,12 @@ fn most(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> u8 {
 
 fn most_of(request: &Request<'_>) -> u8 {
     let mut most = 0;
-    judge(request, &mut |_, text, sign| {
+    let mut tell = |_: Place<'_>, text: &[u8], sign: Sign| {
         assert!(sign.at.end <= text.len());
         most = most.max(sign.confidence);
-    });
+    };
+    judge(request, &mut tell);
+    request.headers.iter().for_each(|(name, value)| judge_header(name, value, &mut tell));
     most
 }
 

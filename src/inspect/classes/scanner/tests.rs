@@ -6,10 +6,12 @@ fn most(path: &str, query: &str, agent: &str) -> u8 {
     let headers = [("user-agent", agent)];
     let request = Request { method: "GET", host: "api.example.com", path, query, headers: &headers, body: None };
     let mut most = 0;
-    judge(&request, &mut |_, text, sign| {
+    let mut tell = |_: Place<'_>, text: &[u8], sign: Sign| {
         assert!(sign.at.end <= text.len(), "{path} {agent}");
         most = most.max(sign.confidence);
-    });
+    };
+    judge(&request, &mut tell);
+    judge_header("user-agent", agent, &mut tell);
     most
 }
 

@@ -9,7 +9,9 @@ use throughline::inspect::{Attack, Body, Class, Cuts, Inspection, Inspector, Lay
 use throughline::session::Severity;
 
 /// Pieces of attacks and of ordinary requests; what is tried is made of them.
-const PIECES: [&str; 73] = [
+const PIECES: [&str; 75] = [
+    "{\"is_admin\":true,\"role\":\"admin\"}",
+    "{\"query\":\"{__schema{types{name,fields{name}}}}\"}",
     "' or 1=1-- -",
     "<script>alert(1)</script>",
     "../../etc/passwd",

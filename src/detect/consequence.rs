@@ -13,6 +13,9 @@ use crate::inventory::Pattern;
 use crate::session::{Detector, Event, Finding, Keyless, Session};
 use crate::verdict::Action;
 
+/// How long a verdict of a route holds where the detector says nothing, ms: as long as one of the detector would.
+const FOR_MS: u64 = 600_000;
+
 /// Who is acted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,7 +94,11 @@ pub fn configured(settings: &Settings, finding: &Finding, event: &Event<'_>) -> 
 pub fn on_route(settings: &Settings, response: Response, of: Detector, event: &Event<'_>) -> (Response, bool) {
     let Some(rule) = rule(settings, event.method, event.path) else { return (response, true) };
     let action = rule.actions.iter().find(|(detector, _)| *detector == of).map(|(_, action)| *action);
-    (Response { action: action.unwrap_or(response.action), ..response }, !rule.monitor)
+    let mut response = Response { action: action.unwrap_or(response.action), ..response };
+    if response.action >= Action::Throttle && response.for_ms == 0 && response.at != At::Request {
+        response.for_ms = FOR_MS;
+    }
+    (response, !rule.monitor)
 }
 
 /// The first route that fits.

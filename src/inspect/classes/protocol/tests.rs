@@ -1,6 +1,7 @@
 //! Requests that no client makes, and those of proxies and old frameworks.
 
 use super::*;
+use crate::inspect::Sign;
 use crate::inspect::Body;
 
 fn most(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> u8 {

@@ -1,6 +1,7 @@
 //! Agents and probes, and what looks like them.
 
 use super::*;
+use crate::inspect::Sign;
 
 fn most(path: &str, query: &str, agent: &str) -> u8 {
     let headers = [("user-agent", agent)];

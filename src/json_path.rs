@@ -4,7 +4,7 @@
 //! members and items are open at that place. Nothing of this is compiled for each type, as a reader that keeps the path
 //! while it goes would be.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, PathError> {
         let reason = error.to_string();
         // Of a type that lacks a member, the reader has seen the end.
         let lacks = reason.starts_with("missing field");
-        let path = if error.is_data() {
+        // What is no value of the type may be said to be no JSON, though it is (`null` in the place of a word).
+        let path = if error.is_data() || serde_json::from_slice::<IgnoredAny>(json).is_ok() {
             path_at(json, offset(json, error.line(), error.column()), lacks)
         } else {
             String::new()
@@ -157,6 +158,7 @@ mod tests {
         let error = read::<Vec<Entry>>(br#"[{"name": "a", "nmae": 2}]"#).unwrap_err();
         assert!(error.reason.starts_with("unknown field `nmae`, expected one of"), "{}", error.reason);
         assert_eq!(read::<Vec<u8>>(b"[1, 2]"), Ok(vec![1, 2]));
+        assert_eq!(read::<Vec<Per>>(br#"["user", null]"#).unwrap_err().path, "[1]");
         assert_eq!(read::<Vec<u8>>(b"[1, 2] x").unwrap_err().path, "");
     }
 }

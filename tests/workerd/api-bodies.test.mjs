@@ -35,7 +35,7 @@ describe('an order', { skip: notOurs }, () => {
   ]) test(`to look up ${JSON.stringify(body).slice(0, 40)} is refused by ${member}`, () => refusedBy('lookup', body, member));
 
   for (const [body, member] of [
-    [{}, 'kind'], [{ kind: 'ip' }, 'value'], [{ value: '192.0.2.9' }, 'kind'], [{ ...IP, kind: 'user' }, 'kind'], [{ ...IP, kind: 7 }, 'kind'],
+    [{}, 'kind'], [{ kind: 'ip' }, 'value'], [{ value: '192.0.2.9' }, 'kind'], [{ ...IP, kind: 'crowd' }, 'kind'], [{ ...IP, kind: 7 }, 'kind'],
     [{ ...IP, value: 'x' }, 'value'], [{ ...IP, value: '192.0.2.0/24' }, 'value'], [{ ...IP, value: '192.0.2.9/64' }, 'value'],
     [{ ...IP, kind: 'session' }, 'value'], [{ ...IP, action: 'tag' }, 'action'],
     [{ ...IP, action: 'allow' }, 'action'], [{ ...IP, action: 'nuke' }, 'action'], [{ ...IP, for: 10 }, 'for'], [{ ...IP, for: 'soon' }, 'for'],

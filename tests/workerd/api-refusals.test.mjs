@@ -32,7 +32,7 @@ const STATS = [['bucket=1m', 'bucket'], ['bucket=90s&from=-1h', 'bucket'], ['buc
   ['bucket=minute&from=-1h', 'bucket'], ['bucket=1m&from=1970-01-01T00:00:00Z', 'bucket'], ['bucket=1h&bucket=2h&from=-1h', 'bucket'],
   ['group_by=user', 'group_by'], ['group_by=status&group_by=country', 'group_by'], ['limit=1', 'limit'], ['order=asc', 'order'],
   ['sort=time', 'sort'], ['cursor=x', 'cursor'], ...NOT_OF_EVENTS.slice(0, 3)];
-const SUBJECT = [['', 'kind'], ['kind=ip', 'value'], ['value=192.0.2.1', 'kind'], ['kind=user&value=ann', 'kind'],
+const SUBJECT = [['', 'kind'], ['kind=ip', 'value'], ['value=192.0.2.1', 'kind'], ['kind=crowd&value=ann', 'kind'],
   ['kind=session&value=192.0.2.1', 'value'], ['kind=ip&value=x', 'value'], ['kind=ip&value=', 'value'], ['kind=ip&value=192.0.2.0/24', 'value'],
   ['kind=ip&value=192.0.2.1/64', 'value'], ['kind=ip&kind=session&value=192.0.2.1', 'kind'],
   ['kind=ip&value=192.0.2.1&value=192.0.2.2', 'value'], ['kind=ip&value=192.0.2.1&x=1', 'x']];

@@ -1,8 +1,8 @@
 //! Requests that no client makes, and those of proxies and old frameworks.
 
 use super::*;
-use crate::inspect::Sign;
 use crate::inspect::Body;
+use crate::inspect::Sign;
 
 fn most(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> u8 {
     most_of(&Request { method, host: "api.example.com", path, query, headers, body: None })

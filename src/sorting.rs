@@ -58,7 +58,7 @@ mod tests {
         fn items_are_sorted_as_the_standard_library_sorts_them(items in prop::collection::vec((0u8..20, any::<u16>()), 0..200)) {
             let mut expected = items.clone();
             expected.sort_by_key(|(key, _)| *key);
-            let mut sorted = items.clone();
+            let mut sorted = items;
             sort_by_key(&mut sorted, |(key, _)| *key);
             prop_assert_eq!(&sorted, &expected);
             expected.sort();

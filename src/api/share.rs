@@ -261,7 +261,8 @@ mod tests {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             assert_eq!(read_token(core::str::from_utf8(&changed).unwrap(), &ring(), NOW_MS), None, "byte {at}");
         }
-        for bad in ["", "tls_", "tls_AAAA", &token[..40], &format!("{token}AAAA"), &token[4..]] {
+        for bad in ["", "tls_", "tls_AAAA", token.get(..40).unwrap(), &format!("{token}AAAA"), token.get(4..).unwrap()]
+        {
             assert_eq!(read_token(bad, &ring(), NOW_MS), None, "{bad}");
         }
     }

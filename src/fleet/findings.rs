@@ -118,7 +118,7 @@ impl<S: Sql> Fleet<S> {
         let mut erased = false;
         // The last delta of each shard first: the newest of them may be counted again.
         for name in self.sql.query("SELECT name FROM shards", &[])?.iter_mut().filter_map(|row| row.pop()) {
-            let mut rows = self.sql.query("SELECT delta FROM shards WHERE name = ?", &[name.clone()])?;
+            let mut rows = self.sql.query("SELECT delta FROM shards WHERE name = ?", core::slice::from_ref(&name))?;
             let stored = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
             let Ok(mut delta) = unpack::<Delta>(&stored, "delta") else { continue };
             if erase(&mut delta.findings, forms) {

@@ -106,7 +106,7 @@ fn what_is_normal_is_one_session_or_one_network_or_one_minute_more_than_what_is_
         for n in 0..sessions {
             let time_ms = if n + 1 == sessions { last_ms } else { n * 1_000 };
             visit(&mut normal, n, time_ms, |event| {
-                event.ip = Some(IpAddr::from([10, 0, (n % networks) as u8, n as u8]))
+                event.ip = Some(IpAddr::from([10, 0, (n % networks) as u8, n as u8]));
             });
         }
         wait(&mut normal, last_ms + 2 * HOUR_MS);
@@ -130,7 +130,8 @@ fn a_session_that_does_not_behave_teaches_nothing() {
         told(&normal).is_some()
     };
     assert!(learned(&|normal, n, at| visit(normal, n, at, |_| {})));
-    let spoilt: [(&str, &dyn Fn(&mut Event<'_>)); 5] = [
+    type Spoils<'a> = (&'a str, &'a dyn Fn(&mut Event<'_>));
+    let spoilt: [Spoils<'_>; 5] = [
         ("stopped", &|event| event.action = Action::Block),
         ("refused", &|event| event.status = 422),
         ("failed", &|event| event.status = 500),

@@ -233,7 +233,7 @@ mod tests {
         impl Visitor for Odd {
             fn passes(&mut self, _: Item<'_>) -> bool {
                 self.0 += 1;
-                self.0 % 3 != 0
+                !self.0.is_multiple_of(3)
             }
             fn see(&mut self, pointer: &str, item: Item<'_>) {
                 self.1.push(format!("{pointer} {item:?}"));

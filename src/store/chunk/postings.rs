@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(found(Kind::Address, Some(Value::Address(home))), [(9, 1), (109, 1), (209, 1)]);
         assert_eq!(found(Kind::Agent, None), [(9, 5), (109, 5), (209, 5)]);
         assert_eq!(postings.of(Kind::Role).count(), 0);
-        assert!(postings.may_be_in_paths(|text| text.contains("git")) && !postings.may_be_in_paths(|text| text == ""));
+        assert!(postings.may_be_in_paths(|text| text.contains("git")) && !postings.may_be_in_paths(str::is_empty));
         let many = ["x"; MAX_PATH_BYTES + 1];
         assert!(Postings(&encode(&[], &many, &dictionary)).may_be_in_paths(|_| false));
         assert!(!Postings(&encode(&[], &many[1..], &dictionary)).may_be_in_paths(|_| false));

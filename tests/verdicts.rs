@@ -28,14 +28,14 @@ impl Scene {
         Self { store, sequence: 0, imposed: Vec::new() }
     }
 
-    fn flush(&mut self, flush: Flush) {
-        self.imposed.extend(self.store.apply(&flush, flush.now_ms).unwrap().imposed);
+    fn flush(&mut self, flush: &Flush) {
+        self.imposed.extend(self.store.apply(flush, flush.now_ms).unwrap().imposed);
     }
 
     fn send(&mut self, events: &[Event<'_>]) {
         self.sequence += 1;
         let flush = flush(1, self.sequence, events);
-        self.flush(flush);
+        self.flush(&flush);
     }
 
     /// Sends an event that carries an attack.
@@ -45,7 +45,7 @@ impl Scene {
         builder.push(event);
         let (place, what) = ("query.q".to_owned(), "a union".to_owned());
         builder.carry(Carried { attack, severity: Severity::High, confidence, place, what, stopped: false });
-        self.flush(Flush { batch: builder.take().encode(), ..flush(1, self.sequence, &[*event]) });
+        self.flush(&Flush { batch: builder.take().encode(), ..flush(1, self.sequence, &[*event]) });
     }
 
     /// Sends an event of a route that learns whose is what.
@@ -55,7 +55,7 @@ impl Scene {
         builder.push(event);
         builder.issued(event.session);
         builder.hand(Objects { endpoint: 1, collection: 2, asked, issued: issued.to_vec(), more });
-        self.flush(Flush { batch: builder.take().encode(), ..flush(1, self.sequence, &[*event]) });
+        self.flush(&Flush { batch: builder.take().encode(), ..flush(1, self.sequence, &[*event]) });
     }
 
     fn findings(&self) -> Vec<FindingAnswer> {
@@ -101,7 +101,7 @@ fn issue_all(scene: &mut Scene, events: &[Event<'_>]) {
         builder.issued(event.session);
     }
     let flush = Flush { batch: builder.take().encode(), ..flush(1, scene.sequence, events) };
-    scene.flush(flush);
+    scene.flush(&flush);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_another_kind_of_detector_says_corroborates_and_the_same_request_does_not
         builder.carry(Carried { attack, severity: Severity::High, confidence: 85, place, what, stopped: false });
     }
     let flush = Flush { batch: builder.take().encode(), ..flush(1, 1, &[event(0, 0, 0)]) };
-    alone.flush(flush);
+    alone.flush(&flush);
     assert!(alone.reasons().iter().all(Vec::is_empty), "{:?}", alone.reasons());
 }
 

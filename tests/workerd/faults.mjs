@@ -52,7 +52,7 @@ export default { async fetch(request, env, context) {
  */
 export async function startFaultyPair({ second = {}, vars, ...options }) {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-faults-'));
-  for (const file of ['entry.mjs', 'flush.mjs', 'glue.js', 'console.mjs', 'console-files.mjs', 'index.js', 'index_bg.wasm']) {
+  for (const file of ['entry.mjs', 'flush.mjs', 'log.mjs', 'polish.mjs', 'glue.js', 'console.mjs', 'console-files.mjs', 'index.js', 'index_bg.wasm']) {
     for (const copy of ['', 'second']) cpSync(join(BUILD, file), join(folder, copy, file));
   }
   writeFileSync(join(folder, 'main.mjs'), WRAPPER);

@@ -32,7 +32,7 @@ export class Gateway extends Real {
 /** A folder with the built Worker and the failing module in it; its main module is entry.mjs. */
 function failingBuild() {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-incident-'));
-  for (const file of ['flush.mjs', 'glue.js', 'console.mjs', 'console-files.mjs', 'index.js', 'index_bg.wasm']) copyFileSync(join('build', file), join(folder, file));
+  for (const file of ['flush.mjs', 'log.mjs', 'polish.mjs', 'glue.js', 'console.mjs', 'console-files.mjs', 'index.js', 'index_bg.wasm']) copyFileSync(join('build', file), join(folder, file));
   const entry = readFileSync('build/entry.mjs', 'utf8').replace('"./index.js"', '"./failing.mjs"');
   writeFileSync(join(folder, 'entry.mjs'), entry);
   writeFileSync(join(folder, 'failing.mjs'), FAILING);

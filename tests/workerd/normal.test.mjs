@@ -12,7 +12,7 @@ import { ask, client, recorded } from './scene.mjs';
 const T0 = Date.UTC(2026, 0, 5);
 const HOUR = 3_600_000;
 const SESSIONS = 30;
-const query = (q) => ({ method: 'POST', body: JSON.stringify({ q }), headers: [['Content-Type', 'application/json']] });
+const query = (q) => ({ method: 'POST', body: JSON.stringify({ q }), headers: [['Host', 'shop.test'], ['Content-Type', 'application/json']] });
 const SQL = "1' UNION SELECT name, total FROM sales-- ";
 
 describe('text that is normal for a parameter', { skip: notOurs }, () => {

@@ -142,7 +142,7 @@ describe('an investigator', { skip: notOurs }, () => {
       user_agents: [BROWSER, 'ShopApp/7.3'].sort(),
       endpoints: [[3, 'GET', '/api/orders/{integer}'], [1, 'HEAD', '/api/orders/{integer}'], [1, 'POST', '/api/orders']]
         .map(([requests, method, template]) => ({ endpoint: `${method} ${host}${template}`, requests })),
-      endpoints_rest: 0, partial: false, flows: [{ flow: 'checkout', requests: 1, percent: 20 }], statuses: { 200: 3, 201: 1, 404: 1 }, methods: { GET: 3, HEAD: 1, POST: 1 }, params: {}, params_rest: 0, findings: {},
+      endpoints_rest: 0, label: null, partial: false, flows: [{ flow: 'checkout', requests: 1, percent: 20 }], statuses: { 200: 3, 201: 1, 404: 1 }, methods: { GET: 3, HEAD: 1, POST: 1 }, params: {}, params_rest: 0, findings: {},
       predecessors: [], successors: [],
     });
   });

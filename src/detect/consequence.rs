@@ -95,7 +95,7 @@ pub fn on_route(settings: &Settings, response: Response, of: Detector, event: &E
     let Some(rule) = rule(settings, event.method, event.path) else { return (response, true) };
     let action = rule.actions.iter().find(|(detector, _)| *detector == of).map(|(_, action)| *action);
     let mut response = Response { action: action.unwrap_or(response.action), ..response };
-    if response.action >= Action::Throttle && response.for_ms == 0 && response.at != At::Request {
+    if action.is_some() && response.action >= Action::Throttle && response.for_ms == 0 && response.at != At::Request {
         response.for_ms = FOR_MS;
     }
     (response, !rule.monitor)

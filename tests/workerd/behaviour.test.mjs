@@ -128,26 +128,6 @@ const SCENES = {
       for (let i = 0; i < 12; i += 1) await at(4 * SECOND, visit, `/api/orders/${7_000 + 37 * i}`);
     },
   ],
-  bola_foreign_object: [
-    async ({ who, at }) => {
-      const [victim, thief] = [41, 42].map((n) => who({ cookie: `sid=customer-${n}` }));
-      await at(SECOND, who(), '/api/enter/41');
-      await at(SECOND, victim, '/api/invoices');
-      await at(SECOND, who(), '/api/enter/42');
-      await at(SECOND, thief, '/api/invoices');
-      await at(SECOND, thief, '/api/invoices/1042');
-      await at(SECOND, thief, '/api/invoices/1041');
-    },
-    async ({ who, at }) => {
-      const [one, late] = [51, 52].map((n) => who({ cookie: `sid=customer-${n}` }));
-      await at(SECOND, who(), '/api/enter/51');
-      await at(SECOND, one, '/api/invoices');
-      for (const id of [1051, 2051]) await at(SECOND, one, `/api/invoices/${id}`);
-      // What an app kept from before is opened without its list: unknown, not foreign.
-      await at(SECOND, who(), '/api/enter/52');
-      await at(SECOND, late, '/api/invoices/1051');
-    },
-  ],
   automation: [
     async ({ who, at, name }) => {
       const visit = who({ cookie: `sid=${name}`, ja4: JA4 });

@@ -85,7 +85,8 @@ test('while the fleet does not name the layouts, what is known is answered and c
     assert.equal((await ask(pair, 'sessions')).partial, false);
     const calls = (await pair.calls()).filter(({ path }) => path === '/fleet').length;
     for (let n = 0; n < 10; n += 1) await ask(pair, 'sessions');
-    assert.ok((await pair.calls()).filter(({ path }) => path === '/fleet').length <= calls + 1, 'the fleet is not asked each time');
+    // Each list asks it for labels, and once in a while for the layouts.
+    assert.ok((await pair.calls()).filter(({ path }) => path === '/fleet').length <= calls + 11, 'the fleet is asked once a list');
     assert.equal((await pair.calls()).filter(({ path, object }) => path === '/query' && !object.startsWith('shard-2-')).length, 0, 'one layout, no other shards');
   } finally {
     await pair.stop();

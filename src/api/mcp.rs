@@ -119,8 +119,14 @@ fn tools() -> Value {
         ),
         tool(
             "list_endpoints",
-            "Lists endpoints with how often they were called and attacked.",
-            json!({ "from": text("Since when: RFC 3339, or `-1d`.") }),
+            "Lists the API's endpoints: what each is to the OpenAPI documents, how often it is called and attacked, by how many, \
+                with which statuses and authentication, and what speaks against it.",
+            json!({
+                "filter": text("Filters of the API's query string, e.g. `inventory=shadow&sort=risk`; `name!=value` excludes. \
+                    Known: inventory method host auth q min_risk from sort order."),
+                "limit": limit,
+                "cursor": text("`next` of the answer before."),
+            }),
             &[],
         ),
         tool(
@@ -140,10 +146,9 @@ fn tools() -> Value {
 
 fn call(name: &str, arguments: &Map<String, Value>) -> Result<Called, String> {
     let known: &[&str] = match name {
-        "search_sessions" => &["filter", "limit", "cursor"],
+        "search_sessions" | "list_endpoints" => &["filter", "limit", "cursor"],
         "get_session" => &["session", "limit"],
         "explain_finding" => &["finding"],
-        "list_endpoints" => &["from"],
         "propose_action" => &["kind", "value", "action", "for", "reason"],
         _ => return Err(String::new()),
     };
@@ -168,11 +173,12 @@ fn call(name: &str, arguments: &Map<String, Value>) -> Result<Called, String> {
     let pair =
         |name: &str, value: &str| form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
     Ok(Called::Ask(match name {
-        "search_sessions" => {
+        "search_sessions" | "list_endpoints" => {
+            let list = if name == "search_sessions" { "sessions" } else { "endpoints" };
             let (filter, cursor) = (text("filter")?.trim_start_matches('?'), text("cursor")?);
             let cursor = if cursor.is_empty() { String::new() } else { format!("&{}", pair("cursor", cursor)) };
             let filter = if filter.is_empty() { String::new() } else { format!("&{filter}") };
-            vec![format!("/api/v1/sessions?limit={limit}{filter}{cursor}")]
+            vec![format!("/api/v1/{list}?limit={limit}{filter}{cursor}")]
         }
         "get_session" => {
             let id = segment("session", |b| b.is_ascii_hexdigit())?;
@@ -186,13 +192,6 @@ fn call(name: &str, arguments: &Map<String, Value>) -> Result<Called, String> {
                 format!("/api/v1/events?{}", pair("request", request)),
                 format!("/api/v1/sessions?{}", pair("request", request)),
             ]
-        }
-        "list_endpoints" => {
-            let from = text("from")?;
-            vec![format!(
-                "/api/v1/stats?group_by=endpoint&{}",
-                pair("from", if from.is_empty() { "-1d" } else { from })
-            )]
         }
         _ => {
             let mut order = arguments.clone();
@@ -275,6 +274,11 @@ mod tests {
             panic!()
         };
         assert_eq!(paths, ["/api/v1/sessions?limit=20&min_risk=50&cursor=a%26b"]);
+        let Step::Ask(_, paths) = called("list_endpoints", &json!({ "filter": "?inventory=shadow", "limit": 50 }))
+        else {
+            panic!()
+        };
+        assert_eq!(paths, ["/api/v1/endpoints?limit=50&inventory=shadow"]);
         let id = "00112233445566778899aabbccddeeff";
         let Step::Ask(_, paths) = called("get_session", &json!({ "session": id, "limit": 5 })) else { panic!() };
         assert_eq!(paths, [format!("/api/v1/sessions/{id}?"), format!("/api/v1/sessions/{id}/events?limit=5")]);

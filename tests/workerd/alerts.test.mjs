@@ -92,7 +92,12 @@ describe('alerts', { skip: notOurs }, () => {
     const { items: [finding] } = await ask(pair, 'findings?detector=sqli');
     const explained = await tool('explain_finding', { finding: finding.id });
     assert.equal(JSON.parse(explained.content[1].text).items[0].findings[0].id, finding.id);
-    assert.match(JSON.parse((await tool('list_endpoints', {})).content[1].text).buckets[0].group, /^GET /);
+    const endpoints = await waitFor(async () => {
+      const { items } = JSON.parse((await tool('list_endpoints', { filter: 'method=GET&sort=attacks' })).content[1].text);
+      return items.length > 0 && items;
+    }, { what: 'an endpoint' });
+    assert.deepEqual([endpoints[0].template, endpoints[0].attacks > 0, endpoints[0].inventory], ['/api/search', true, null]);
+    assert.equal((await tool('list_endpoints', { filter: 'colour=red' })).isError, true);
     const proposed = await tool('propose_action', { kind: 'session', value: session.id, action: 'block', reason: 'sqli' });
     assert.equal(JSON.parse(proposed.content[1].text).done, false);
     assert.deepEqual((await ask(pair, 'blocks')).items.map(({ value }) => value), ['192.0.2.66']);

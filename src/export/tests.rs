@@ -79,15 +79,15 @@ fn written(format: Format, text: &str) -> String {
     writer.take()
 }
 
-/// What the published schemas require, by class: OCSF 1.3.0 (HTTP Activity, API Activity, Detection Finding with the
-/// profile host), ECS 8.11 (core fields), HAR 1.2.
-const OCSF_BASE: &str =
-    "activity_id category_uid class_uid metadata.version metadata.product.vendor_name severity_id time type_uid";
+/// What the published schemas require, by class: OCSF 1.3.0 (HTTP Activity, API Activity, Detection Finding, with the
+/// profiles host and security_control and the objects in them), ECS 8.11 (core fields, and those a group asks for), HAR 1.2.
+const OCSF_BASE: &str = "activity_id category_uid class_uid metadata.version metadata.product.vendor_name severity_id time \
+    type_uid action_id";
 const REQUIRED: [(&str, &str); 5] = [
     ("4002", "http_request.http_method http_response.code src_endpoint.ip dst_endpoint.hostname actor.session.uid"),
     ("6003", "actor.session.uid api.operation src_endpoint.ip"),
-    ("2004", "finding_info.uid finding_info.title actor.session.uid"),
-    ("ecs", "@timestamp ecs.version event.kind event.category event.type"),
+    ("2004", "finding_info.uid finding_info.title finding_info.analytic.type_id actor.session.uid"),
+    ("ecs", "@timestamp ecs.version event.kind event.category event.type event.dataset"),
     (
         "har",
         "startedDateTime time request.method request.url request.httpVersion request.cookies request.headers \

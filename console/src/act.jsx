@@ -12,7 +12,7 @@ export function Act({ kind, value, state, done }) {
   const close = () => setAction(null);
   return (
     <>
-      <button type="button" class="danger" onClick={() => setAction('block')}>Block</button>
+      <button type="button" class="danger" data-key="b" onClick={() => setAction('block')}>Block</button>
       {state === 'blocked' && <button type="button" onClick={() => setAction('allow')}>Unblock</button>}
       {action && <Order kind={kind} value={value} start={action} close={close} done={() => { close(); done(); }} />}
     </>
@@ -50,7 +50,7 @@ function Order({ kind, value, start, close, done }) {
           </>
         )}
         {(start !== 'allow' || kind === 'session') && (
-          <label>Reason <input value={reason} maxLength={120} onInput={(event) => setReason(event.currentTarget.value)} placeholder="for the audit log" /></label>
+          <label>Reason <input autoFocus value={reason} maxLength={120} onInput={(event) => setReason(event.currentTarget.value)} placeholder="for the audit log" /></label>
         )}
         {mode === 'monitor' && start !== 'allow' && <p class="note">The mode is monitor: the block is kept and shown, and nothing is stopped.</p>}
         <Trouble problem={problem} />

@@ -5,8 +5,9 @@
 /** What can be filtered by in each view; all but the last two lists can be excluded too. */
 export const EVENT_FILTERS = ['q', 'user', 'ip', 'country', 'asn', 'endpoint', 'method', 'status', 'detector', 'attack',
   'role', 'host', 'attempted_user', 'session', 'request', 'flow', 'inventory'];
-export const SESSION_FILTERS = [...EVENT_FILTERS, 'state'];
-export const FINDING_FILTERS = ['detector', 'severity', 'action', 'session'];
+export const SESSION_FILTERS = [...EVENT_FILTERS, 'state', 'label'];
+export const FINDING_FILTERS = ['detector', 'severity', 'action', 'session', 'label'];
+export const ENDPOINT_FILTERS = ['q', 'inventory', 'method', 'host', 'auth'];
 /** These say "at least": one of each, never excluded. */
 export const LEAST = ['min_risk', 'min_requests', 'min_confidence'];
 
@@ -52,6 +53,14 @@ export function withParameter(search, name, value) {
   if (value) next.set(name, value);
   else next.delete(name);
   return text(next);
+}
+
+/** The query string that asks for what nobody has labelled yet, or for all again. */
+export function unlabelled(search, only) {
+  return ['true_positive', 'false_positive'].reduce((text, value) => {
+    const filter = { name: 'label', value, excluded: true };
+    return only ? withFilter(text, filter) : withoutFilter(text, filter);
+  }, search);
 }
 
 /** Which way a value is filtered now: 'only', 'not' or null. */

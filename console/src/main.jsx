@@ -13,24 +13,31 @@ import { nextTheme, setTheme } from './theme.js';
 import { Empty, Link } from './ui.jsx';
 import { Audit } from './views/audit.jsx';
 import { Blocks } from './views/blocks.jsx';
+import { Documents } from './views/documents.jsx';
+import { Endpoint } from './views/endpoint.jsx';
 import { Endpoints } from './views/endpoints.jsx';
+import { Events } from './views/events.jsx';
 import { Findings } from './views/findings.jsx';
 import { Overview } from './views/overview.jsx';
+import { Replay } from './views/replay.jsx';
 import { Session } from './views/session.jsx';
 import { Sessions } from './views/sessions.jsx';
 import { Settings } from './views/settings.jsx';
 import { Shared } from './views/shared.jsx';
 import { Subject, Subjects } from './views/subjects.jsx';
 
-const NAVIGATION = [['', 'Overview'], ['sessions', 'Sessions'], ['findings', 'Findings'], ['endpoints', 'Endpoints'], ['subjects', 'Subjects'],
-  ['blocks', 'Blocks'], ['audit', 'Audit'], ['settings', 'Settings']];
+const NAVIGATION = [['', 'Overview'], ['sessions', 'Sessions'], ['events', 'Events'], ['findings', 'Findings'], ['endpoints', 'Endpoints'],
+  ['documents', 'Documents'], ['subjects', 'Subjects'], ['blocks', 'Blocks'], ['replay', 'Replay'], ['audit', 'Audit'], ['settings', 'Settings']];
 
 function View({ view, rest, search }) {
   switch (view) {
     case '': return <Overview search={search} />;
     case 'sessions': return rest.length > 0 ? <Session key={rest[0]} id={rest[0]} search={search} /> : <Sessions search={search} />;
     case 'findings': return <Findings search={search} />;
-    case 'endpoints': return <Endpoints search={search} />;
+    case 'events': return <Events search={search} />;
+    case 'endpoints': return rest.length > 0 ? <Endpoint key={rest[0]} id={rest[0]} search={search} /> : <Endpoints search={search} />;
+    case 'documents': return <Documents />;
+    case 'replay': return <Replay />;
     case 'subjects': return rest.length > 1 ? <Subject key={rest.join('/')} kind={rest[0]} value={rest[1]} /> : <Subjects />;
     case 'blocks': return <Blocks search={search} />;
     case 'audit': return <Audit />;

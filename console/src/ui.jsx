@@ -88,9 +88,12 @@ export function Dialog({ title, onClose, children }) {
   );
 }
 
-/** Copies the address of what is shown: path and query string are the whole state. */
-export function CopyLink() {
+/** Copies a text. */
+export function Copy({ text, label, otherwise = 'Copy it by hand' }) {
   const [done, set] = useState('');
-  const copy = () => navigator.clipboard.writeText(location.href).then(() => set('Copied'), () => set('Copy it from the address bar'));
-  return <span><button type="button" onClick={copy}>Copy link</button> <span role="status">{done}</span></span>;
+  const copy = () => navigator.clipboard.writeText(text()).then(() => set('Copied'), () => set(otherwise));
+  return <span><button type="button" onClick={copy}>{label}</button> <span role="status">{done}</span></span>;
 }
+
+/** Copies the address of what is shown: path and query string are the whole state. */
+export const CopyLink = () => <Copy text={() => location.href} label="Copy link" otherwise="Copy it from the address bar" />;

@@ -21,8 +21,8 @@ export function Blocks() {
   return (
     <>
       {role === 'admin' && <Panel title="Add a block"><div class="order">
-        <label>On <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}><option value="ip">address</option><option value="session">session</option></select></label>
-        <label>Value <input data-search value={value} maxLength={64} spellcheck={false} onInput={(event) => setValue(event.currentTarget.value)} /></label>
+        <label>On <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}><option value="ip">address</option><option value="session">session</option><option value="user">user</option><option value="device">device</option></select></label>
+        <label>Value <input data-search value={value} maxLength={512} spellcheck={false} onInput={(event) => setValue(event.currentTarget.value)} /></label>
         {value.trim() !== '' && <Act kind={kind} value={value.trim()} done={() => { setValue(''); again(); }} />}
         <p class="note">An IPv6 address stands for its /64. Many people may share an address; a session is one of them.</p>
       </div></Panel>}
@@ -33,7 +33,7 @@ export function Blocks() {
         <thead><tr><th scope="col">On</th><th scope="col">Action</th><th scope="col">Reason</th><th scope="col">By</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col">Enforced</th>{role === 'admin' && <th scope="col">End</th>}</tr></thead>
         <tbody>{items.slice(0, most).map((block) => (
           <tr key={`${block.kind} ${block.value}`} data-row tabIndex={-1}>
-            <th scope="row">{block.kind} <Link data-open to={block.kind === 'session' ? ['sessions', block.value] : ['subjects', 'ip', block.value.replace(/\/64$/, '')]}><code>{block.value}</code></Link></th>
+            <th scope="row">{block.kind} <Link data-open to={block.kind === 'session' ? ['sessions', block.value] : ['subjects', block.kind, block.value.replace(/\/64$/, '')]}><code>{block.value}</code></Link></th>
             <td><Badge kind={block.action} /></td><td>{block.reason || '–'}</td><td>{block.by}</td><td><Time at={block.created} /></td><td><Time at={block.until} /></td>
             <td>{block.enforced ? 'yes' : 'no: monitor'}</td>
             {role === 'admin' && <td><button type="button" onClick={() => end(block)} aria-label={`end the block on ${block.value}`}>End</button></td>}

@@ -1,55 +1,57 @@
-// Endpoints: what is called, by how many, how it ends. From the inventory where the API has one, else from counts.
+// Endpoints: what is called, by how many, how it ends, and what it is to the documents.
 
-import { useState } from 'preact/hooks';
-import { Range } from '../filterbar.jsx';
+import { Range, FilterBar } from '../filterbar.jsx';
+import { asked, ENDPOINT_FILTERS, withParameter } from '../filters.js';
 import { count } from '../format.js';
-import { useAnswer } from '../hooks.js';
-import { Badge, Empty, Link, Loading, Partial, Time, Trouble } from '../ui.jsx';
+import { useList } from '../hooks.js';
+import { navigate, route } from '../router.js';
+import { Saved } from '../saved.jsx';
+import { CopyLink, Empty, Link, Loading, Partial, Time, Trouble, Value } from '../ui.jsx';
 
-const SHOWN = 200; // rows at first; the search field narrows them
+const TO = ['endpoints'];
+const SORTS = { calls: 'calls', sessions: 'sessions', users: 'users', risk: 'risk', attacks: 'attacks', first_seen: 'newest', last_seen: 'called last' };
+const STATES = ['documented', 'shadow', 'zombie', 'orphan'];
 
 export function Endpoints({ search }) {
-  const from = new URLSearchParams(search).get('from') ?? '-24h';
-  const inventory = useAnswer('endpoints?limit=500');
-  const counted = useAnswer(inventory.problem?.status === 404 ? `stats?group_by=endpoint&from=${encodeURIComponent(from)}` : null);
-  const [text, setText] = useState('');
-  const [state, setState] = useState('');
-  const [most, setMost] = useState(SHOWN);
-  const fallback = inventory.problem?.status === 404;
-  const all = inventory.data ? inventory.data.items.map(fromInventory) : counted.data ? counted.data.buckets.map(fromStats).sort((a, b) => b.calls - a.calls) : [];
-  const rows = all.filter(({ endpoint, inventory: is }) => endpoint.toLowerCase().includes(text.toLowerCase()) && (!state || is === state));
-  const loading = (inventory.loading && !inventory.data) || (counted.loading && !counted.data && fallback);
+  const query = asked(search, ENDPOINT_FILTERS, ['from', 'sort']);
+  const list = useList(`endpoints${query && `?${query}`}`, { limit: 100, every: 10_000 });
+  const set = (name) => (event) => navigate(route(TO, withParameter(search, name, event.currentTarget.value)));
+  const given = new URLSearchParams(search);
   return (
     <>
-      <div class="filters"><form role="search" onSubmit={(event) => event.preventDefault()}>
-        <input data-search type="search" value={text} placeholder="Search (/): part of an endpoint" aria-label="Search endpoints" onInput={(event) => setText(event.currentTarget.value)} />
-        {!fallback && <select value={state} aria-label="Inventory" onChange={(event) => setState(event.currentTarget.value)}>
-          <option value="">Any inventory</option>{['documented', 'shadow', 'zombie', 'orphan'].map((each) => <option key={each} value={each}>{each}</option>)}
-        </select>}
-        {fallback && <Range search={search} to={['endpoints']} fallback="-24h" />}
-      </form></div>
-      <Trouble problem={fallback ? counted.problem : inventory.problem} again={fallback ? counted.again : inventory.again} />
-      <Partial on={(inventory.data ?? counted.data)?.partial || Boolean(inventory.data?.next)} />
-      <Loading on={loading} />
-      {!loading && rows.length === 0 && <Empty title="No endpoint"><p>{text ? 'No endpoint has this in it.' : 'Endpoints are learned from traffic. Send some, or choose a longer range.'}</p></Empty>}
-      {rows.length > 0 && <div class="scroll" tabIndex={0} role="region" aria-label="Endpoints"><table class="rows">
-        <thead><tr><th scope="col">Endpoint</th><th scope="col">Inventory</th><th scope="col">Risk</th><th scope="col">Authentication</th><th scope="col">Calls</th><th scope="col">Sessions</th><th scope="col">Users</th><th scope="col">Attacks</th><th scope="col">Statuses</th><th scope="col">Last seen</th></tr></thead>
-        <tbody>{rows.slice(0, most).map((row) => (
-          <tr key={row.id ?? row.endpoint} data-row tabIndex={-1}>
-            <th scope="row"><Link data-open to={['sessions']} search={new URLSearchParams({ endpoint: row.endpoint }).toString()}>{row.endpoint}</Link></th>
-            <td title={row.reasons?.join('; ')}>{row.inventory ? <Badge kind={row.inventory} /> : '–'}</td><td class="number" title={row.risk_reasons?.join('; ')}>{count(row.risk)}</td>
-            <td>{row.auth ? [row.auth, row.auth_means.join(', ')].filter(Boolean).join(': ') : '–'}</td><td class="number">{count(row.calls)}</td><td class="number">{count(row.sessions)}</td>
-            <td class="number">{count(row.users)}</td><td class="number">{count(row.attacks)}</td>
-            <td>{Object.entries(row.statuses ?? {}).map(([status, times]) => `${status}: ${count(times)}`).join(' · ') || '–'}</td><td><Time at={row.last_seen} /></td>
-          </tr>
-        ))}</tbody></table></div>}
-      {rows.length > most && <p class="more"><button type="button" onClick={() => setMost(most + SHOWN)}>More endpoints</button> {count(most)} of {count(rows.length)}</p>}
+      <FilterBar search={search} to={TO} allowed={ENDPOINT_FILTERS} least={[['min_risk', 'Risk ≥']]} hint="part of a path, or auth=none">
+        <label class="inline">Inventory <select value={given.get('inventory') ?? ''} onChange={set('inventory')}>
+          <option value="">any</option>{STATES.map((state) => <option key={state} value={state}>{state}</option>)}</select></label>
+        <label class="inline">Sort by <select value={given.get('sort') ?? 'calls'} onChange={set('sort')}>
+          {Object.entries(SORTS).map(([sort, name]) => <option key={sort} value={sort}>{name}</option>)}</select></label>
+        <Range search={search} to={TO} /><Saved to={TO} search={search} /><CopyLink /> <Link to={['documents']}>Documents</Link>
+      </FilterBar>
+      <Trouble problem={list.problem} again={list.again} />
+      <Partial on={list.partial} />
+      <Loading on={list.loading && list.items.length === 0} />
+      {!list.loading && !list.problem && list.items.length === 0 && (
+        <Empty title={query ? 'No endpoint fits' : 'No endpoint yet'}><p>{query ? 'Take a filter away or widen the range.'
+          : <>Endpoints are learned from traffic, and from documents: <Link to={['documents']}>upload one</Link>.</>}</p></Empty>
+      )}
+      {list.items.length > 0 && <Table items={list.items} search={search} />}
+      {list.next && <p class="more"><button type="button" onClick={list.more} disabled={list.loading}>More endpoints</button> {count(list.items.length)} shown</p>}
     </>
   );
 }
 
-const number = (value) => (typeof value === 'object' && value !== null ? value.count : value);
-const fromInventory = (item) => ({
-  ...item, endpoint: `${item.method} ${item.host ?? ''}${item.template}`, sessions: number(item.sessions), users: number(item.users), calls: number(item.calls),
-});
-const fromStats = (bucket) => ({ endpoint: bucket.group ?? 'others', calls: bucket.requests, sessions: bucket.sessions, attacks: bucket.attacks });
+function Table({ items, search }) {
+  const value = (name, text) => <Value name={name} value={text} search={search} to={TO} />;
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Endpoints"><table class="rows">
+      <thead><tr><th scope="col">Endpoint</th><th scope="col">Inventory</th><th scope="col">Risk</th><th scope="col">Authentication</th><th scope="col">Calls</th><th scope="col">Sessions</th><th scope="col">Users</th><th scope="col">Attacks</th><th scope="col">Statuses</th><th scope="col">Last seen</th></tr></thead>
+      <tbody>{items.map((item) => (
+        <tr key={item.id} data-row tabIndex={-1}>
+          <th scope="row"><Link data-open to={['endpoints', item.id]}>{item.method} {item.host}{item.template}</Link></th>
+          <td title={item.reasons.join('; ')}>{value('inventory', item.inventory)}</td><td class="number" title={item.risk_reasons.join('; ')}>{count(item.risk)}</td>
+          <td>{value('auth', item.auth)} {item.auth_means.join(', ')}</td><td class="number">{count(item.calls)}</td><td class="number">{count(item.sessions)}</td>
+          <td class="number">{count(item.users)}</td><td class="number">{count(item.attacks)}</td>
+          <td>{Object.entries(item.statuses).map(([status, times]) => `${status}: ${count(times)}`).join(' · ') || '–'}</td><td><Time at={item.last_seen} /></td>
+        </tr>
+      ))}</tbody></table></div>
+  );
+}

@@ -2,10 +2,11 @@
 
 import { Export } from '../exporting.jsx';
 import { FilterBar, Range } from '../filterbar.jsx';
-import { asked, FINDING_FILTERS } from '../filters.js';
+import { asked, FINDING_FILTERS, standing, unlabelled } from '../filters.js';
 import { FindingCard } from '../finding.jsx';
 import { count } from '../format.js';
 import { useList } from '../hooks.js';
+import { navigate, route } from '../router.js';
 import { Saved } from '../saved.jsx';
 import { Share } from '../share.jsx';
 import { CopyLink, Empty, Loading, Partial, Trouble, Value } from '../ui.jsx';
@@ -15,9 +16,11 @@ const TO = ['findings'];
 export function Findings({ search }) {
   const query = asked(search, FINDING_FILTERS, ['from', 'to']);
   const list = useList(`findings${query && `?${query}`}`, { every: 5_000 });
+  const untriaged = standing(search, 'label', 'true_positive') === 'not' && standing(search, 'label', 'false_positive') === 'not';
   return (
     <>
       <FilterBar search={search} to={TO} allowed={FINDING_FILTERS} hint="sqli, or severity=high">
+        <label class="inline"><input type="checkbox" checked={untriaged} onChange={() => navigate(route(TO, unlabelled(search, !untriaged)))} /> Not triaged</label>
         <Range search={search} to={TO} /><Saved to={TO} search={search} /><CopyLink />
         <Export path="findings/export" query={query} /><Share scope={{ list: 'findings', filter: query }} />
       </FilterBar>

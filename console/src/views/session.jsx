@@ -7,6 +7,7 @@ import { Export } from '../exporting.jsx';
 import { FilterBar } from '../filterbar.jsx';
 import { Act } from '../act.jsx';
 import { Share } from '../share.jsx';
+import { Triage } from '../triage.jsx';
 import { Badge, CopyLink, Empty, Link, Loading, Panel, Partial, Risk, Time, Trouble } from '../ui.jsx';
 import { Distributions } from './session/distributions.jsx';
 import { FindingsOf } from './session/findings.jsx';
@@ -62,7 +63,7 @@ function Summary({ session, actions }) {
     <section class="summary">
       <header><h2><code>{session.id}</code></h2> <Badge kind={session.state} /> <span class="actions">{actions}</span></header>
       <dl class="facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+      <Triage path={`sessions/${session.id}`} label={session.label} />
     </section>
   );
 }
-

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Export } from '../exporting.jsx';
 import { FilterBar, Range } from '../filterbar.jsx';
 import { asked, SESSION_FILTERS, withParameter } from '../filters.js';
-import { count, duration, shortId } from '../format.js';
+import { count, duration, shortId, words } from '../format.js';
 import { useList } from '../hooks.js';
 import { navigate, route } from '../router.js';
 import { Saved } from '../saved.jsx';
@@ -77,7 +77,8 @@ function Row({ session, search }) {
   return (
     <tr data-row tabIndex={-1}>
       <th scope="row"><Link to={['sessions', session.id]} data-open title={session.id}><code>{shortId(session.id)}</code></Link></th>
-      <td><Value name="state" value={session.state} label={session.state} search={search} to={TO} /></td>
+      <td><Value name="state" value={session.state} label={session.state} search={search} to={TO} />
+        {session.label && <> <Value name="label" value={session.label.label} label={words(session.label.label)} search={search} to={TO} /></>}</td>
       <td><Risk value={session.risk} /></td>
       <td>{session.users.length > 0 ? value('user', session.users.at(-1)) : '–'}{session.users.length > 1 && <small> +{session.users.length - 1}</small>}</td>
       <td><span class="clip" title={`${session.key.source}, ${session.proof}`}>{session.key.source}</span></td>
@@ -90,4 +91,3 @@ function Row({ session, search }) {
     </tr>
   );
 }
-

@@ -11,8 +11,34 @@ export const Settings = () => (
   <>
     <div class="columns"><Panel title="Policy as loaded"><Policy /></Panel><Panel title="Preview a request"><Preview /></Panel></div>
     <Panel title="Share links"><Shares /></Panel>
+    <Panel title="Alerts"><Alerts /></Panel>
   </>
 );
+
+/** Alerts that wait, and those that could not be delivered. */
+function Alerts() {
+  const { api, role } = useSigned();
+  const [state, setState] = useState('dead');
+  const { data, problem, loading, again } = useAnswer(`alerts?state=${state}`);
+  const [failed, setFailed] = useState(null);
+  const retry = (id) => api.post(`api/v1/alerts/${id}/retry`).then(() => { setFailed(null); again(); }, setFailed);
+  const items = data?.items ?? [];
+  return (
+    <>
+      <label class="inline">That <select value={state} onChange={(event) => setState(event.currentTarget.value)}>
+        <option value="dead">could not be delivered</option><option value="waiting">wait</option></select></label>
+      <Trouble problem={problem ?? failed} again={again} />
+      <Loading on={loading && !data} />
+      {data && items.length === 0 && <p>None. What is told to whom stands in <code>ALERTS</code>.</p>}
+      {items.length > 0 && <div class="scroll" tabIndex={0} role="region" aria-label="Alerts"><table>
+        <thead><tr><th scope="col">Alert</th><th scope="col">Rule</th><th scope="col">Raised</th><th scope="col">Attempts</th><th scope="col">Next</th><th scope="col">Why</th>{role === 'admin' && <th scope="col">Do</th>}</tr></thead>
+        <tbody>{items.map((alert) => (
+          <tr key={alert.id}><th scope="row"><code>{alert.id}</code></th><td>{alert.rule}</td><td><Time at={alert.created} /></td><td class="number">{alert.attempts}</td><td><Time at={alert.due} /></td><td>{alert.reason ?? '–'}</td>
+            {role === 'admin' && <td><button type="button" onClick={() => retry(alert.id)} aria-label={`try ${alert.id} again`}>Try again</button></td>}</tr>
+        ))}</tbody></table></div>}
+    </>
+  );
+}
 
 /** Links that hold, and their end. */
 function Shares() {

@@ -3,25 +3,16 @@
 import { useState } from 'preact/hooks';
 import { count } from '../../format.js';
 import { useAnswer } from '../../hooks.js';
-import { Badge, Link, Loading, Panel, Time, Trouble } from '../../ui.jsx';
-
-const MOST = 6; // of each kind; the others are in the distributions
+import { Badge, Link, Loading, Panel, Partial, Time, Trouble } from '../../ui.jsx';
 
 export function Neighbours({ session }) {
-  const near = [
-    ...session.users.slice(0, MOST).map((value) => ['user', value]),
-    ...session.ips.slice(0, MOST).map(({ ip }) => ['ip', ip]),
-  ];
   const links = [...session.predecessors.map((link) => ['from', link]), ...session.successors.map((link) => ['into', link])];
   return (
     <div class="columns">
       <Panel title="Before and after">
         {links.length === 0 ? <p>No other session leads here, and none goes on from it.</p> : <Story id={session.id} links={links} />}
       </Panel>
-      <Panel title="Neighbours">
-        <p class="note">Other sessions with the same user or address.</p>
-        {near.map(([kind, value]) => <Near key={`${kind} ${value}`} kind={kind} value={value} own={session.id} />)}
-      </Panel>
+      <Panel title="Neighbours"><Near id={session.id} /></Panel>
     </div>
   );
 }
@@ -44,18 +35,23 @@ function Story({ id, links }) {
   );
 }
 
-function Near({ kind, value, own }) {
-  const { data, problem, loading } = useAnswer(`subjects/${kind}/${encodeURIComponent(value)}`);
-  const others = (data?.sessions?.items ?? []).filter((item) => item.value !== own);
+function Near({ id }) {
+  const { data, problem, loading, again } = useAnswer(`sessions/${id}/neighbours`);
+  const near = (data?.items ?? []).filter(({ sessions }) => sessions.count > 0);
   return (
-    <div class="near">
-      <h3>{kind} <Link to={['subjects', kind, value]}>{value}</Link></h3>
+    <>
+      <Trouble problem={problem} again={again} />
       <Loading on={loading && !data} />
-      {problem && <p class="note">{problem.status === 404 ? 'Not known by itself.' : problem.detail}</p>}
-      {data && others.length === 0 && <p>No other session.</p>}
-      {others.length > 0 && <ul class="plain">{others.map((item) => (
-        <li key={item.value}><Link to={['sessions', item.value]}><code>{item.value.slice(0, 8)}</code></Link> <Time at={item.last_seen} /></li>
-      ))}</ul>}
-    </div>
+      <Partial on={data?.partial} />
+      {data && near.length === 0 && <p>No other session has the same user, address or device.</p>}
+      {near.map(({ kind, value, sessions }) => (
+        <div key={`${kind} ${value}`}>
+          <h3>{kind} <Link to={['subjects', kind, value]}>{value}</Link>: {sessions.exact ? '' : 'about '}{count(sessions.count)} more</h3>
+          <ul class="plain">{sessions.items.map((item) => (
+            <li key={item.value} data-row tabIndex={-1}><Link to={['sessions', item.value]} data-open><code>{item.value.slice(0, 8)}</code></Link> <Time at={item.last_seen} /></li>
+          ))}</ul>
+        </div>
+      ))}
+    </>
   );
 }

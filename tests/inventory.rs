@@ -205,6 +205,39 @@ fn a_scan_of_random_paths_makes_no_endpoint_and_a_catch_all_only_so_many() {
 }
 
 #[test]
+fn operations_are_endpoints_and_made_up_names_make_only_so_many() {
+    let (mut shard, mut fleet) = (open(&Sqlite::new()), fleet());
+    let visit =
+        |shard: &mut throughline::store::Store<Sqlite>, fleet: &mut Fleet<Sqlite>, round: u64, names: &[String]| {
+            let templates: Vec<String> = names.iter().map(|name| format!("/graphql#{name}")).collect();
+            let events: Vec<Event<'_>> = (0u64..)
+                .zip(&templates)
+                .map(|(n, template)| Event {
+                    method: "POST",
+                    path: "/graphql",
+                    template,
+                    ..event(n % 30, round, round * 1_000 + n)
+                })
+                .collect();
+            shard.apply(&flush(9, round + 1, &events), START_MS + round).unwrap();
+            let position = sync(fleet, shard.delta("a").unwrap());
+            shard.told_upto(position).unwrap();
+        };
+    let honest = ["query Cart".to_owned(), "mutation Pay".to_owned()];
+    visit(&mut shard, &mut fleet, 0, &honest);
+    for round in 1..4 {
+        let made_up: Vec<String> = (0..500).map(|n| format!("query Q{round}x{n}")).collect();
+        visit(&mut shard, &mut fleet, round, &made_up);
+    }
+    visit(&mut shard, &mut fleet, 4, &honest);
+    let (all, unlisted) = endpoints(&mut fleet);
+    assert_eq!((all.len(), unlisted), (201, 0), "two hundred operations, and the path for all others");
+    assert_eq!(all["POST shop.test/graphql#mutation Pay"].calls, 2);
+    assert_eq!(all["POST shop.test/graphql"].calls, 1_500 - 198);
+    assert!(news(&mut fleet).learned.is_empty(), "names of operations are no values");
+}
+
+#[test]
 fn what_deltas_say_of_endpoints_counts_once_and_outlives_the_object() {
     let database = Sqlite::new();
     let mut shard = open(&Sqlite::new());

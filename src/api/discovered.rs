@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, path_of};
 use crate::query::EndpointAnswer;
 
 /// The document.
@@ -16,7 +16,7 @@ pub fn document(rows: &[EndpointAnswer], now: &str) -> Value {
     for row in rows.iter().filter(|row| row.calls > 0 && is_method(&row.method)) {
         means.extend(&row.auth_means);
         // Two templates that differ in the names of placeholders alone are one path.
-        let (path, form) = named(&row.template);
+        let (path, form) = named(path_of(&row.template));
         let (_, methods) = paths.entry(form).or_insert_with(|| (path, BTreeMap::new()));
         methods.entry(row.method.to_ascii_lowercase()).or_default().push(row);
     }

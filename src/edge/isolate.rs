@@ -19,6 +19,7 @@ use crate::api::share::Share;
 use crate::identity::Standings;
 use crate::identity::jwt::{Issuer, Tokens};
 use crate::inspect::{self, Inspector};
+use crate::inventory::Operations;
 use crate::policy::{KeySource, OnError, Policy, Problem};
 use crate::recent::Recent;
 use crate::session::{EventId, SessionId};
@@ -72,6 +73,8 @@ pub struct Isolate {
     pub spread: (u64, Spread),
     /// What requests are compared with.
     pub documents: Documents,
+    /// Operations of GraphQL and JSON-RPC that are told apart.
+    pub operations: Operations,
     /// Shares by what the fleet said of them last, and when, platform time.
     pub shares: Recent<u64, (u64, Option<Share>)>,
     /// Streams that are open, by when each was last read, platform time.
@@ -157,6 +160,7 @@ impl Isolate {
             normal: BTreeMap::new(),
             spread: (0, Spread::default()),
             documents: Documents::default(),
+            operations: Operations::default(),
             shares: Recent::new(super::caller::SHARES_REMEMBERED),
             streams: BTreeMap::new(),
             access: None,

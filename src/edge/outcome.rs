@@ -1,5 +1,7 @@
 //! The outcome of an exchange: who it turned out to be, which sessions it links, and its record.
 
+use std::borrow::Cow;
+
 use super::buffer::Beside;
 use super::due::Due;
 use super::exchange::{Exchange, Found, with_body};
@@ -10,7 +12,7 @@ use crate::context::{Feedback, parse_feedback};
 use crate::detect::object_of;
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
-use crate::inventory::{Seen, issued, templated};
+use crate::inventory::{Seen, issued, operation, shows_existence, templated, with_operation};
 use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
 use crate::session::{Event, Issue, Marks, Objects, Params, are_strangers, limit_params};
@@ -56,6 +58,8 @@ impl Exchange {
         if looked.cut {
             self.marks.set(Marks::INSPECTION_CUT);
         }
+        let body = self.body.as_ref().or(answered.request_body.as_ref());
+        let asked_for = operation(&with_body(&described, policy, body));
         let mut values = Vec::new();
         let who = self.identify_outcome(&described, answered, &feedback, policy, isolate, &mut values);
         if limit_params(&mut values) {
@@ -76,6 +80,9 @@ impl Exchange {
             retiring: answered.told.retires(self.time_ms),
         });
         let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
+        let answers = shows_existence(answered.status);
+        let named = asked_for.filter(|name| isolate.operations.admits(template, name, answers));
+        let template = &*named.map_or(Cow::Borrowed(template), |name| with_operation(template, &name).into());
         let names: Vec<&str> = feedback.events.iter().map(|event| event.name.as_str()).collect();
         let event = Event {
             id: self.id,

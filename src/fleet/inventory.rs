@@ -6,13 +6,14 @@
 //! so the log may be replayed over pages that are ahead of it. How many endpoints there are is bounded: what finds no
 //! room is counted together.
 
+use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::deltas::{pack, unpack};
 use crate::inventory::openapi::Document;
-use crate::inventory::{Learned, MAX_LEARNED, Tally, lesson};
+use crate::inventory::{Learned, MAX_LEARNED, MAX_OF_PATH, Tally, lesson, path_of};
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, named, remember};
 use crate::wire::{InventoryNews, StoredDocument};
@@ -138,6 +139,7 @@ impl Endpoints {
     fn count(&mut self, key: &str, tally: &Tally) -> bool {
         let learned = self.learned_key(key);
         let key = learned.as_deref().unwrap_or(key);
+        let key = if self.has_room_for(key) { key } else { path_of(key) };
         if let Some(held) = self.all.get_mut(key) {
             held.merge(tally);
             return false;
@@ -148,6 +150,18 @@ impl Endpoints {
         }
         self.all.insert(key.into(), tally.clone());
         learned.is_none()
+    }
+
+    /// Whether an operation is known, or one of few of its path: clients choose their names.
+    fn has_room_for(&self, key: &str) -> bool {
+        let path = path_of(key);
+        if path.len() == key.len() || self.all.contains_key(key) {
+            return true;
+        }
+        let first = [path, "#"].concat();
+        let from = (Bound::Included(first.as_str()), Bound::Unbounded);
+        let of_path = self.all.range::<str, _>(from).take_while(|(known, _)| known.starts_with(&first));
+        of_path.take(MAX_OF_PATH).count() < MAX_OF_PATH
     }
 
     /// The endpoint that a name belongs to by what was learned: isolates learn it a moment later.

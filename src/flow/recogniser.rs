@@ -6,7 +6,7 @@
 //! post an order is to check out, to look at one is not. Words that mean many things (`card`, `session`, `contact`)
 //! are left out: a missing tag is seen and added, a wrong one is believed.
 
-use crate::inventory::Pattern;
+use crate::inventory::{Pattern, path_of};
 
 /// Flows told by words, in the order of their bits.
 pub const BUILT_IN: [&str; 8] = ["auth", "account", "billing", "payment", "checkout", "messaging", "admin", "ai"];
@@ -82,6 +82,7 @@ impl Tags {
 
     /// The flows of an endpoint. What the policy says of it stands alone; `template` may be a path too.
     pub fn of(&self, method: &str, template: &str) -> FlowTags {
+        let template = path_of(template);
         let told = |of: &[(Pattern, u64)]| {
             let fits = of.iter().filter(|(pattern, _)| pattern.matches(method, template));
             fits.map(|(_, bits)| *bits).reduce(|all, bits| all | bits)

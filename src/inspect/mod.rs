@@ -20,3 +20,4 @@ pub use attack::Attack;
 pub use inspector::{Cuts, Hit, Inspection, Inspector, Limits};
 pub use reading::{Class, Layers, Part, Place, Reading, Scan, Sign};
 pub use request::{Body, Request, RequestClass, Tell};
+pub(crate) use walk::is_graphql;

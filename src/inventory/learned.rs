@@ -54,6 +54,10 @@ pub fn lesson<'a>(
 ) -> Option<Lesson<'a>> {
     let slash = key.find('/')?;
     let (head, template) = key.split_at_checked(slash)?;
+    // Operations are bounded by themselves.
+    if template.contains('#') {
+        return None;
+    }
     let segments: Vec<&str> = template.split('/').collect();
     // The last segments differ most often.
     for at in (1..segments.len()).rev() {
@@ -84,7 +88,7 @@ fn at_segment<'a>(
     let range = endpoints.range::<str, _>((core::ops::Bound::Included(start), core::ops::Bound::Unbounded));
     let below = range.take(MAX_LOOKED_AT).take_while(|(key, _)| key.starts_with(start));
     let (mut alike, mut deeper): (Vec<(&str, &str, &Tally)>, BTreeSet<&str>) = (Vec::new(), BTreeSet::new());
-    for (key, tally) in below {
+    for (key, tally) in below.filter(|(key, _)| !key.contains('#')) {
         let rest = key.get(start.len()..).unwrap_or("");
         let (name, after) = rest.split_once('/').unwrap_or((rest, ""));
         if after != behind {

@@ -11,7 +11,7 @@ use super::filter::{Terms, parts};
 use super::parse::{Asked, ParameterError, TIME, add, error, once, pairs, take, take_page};
 use super::time::{parse_time, rfc3339};
 use super::{Order, Page, Positions, is_after};
-use crate::inventory::{Catalogue, Inventory, Known, Learned, Seen, Standing, Tally};
+use crate::inventory::{Catalogue, Inventory, Known, Learned, Seen, Standing, Tally, path_of, with_operation};
 use crate::parameter::Quantiles;
 
 /// What endpoints are sorted by.
@@ -234,13 +234,13 @@ impl Survey<'_> {
         let mut called: BTreeSet<(usize, usize)> = BTreeSet::new();
         for (key, tally) in self.endpoints {
             let (method, host, template) = parts(key);
-            let found = self.catalogue.find(method, host, template).map(|(known, _)| known);
+            let (path, operation) = template.split_once('#').unwrap_or((template, ""));
+            let found = self.catalogue.find(method, host, path).map(|(known, _)| known);
             if let Some(known) = found {
                 called.extend(self.catalogue.claims(known).map(|other| (other.document, other.operation)));
             }
-            let compared =
-                self.catalogue.compare(&Seen { method, host, path: template, status: 200, ..Seen::default() });
-            let name = compared.template.unwrap_or(template).to_owned();
+            let compared = self.catalogue.compare(&Seen { method, host, path, status: 200, ..Seen::default() });
+            let name = with_operation(compared.template.unwrap_or(path), operation);
             let (sum, recorded) = joined.entry((method.to_owned(), host.to_owned(), name)).or_default();
             sum.merge(tally);
             recorded.push(template.to_owned());
@@ -260,12 +260,13 @@ impl Survey<'_> {
     }
 
     fn row(&self, method: &str, host: &str, template: String, tally: &Tally, recorded: Vec<String>) -> EndpointAnswer {
-        let found = self.catalogue.find(method, host, &template).map(|(known, _)| known);
+        let path = path_of(&template);
+        let found = self.catalogue.find(method, host, path).map(|(known, _)| known);
         let retiring = found.is_none_or(|known| {
             let since = self.documents.get(known.document).map_or(0, |document| document.added_ms);
             known.standing == Standing::Current && tally.zombie_ms > since
         }) && tally.zombie_ms > 0;
-        let seen = Seen { method, host, path: &template, status: 200, retiring, ..Seen::default() };
+        let seen = Seen { method, host, path, status: 200, retiring, ..Seen::default() };
         let inventory = self.catalogue.compare(&seen).inventory;
         let mut reasons = Vec::new();
         let mut documents = Vec::new();
@@ -285,7 +286,7 @@ impl Survey<'_> {
                 reasons.push("the host is in no document".to_owned());
             }
         } else if inventory == Some(Inventory::Shadow) {
-            reasons.push(match self.catalogue.has_path(&template) {
+            reasons.push(match self.catalogue.has_path(path) {
                 true => format!("no document has {method} on this path"),
                 false => "the path is in no document".to_owned(),
             });
@@ -294,7 +295,7 @@ impl Survey<'_> {
             reasons.push("it answers with Deprecation or Sunset".to_owned());
         }
         let (auth, auth_means) = tally.posture();
-        let (risk, risk_reasons) = risk(method, &template, inventory, tally, auth, found);
+        let (risk, risk_reasons) = risk(method, path, inventory, tally, auth, found);
         let learned = self.learned.iter().any(|learned| learned.template == template);
         EndpointAnswer {
             id: id_of(method, host, &template),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::params::{ParamTerms, ParamTest};
 use crate::flow::Tags;
 use crate::inspect::Attack;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, path_of};
 use crate::parameter::ParamStats;
 use crate::session::{Detector, Event, EventId, Judgement, Kind, SessionId, State, Value};
 
@@ -62,7 +62,8 @@ impl StatusTerm {
     }
 }
 
-/// An endpoint, by template, with or without method and host; `{…}` stands for any segment, `*` at the end for any rest.
+/// An endpoint, by template, with or without method, host and operation; `{…}` stands for any segment, `*` at the end for
+/// any rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointTerm {
     pub method: Option<String>,
@@ -77,8 +78,9 @@ impl EndpointTerm {
     /// Parses `/path`, `METHOD /path` or `METHOD host/path`.
     pub fn parse(text: &str) -> Option<Self> {
         let (method, rest) = match text.split_once(' ') {
-            Some((method, rest)) => (Some(method).filter(|m| *m != "*"), rest),
-            None => (None, text),
+            Some((method, rest)) if !method.contains('/') => (Some(method).filter(|m| *m != "*"), rest),
+            // What follows the space is of an operation.
+            _ => (None, text),
         };
         let slash = rest.find('/')?;
         let (host, path) = rest.split_at(slash);
@@ -105,6 +107,8 @@ impl EndpointTerm {
         if let Some(start) = self.path.strip_suffix('*') {
             return template.starts_with(start);
         }
+        // Without an operation it stands for all of them.
+        let template = if self.path.contains('#') { template } else { path_of(template) };
         let (mut wanted, mut found) = (self.path.split('/'), template.split('/'));
         loop {
             match (wanted.next(), found.next()) {
@@ -430,6 +434,18 @@ mod tests {
             assert_eq!(EndpointTerm::parse(text).unwrap().fits(method, host, template), fits, "{text}");
         }
         assert_eq!(EndpointTerm::parse("orders"), None);
+        for (text, fits) in [
+            ("/graphql", true),
+            ("POST shop.test/graphql", true),
+            ("POST shop.test/graphql#mutation Pay", true),
+            ("/graphql#mutation Pay", true),
+            ("/graphql#mutation*", true),
+            ("/graphql#query Pay", false),
+            ("/graph", false),
+        ] {
+            let fitting = EndpointTerm::parse(text).unwrap().fits("POST", "shop.test", "/graphql#mutation Pay");
+            assert_eq!(fitting, fits, "{text}");
+        }
     }
 
     #[test]

@@ -32,6 +32,20 @@ struct Parts<'r> {
     variables: Vec<Found>,
 }
 
+/// The type and name of the operation that a request asks for. The type is missing where there is no document, or one
+/// that is not `sound`.
+pub(crate) fn operation(
+    request: &Request<'_>,
+    sound: impl Fn(&str) -> bool,
+) -> (Option<&'static str>, Option<String>, bool) {
+    let Parts { query, operation_name, .. } = Envelope::new(Vec::new()).parts(request);
+    let wanted = operation_name.text.as_deref().filter(|name| !name.is_empty());
+    let document = query.text.as_deref().filter(|text| !query.cut && !text.is_empty());
+    let found = document.filter(|text| sound(text)).and_then(|text| document::operation(text, wanted).ok().flatten());
+    let name = wanted.or(found.and_then(|operation| operation.name)).map(str::to_owned);
+    (found.map(|operation| operation.kind), name, document.is_some())
+}
+
 impl Envelope {
     /// Compiles what is wanted.
     pub fn new(fields: Vec<GraphQl>) -> Self {
@@ -47,12 +61,16 @@ impl Envelope {
 
     /// What was found, in the order of the fields.
     pub fn read(&self, request: &Request<'_>) -> Vec<Found> {
+        self.resolve(self.parts(request))
+    }
+
+    fn parts<'r>(&self, request: &Request<'r>) -> Parts<'r> {
         // A GET has its request in the URL, whatever body comes with it.
         let body = request.body.filter(|body| !matches!(request.method, "GET" | "HEAD") && !body.is_nothing());
-        self.resolve(match body {
+        match body {
             Some(body) => self.in_body(&body),
             None => self.in_form(request.query),
-        })
+        }
     }
 
     fn in_body(&self, body: &Body<'_>) -> Parts<'static> {

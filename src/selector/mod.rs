@@ -46,6 +46,7 @@ pub use cookie::{cookie, cookies};
 pub use decode::bearer_token;
 pub(crate) use document::{after_block, after_string};
 pub use found::{FirstValue, Found, Kind, MAX_VALUE, MAX_VALUES, ReadMarks, Value};
+pub(crate) use graphql::operation as graphql_operation;
 pub(crate) use json::{Item, Visitor, stream as stream_json, visit as visit_json};
 pub use message::{Body, Claims, Client, HeaderView, NoTokens, ReadTokens, Request, Response, Trust};
 pub(crate) use multipart::{Delimiter, Delimiters, MAX_BOUNDARY, MAX_HEADERS, MAX_PARTS};

@@ -137,6 +137,41 @@ describe('the inventory of the shop', { skip: notOurs }, () => {
   });
 });
 
+describe('operations of GraphQL and JSON-RPC', { skip: notOurs }, () => {
+  let pair;
+  before(async () => {
+    pair = await startPair({ vars: { DEV_CLIENT_HEADERS: true } });
+  });
+  after(() => pair?.stop());
+
+  test('are endpoints of their own, found by their name and by their path', async () => {
+    const json = (visit, target, body, status) => visit(target, {
+      method: 'POST', status, headers: [['Content-Type', 'application/json']], body: JSON.stringify(body),
+    });
+    const [ann, bob] = ['ann', 'bob'].map((name) => client(pair, { cookie: `sid=${name}` }));
+    await json(ann, '/graphql', { query: 'query Cart { cart { id } }' });
+    await json(ann, '/graphql', { query: 'mutation Pay($id: ID!) { pay(id: $id) { id } }', variables: { id: '7' } });
+    await json(bob, '/graphql', { query: 'query Cart { cart { id } }' });
+    await json(bob, '/graphql', { query: 'query MadeUp { nothing }' }, 400);
+    await json(bob, '/rpc', { jsonrpc: '2.0', id: 1, method: 'orders.create' });
+    await json(bob, '/search', { query: 'shoes' });
+    await recorded(pair, 6);
+    const endpoints = await waitFor(async () => {
+      const items = await all(pair, 'endpoints');
+      return items.reduce((sum, { calls }) => sum + calls, 0) >= 5 && items;
+    }, { what: 'the endpoints to be counted' });
+    assert.deepEqual(endpoints.map(named).sort(), ['POST /graphql#mutation Pay', 'POST /graphql#query Cart', 'POST /rpc#orders.create', 'POST /search']);
+    const find = async (query) => (await all(pair, `sessions?${query}`)).length;
+    const { id, host } = endpoints.find(({ template }) => template === '/graphql#query Cart');
+    assert.equal((await all(pair, `endpoints/${id}/sessions`)).length, 2);
+    assert.equal(await find(`endpoint=${encodeURIComponent(`POST ${host}/graphql#mutation Pay`)}`), 1);
+    assert.equal(await find('endpoint=/graphql'), 2);
+    assert.equal((await all(pair, `events?endpoint=${encodeURIComponent('/graphql#query Cart')}`)).length, 2);
+    const { paths } = await ask(pair, 'endpoints/openapi.json');
+    assert.deepEqual(Object.keys(paths).sort(), ['/graphql', '/rpc', '/search']);
+  });
+});
+
 describe('documents through the API', { skip: notOurs }, () => {
   let pair;
   let visit;

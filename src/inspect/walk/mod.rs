@@ -9,6 +9,8 @@ mod pairs;
 mod path;
 mod xml;
 
+pub use graphql::is_document as is_graphql;
+
 use std::borrow::Cow;
 
 use super::examine::{Examination, Trail, place};

@@ -67,6 +67,27 @@ fn what_was_counted_meets_the_documents() {
 }
 
 #[test]
+fn operations_of_a_documented_path_are_documented_and_rows_of_their_own() {
+    let value = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Graph", "version": "1" },
+        "paths": { "/graphql": { "post": { "responses": {} } } },
+    });
+    let rows = rows(
+        &[Document::from_value(&value).unwrap().0],
+        &[
+            ("POST a.test/graphql#query Cart", tally(3, Means::Cookie)),
+            ("POST a.test/graphql#mutation Pay", tally(2, Means::Cookie)),
+            ("POST a.test/rpc#tools/call", tally(1, Means::None)),
+        ],
+    );
+    assert_eq!(state(&rows, "POST a.test/graphql#query Cart"), [(Some(Inventory::Documented), 3)]);
+    assert_eq!(state(&rows, "POST a.test/graphql#mutation Pay"), [(Some(Inventory::Documented), 2)]);
+    assert_eq!(state(&rows, "POST a.test/rpc#tools/call"), [(Some(Inventory::Shadow), 1)]);
+    assert_eq!(rows.len(), 3, "the path is no orphan");
+}
+
+#[test]
 fn filters_and_orders_hold_together_across_pages() {
     let all =
         rows(&[shop()], &[("GET a.test/debug", tally(4, Means::None)), ("GET a.test/x", tally(9, Means::Cookie))]);

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::tables::{Endpoint, Interner, read_texts, write_texts};
+use crate::inventory::path_of;
 use crate::session::Event;
 use crate::store::bytes::{Damaged, Reader, Writer};
 
@@ -145,7 +146,7 @@ pub(super) fn write(out: &mut Writer, events: &[(u64, Event<'_>)]) {
     let (mut stream, mut exceptions) = (Writer::default(), Writer::default());
     let (mut values, mut built, mut next) = (Vec::new(), 0, 0);
     for (index, (_, event)) in events.iter().enumerate() {
-        let fits = take_values(event.path, event.template, &mut values);
+        let fits = take_values(event.path, path_of(event.template), &mut values);
         let size = if values.is_empty() { 0 } else { event.path.len() };
         if !fits || built + size > MAX_BUILT {
             exceptions.varint((index - next) as u64);
@@ -209,7 +210,8 @@ impl<'a> Paths<'a> {
         let (mut exceptions, mut stream) = (from.section()?, from.section()?);
         from.end()?;
 
-        let templates: Vec<_> = endpoints.iter().map(|e| (e.template, placeholder(e.template, 0).is_some())).collect();
+        let templates: Vec<_> =
+            endpoints.iter().map(|e| path_of(e.template)).map(|t| (t, placeholder(t, 0).is_some())).collect();
         let mut paths = Vec::with_capacity(numbers.len());
         let mut built = String::new();
         let mut next_whole = next_exception(&mut exceptions)?;
@@ -253,7 +255,7 @@ impl<'a> Paths<'a> {
     /// The path of the event at `index`, whose endpoint has this template.
     pub(super) fn get<'p>(&'p self, index: usize, template: &'p str) -> Option<&'p str> {
         match *self.paths.get(index)? {
-            Path::Template => Some(template),
+            Path::Template => Some(path_of(template)),
             Path::Whole(path) => Some(path),
             Path::Built(start, end) => self.built.get(start..end),
         }

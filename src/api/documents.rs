@@ -21,6 +21,8 @@ pub struct DocumentAnswer {
     pub paths: usize,
     pub operations: usize,
     pub deprecated: usize,
+    /// Schemas that messages are compared with.
+    pub schemas: usize,
     /// Where its paths begin.
     pub servers: Vec<String>,
     /// Why it is not used.
@@ -64,6 +66,7 @@ impl DocumentAnswer {
             paths: 0,
             operations: 0,
             deprecated: 0,
+            schemas: 0,
             servers: Vec::new(),
             problems: Vec::new(),
         };
@@ -79,6 +82,7 @@ impl DocumentAnswer {
                 answer.paths = paths.len();
                 answer.operations = document.operations.len();
                 answer.deprecated = document.operations.iter().filter(|operation| operation.deprecated).count();
+                answer.schemas = document.schemas.len();
                 let server = |base: &crate::inventory::openapi::Base| {
                     let path = if base.path.is_empty() { "/" } else { &base.path };
                     [base.host.as_deref().unwrap_or(""), path].concat()

@@ -29,9 +29,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults of a class. Prompt injection is only ever told by default: its words are ordinary language.
+    /// The defaults of a class. Prompt injection is only ever told by default: its words are ordinary language; and so is
+    /// what is unlike its document: documents lag behind.
     pub fn of(attack: Attack) -> Self {
-        let action = if attack == Attack::PromptInjection { Action::Tag } else { Action::Block };
+        let only_told = matches!(attack, Attack::PromptInjection | Attack::SchemaViolation);
+        let action = if only_told { Action::Tag } else { Action::Block };
         Self { action, min_confidence: SURE, at: At::Request, for_ms: 600_000, shared: false }
     }
 
@@ -69,9 +71,10 @@ impl Attacks {
         }
     }
 
-    /// Whether any class is on.
+    /// Whether any class is on that requests are inspected for.
     pub fn any(&self) -> bool {
-        self.0.iter().any(Option::is_some)
+        let inspected = |attack: &Attack| *attack != Attack::SchemaViolation && self.get(*attack).is_some();
+        Attack::ALL.iter().any(inspected)
     }
 }
 

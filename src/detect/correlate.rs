@@ -54,6 +54,7 @@ impl Kind {
     pub fn of(detector: Detector) -> Self {
         match detector {
             Detector::ForcedBrowsing | Detector::Attack(Attack::Scanner) => Self::Probing,
+            Detector::Attack(Attack::SchemaViolation) => Self::Business,
             Detector::Attack(_) => Self::Attack,
             Detector::BruteForce
             | Detector::CredentialStuffing
@@ -116,7 +117,8 @@ pub fn weigh(finding: &Finding, event: &Event<'_>, session: &Session, usual: Opt
     }
     if is_attack {
         let mut classes: Vec<&'static str> = Vec::new();
-        for other in lately().filter(|f| f.detector.attack().is_some() && f.detector != finding.detector) {
+        let is_class = |f: &&Finding| f.detector.attack().is_some_and(|attack| attack != Attack::SchemaViolation);
+        for other in lately().filter(is_class).filter(|f| f.detector != finding.detector) {
             if !classes.contains(&other.detector.name()) {
                 classes.push(other.detector.name());
             }

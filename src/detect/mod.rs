@@ -53,7 +53,7 @@ pub use tuning::{Behaviours, Tuning};
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::Pattern;
-use crate::session::{Detector, Event, Finding, Objects, Session};
+use crate::session::{Carried, Detector, Event, Finding, Objects, Session};
 use crate::verdict::Action;
 use act::Act;
 use whereabouts::Use;
@@ -158,6 +158,11 @@ pub fn own(
 }
 
 impl Memory {
+    /// Whether what an event carries is told of the session.
+    pub fn tells(&mut self, event: &Event<'_>, carried: &Carried) -> bool {
+        self.rogue_access.tells(event, carried)
+    }
+
     /// What of it lies elsewhere, roughly, bytes.
     pub fn bytes(&self) -> usize {
         self.business.as_ref().map_or(0, |own| own.bytes()) + self.handed.as_ref().map_or(0, |own| own.bytes())

@@ -55,6 +55,11 @@ impl Documents {
         self.heard = self.heard.max(version);
     }
 
+    /// The document that the catalogue numbers so.
+    pub fn document(&self, at: usize) -> Option<&Document> {
+        self.sources.iter().filter_map(|source| source.document.as_deref().ok()).nth(at)
+    }
+
     fn is_due(&self, now_ms: u64) -> bool {
         self.loaded && self.heard > self.news.version && now_ms.saturating_sub(self.asked_ms) >= AGAIN_MS
     }

@@ -10,6 +10,7 @@ mod attempt;
 mod buffer;
 mod caller;
 mod clock;
+mod contract;
 mod documents;
 mod due;
 mod erasure;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::buffer::Beside;
+use super::contract;
 use super::due::Due;
 use super::exchange::{Exchange, Found, with_body};
 use super::inspection;
@@ -60,6 +61,21 @@ impl Exchange {
         }
         let body = self.body.as_ref().or(answered.request_body.as_ref());
         let asked_for = operation(&with_body(&described, policy, body));
+        let catalogue = isolate.documents.catalogue.clone();
+        let compared = catalogue.compare(&Seen {
+            method: described.method,
+            overriding: described.header(policy, "x-http-method-override"),
+            host: described.host,
+            path: described.path,
+            status: answered.status,
+            retiring: answered.told.retires(self.time_ms),
+        });
+        let reached = !self.marks.has(Marks::ORIGIN_FAILED) && !self.marks.has(Marks::ABANDONED);
+        let mut carried = looked.carried;
+        if let Some(known) = compared.known.filter(|_| self.action < Action::Throttle) {
+            let answered = Some(answered).filter(|_| reached);
+            carried.extend(contract::look(&described, body, answered, known, policy, isolate));
+        }
         let mut values = Vec::new();
         let who = self.identify_outcome(&described, answered, &feedback, policy, isolate, &mut values);
         if limit_params(&mut values) {
@@ -70,15 +86,6 @@ impl Exchange {
         if path.cut || user_agent.len() < client.user_agent.len() {
             self.marks.set(Marks::CUT);
         }
-        let catalogue = isolate.documents.catalogue.clone();
-        let compared = catalogue.compare(&Seen {
-            method: described.method,
-            overriding: described.header(policy, "x-http-method-override"),
-            host: described.host,
-            path: described.path,
-            status: answered.status,
-            retiring: answered.told.retires(self.time_ms),
-        });
         let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
         let answers = shows_existence(answered.status);
         let named = asked_for.filter(|name| isolate.operations.admits(template, name, answers));
@@ -115,7 +122,7 @@ impl Exchange {
             marks: self.marks,
         };
         let objects = self.objects(&described, &path.template, answered, policy);
-        let due = isolate.buffers.record(&event, Beside { carried: looked.carried, objects }, policy, now_ms);
+        let due = isolate.buffers.record(&event, Beside { carried, objects }, policy, now_ms);
         isolate.buffers.stopped(event.session, core::mem::take(&mut self.stops), policy.shards);
         if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
     }

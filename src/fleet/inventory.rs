@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::deltas::{pack, unpack};
+use crate::inventory::contract::Contract;
 use crate::inventory::openapi::Document;
 use crate::inventory::{Learned, MAX_LEARNED, MAX_OF_PATH, Tally, lesson, path_of};
 use crate::store::sql::{Sql, Value, blob, integer};
@@ -252,13 +253,19 @@ impl Endpoints {
     pub fn add_document(
         &mut self,
         sql: &dyn Sql,
-        document: Document,
+        mut document: Document,
         now_ms: u64,
     ) -> Result<Result<u64, Untaken>, StoreError> {
         if self.documents.len() >= MAX_DOCUMENTS {
             return Ok(Err(Untaken::Full));
         }
-        let body = pack(&(now_ms, &document), "document")?;
+        let mut body = pack(&(now_ms, &document), "document")?;
+        if body.len() > MAX_STORED {
+            // Without its contracts it still says what there is; the API shows that it has no schemas.
+            document.schemas.clear();
+            document.operations.iter_mut().for_each(|operation| operation.contract = Contract::default());
+            body = pack(&(now_ms, &document), "document")?;
+        }
         if body.len() > MAX_STORED {
             return Ok(Err(Untaken::TooLarge));
         }

@@ -27,7 +27,7 @@ pub use inventory::MAX_DOCUMENTS;
 use inventory::{Endpoints, Untaken};
 use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 4] = [
+const MIGRATIONS: [&[&str]; 5] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -63,6 +63,8 @@ const MIGRATIONS: [&[&str]; 4] = [
         "DELETE FROM minutes",
         "DELETE FROM hours",
     ],
+    // Documents have contracts; nothing was released.
+    &["DELETE FROM documents"],
 ];
 
 /// Acts the audit log keeps; the oldest goes first.

@@ -27,11 +27,13 @@ pub enum Attack {
     Scanner,
     ProtocolAnomaly,
     PromptInjection,
+    /// Nothing of an attacker's: what the API's document does not let a request or its answer have.
+    SchemaViolation,
 }
 
 impl Attack {
     /// Every class, for configuration and filters.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Sqli,
         Self::Xss,
         Self::PathTraversal,
@@ -53,6 +55,7 @@ impl Attack {
         Self::Scanner,
         Self::ProtocolAnomaly,
         Self::PromptInjection,
+        Self::SchemaViolation,
     ];
 
     /// The name the API and the configuration use.
@@ -79,6 +82,7 @@ impl Attack {
             Self::Scanner => "scanner",
             Self::ProtocolAnomaly => "protocol_anomaly",
             Self::PromptInjection => "prompt_injection",
+            Self::SchemaViolation => "schema_violation",
         }
     }
 

@@ -76,6 +76,8 @@ pub struct Seen<'a> {
 pub struct Compared<'a> {
     /// The documented template, where the path has one, whether or not the method is documented.
     pub template: Option<&'a str>,
+    /// The operation, where a document has it.
+    pub known: Option<&'a Known>,
     /// `None` where no document speaks about it, or the answer does not show that there is anything.
     pub inventory: Option<Inventory>,
 }
@@ -170,22 +172,22 @@ impl Catalogue {
     pub fn compare(&self, seen: &Seen<'_>) -> Compared<'_> {
         let retiring = || seen.retiring.then_some(Inventory::Zombie);
         if self.is_empty() {
-            return Compared { template: None, inventory: retiring() };
+            return Compared { inventory: retiring(), ..Compared::default() };
         }
         let path = plain(seen.path);
         if let Some((known, _)) = self.find(seen.method, seen.host, &path).or_else(|| self.overridden(seen, &path)) {
             let is_zombie = seen.retiring || known.standing > Standing::Current;
             let inventory = if is_zombie { Inventory::Zombie } else { Inventory::Documented };
-            return Compared { template: Some(&known.template), inventory: Some(inventory) };
+            return Compared { template: Some(&known.template), known: Some(known), inventory: Some(inventory) };
         }
         let template = self.path(&path).map(|known| &*known.template);
         // A preflight or a question about methods is answered by frameworks, whatever is there.
         if seen.method == "OPTIONS" {
             let inventory = template.map(|_| Inventory::Documented);
-            return Compared { template, inventory };
+            return Compared { template, known: None, inventory };
         }
         let is_shadow = shows_existence(seen.status) && self.covers(&path) && !is_asset(seen.method, &path);
-        Compared { template, inventory: retiring().or(is_shadow.then_some(Inventory::Shadow)) }
+        Compared { template, known: None, inventory: retiring().or(is_shadow.then_some(Inventory::Shadow)) }
     }
 
     fn overridden(&self, seen: &Seen<'_>, path: &str) -> Option<(&Known, Variant)> {

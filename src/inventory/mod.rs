@@ -5,6 +5,7 @@
 //! the configuration. Nothing here counts: what is known of each endpoint's use is the fleet's.
 
 mod catalogue;
+pub mod contract;
 mod issued;
 mod learned;
 pub mod openapi;

@@ -120,7 +120,8 @@ impl Traits {
     }
 }
 
-fn is_uuid(s: &[u8]) -> bool {
+/// 8-4-4-4-12 hex digits.
+pub fn is_uuid(s: &[u8]) -> bool {
     s.len() == 36
         && s.iter().enumerate().all(|(i, c)| match i {
             8 | 13 | 18 | 23 => *c == b'-',
@@ -134,6 +135,12 @@ fn is_date(s: &[u8]) -> bool {
             4 | 7 => *c == b'-',
             _ => c.is_ascii_digit(),
         })
+}
+
+/// The same with a month and a day that there are.
+pub fn is_calendar_date(s: &[u8]) -> bool {
+    let number = |at: usize| s.get(at..at + 2).map_or(0, |two| two.iter().fold(0, |n, c| n * 10 + u32::from(c & 15)));
+    is_date(s) && (1..=12).contains(&number(5)) && (1..=31).contains(&number(8))
 }
 
 fn is_email(segment: &str) -> bool {

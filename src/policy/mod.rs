@@ -90,6 +90,8 @@ const RECORDED_WITHIN_MS: u64 = 10_000;
 
 /// Headers that say how a body is to be read.
 const INSPECTED: [&str; 2] = ["content-type", "content-encoding"];
+/// The same of a response.
+const ANSWERED: [&str; 1] = ["content-type"];
 
 /// Shards a deployment may have: what a fan-out read can ask within the platform's limit on subrequests.
 pub const MAX_SHARDS: u32 = 256;
@@ -259,7 +261,7 @@ impl Reader<'_> {
             shards: self.number("SHARDS", 1, 1, u64::from(MAX_SHARDS)) as u32,
             retention_ms: self.number("RETENTION_DAYS", 30, 1, MAX_RETENTION_DAYS) * DAY_MS,
             headers: headers([keys.headers(), &INSPECTED.map(str::to_owned)].concat(), Side::Request),
-            response_headers: headers(keys.response_headers().to_vec(), Side::Response),
+            response_headers: headers([keys.response_headers(), &ANSWERED.map(str::to_owned)].concat(), Side::Response),
             users,
             value_names: value_names(&parameters, &watches),
             watches,

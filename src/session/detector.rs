@@ -176,6 +176,7 @@ impl Detector {
             Self::Attack(Attack::MassAssignment) => &["API3:2023"],
             Self::Attack(Attack::GraphqlAbuse) => &["API4:2023"],
             Self::Attack(Attack::JwtAbuse) => &["API2:2023"],
+            Self::Attack(Attack::SchemaViolation) => &["API3:2023", "API8:2023", "API9:2023"],
             Self::Attack(Attack::Scanner) => &["API8:2023", "API9:2023"],
             Self::Attack(_) => &["API8:2023"],
         }

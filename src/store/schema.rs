@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 7] = [
+const MIGRATIONS: [&[&str]; 8] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -40,6 +40,8 @@ const MIGRATIONS: [&[&str]; 7] = [
     // would be done.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
     // Heads of chunks say what they were merged from.
+    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
+    // Sessions say which contracts they broke.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
 ];
 

@@ -139,7 +139,8 @@ impl<S: Sql> Store<S> {
         let is_known = event.refused() && standing.exists;
         let tuned = &self.settings.detectors;
         let (normal, hash) = (&self.common.crowd.normal, &self.settings.subjects);
-        let carried = batch.carried(place.1).map(|carried| {
+        let carried: Vec<_> = batch.carried(place.1).filter(|c| tracked.memory.tells(event, c)).collect();
+        let carried = carried.into_iter().map(|carried| {
             let mut finding = detect::attacks::finding(carried, event, tuned.attacks.get(carried.attack));
             if let Some(sessions) = normal.sessions(event, carried, hash) {
                 detect::normal::discount(&mut finding, sessions);

@@ -10,10 +10,13 @@ mod servers;
 mod source;
 
 pub use path::{Segment, Template, fits};
+pub use read::resolve;
 pub use servers::host_of;
 pub use source::MAX_VALUES;
 
 use serde::{Deserialize, Serialize};
+
+use super::contract::{Contract, Schema};
 
 /// Longest text of a document, bytes.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -30,6 +33,8 @@ pub struct Document {
     /// Where its paths begin; never empty.
     pub bases: Vec<Base>,
     pub operations: Vec<Operation>,
+    /// What the contracts of operations refer to.
+    pub schemas: Vec<Schema>,
 }
 
 /// Where paths begin.
@@ -53,6 +58,7 @@ pub struct Operation {
     pub secured: bool,
     /// Bases of its own; empty for those of the document.
     pub bases: Vec<Base>,
+    pub contract: Contract,
 }
 
 /// Something about a document, and where it stands.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::servers::bases;
 use super::{Base, Document, Fault, MAX_FAULTS, MAX_PATHS, Operation, Template};
+use crate::inventory::contract;
 
 /// Members of a path item that are methods, and `additionalOperations` is read beside them.
 const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
@@ -12,8 +13,17 @@ const MAX_REFERENCES: usize = 16;
 
 /// Reads a document.
 pub fn document(root: &Value) -> Result<(Document, Vec<Fault>), Vec<Fault>> {
-    let mut reader = Reader { root, faults: Vec::new(), warnings: Vec::new() };
+    let contracts = contract::Reader::new(root);
+    let mut reader = Reader { root, contracts, faults: Vec::new(), warnings: Vec::new() };
     let document = reader.document();
+    if reader.contracts.unread > 0 {
+        let reason = format!(
+            "{} schemas are not compared: what they refer to is not there, or they are too many",
+            reader.contracts.unread
+        );
+        reader.warn("/components/schemas", reason);
+    }
+    let document = document.map(|document| Document { schemas: reader.contracts.finish(), ..document });
     reader.warnings.truncate(MAX_FAULTS);
     match document {
         Some(document) if reader.faults.is_empty() => Ok((document, reader.warnings)),
@@ -26,6 +36,7 @@ pub fn document(root: &Value) -> Result<(Document, Vec<Fault>), Vec<Fault>> {
 
 struct Reader<'a> {
     root: &'a Value,
+    contracts: contract::Reader<'a>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
 }
@@ -63,7 +74,13 @@ impl<'a> Reader<'a> {
         }
         let operations = self.paths(root);
         let cut = |text: Option<&str>| text.unwrap_or_default().chars().take(200).collect();
-        Some(Document { title: cut(title.map(str::trim)), version: cut(version), bases, operations })
+        Some(Document {
+            title: cut(title.map(str::trim)),
+            version: cut(version),
+            bases,
+            operations,
+            schemas: Vec::new(),
+        })
     }
 
     fn version(&mut self, root: &Map<String, Value>) {
@@ -170,6 +187,7 @@ impl<'a> Reader<'a> {
                 deprecated,
                 secured: operation.get("security").map_or(secured, is_secured),
                 bases: if servers.is_empty() { own_bases.clone() } else { servers },
+                contract: self.contracts.operation(item.get("parameters"), operation),
             });
         }
     }

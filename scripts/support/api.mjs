@@ -50,7 +50,7 @@ export class Api {
 
   async #json(method, path, body) {
     const { status, text } = await this.#send(method, path, body);
-    if (status !== 200) throw new Error(`${method} ${PREFIX}${path} answered ${status}: ${text.slice(0, 500)}`);
+    if (status < 200 || status > 299) throw new Error(`${method} ${PREFIX}${path} answered ${status}: ${text.slice(0, 500)}`);
     return JSON.parse(text);
   }
 

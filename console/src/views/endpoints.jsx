@@ -24,7 +24,7 @@ export function Endpoints({ search }) {
           <option value="">any</option>{STATES.map((state) => <option key={state} value={state}>{state}</option>)}</select></label>
         <label class="inline">Sort by <select value={given.get('sort') ?? 'calls'} onChange={set('sort')}>
           {Object.entries(SORTS).map(([sort, name]) => <option key={sort} value={sort}>{name}</option>)}</select></label>
-        <Range search={search} to={TO} /><Saved to={TO} search={search} /><CopyLink /> <Link to={['documents']}>Documents</Link>
+        <Range search={search} to={TO} /><Saved to={TO} search={search} /><CopyLink />
       </FilterBar>
       <Trouble problem={list.problem} again={list.again} />
       <Partial on={list.partial} />
@@ -47,8 +47,8 @@ function Table({ items, search }) {
       <tbody>{items.map((item) => (
         <tr key={item.id} data-row tabIndex={-1}>
           <th scope="row"><Link data-open to={['endpoints', item.id]}>{item.method} {item.host}{item.template}</Link></th>
-          <td title={item.reasons.join('; ')}>{value('inventory', item.inventory)}</td><td class="number" title={item.risk_reasons.join('; ')}>{count(item.risk)}</td>
-          <td>{value('auth', item.auth)} {item.auth_means.join(', ')}</td><td class="number">{count(item.calls)}</td><td class="number">{count(item.sessions)}</td>
+          <td class="word" title={item.reasons.join('; ')}>{value('inventory', item.inventory)}</td><td class="number" title={item.risk_reasons.join('; ')}>{count(item.risk)}</td>
+          <td class="word">{value('auth', item.auth)} {item.auth_means.join(', ')}</td><td class="number">{count(item.calls)}</td><td class="number">{count(item.sessions)}</td>
           <td class="number">{count(item.users)}</td><td class="number">{count(item.attacks)}</td>
           <td>{Object.entries(item.statuses).map(([status, times]) => `${status}: ${count(times)}`).join(' · ') || '–'}</td><td><Time at={item.last_seen} /></td>
         </tr>

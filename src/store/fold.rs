@@ -114,12 +114,10 @@ impl<S: Sql> Store<S> {
         // A slice that failed half way left chunks that never counted.
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         let (written, superseded, places) = self.write_chunks(end, &parts)?;
-        let subjects_upto = self.subjects_upto(end, &parts);
         self.sql.query("DELETE FROM subjects WHERE id > ?", &[self.marks.last_subjects.into()])?;
-        let subjects = self.write_subjects(subjects_upto, self.marks.last_subjects + 1)?;
+        let subjects = self.write_subjects(&parts, self.marks.last_subjects + 1)?;
         let mut marks = self.marks.clone();
         marks.fold(&parts, end, self.next_chunk + written.len() as u64 - 1);
-        marks.subjects = subjects_upto;
         marks.last_subjects += subjects.len() as u64;
         // The commit point: from here on the chunks count and what the journal says of these parts does not.
         self.commit_slice(&marks)?;
@@ -130,6 +128,7 @@ impl<S: Sql> Store<S> {
         self.subjects.extend(subjects);
         supersede(&mut self.chunks, &superseded);
         self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
+        self.merge_subjects(&parts)?;
         match self.cycle.take() {
             Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle, now_ms),
             cycle => {
@@ -137,16 +136,6 @@ impl<S: Sql> Store<S> {
                 Ok(())
             }
         }
-    }
-
-    /// Up to where subjects are to be folded by the slice of these parts: the last slice gets to the end of what the fold
-    /// is about, those before it to a fair share of that.
-    fn subjects_upto(&self, end: u64, parts: &Range<usize>) -> u64 {
-        let upto = self.cycle.as_ref().map_or(end, |cycle| cycle.folded.upto);
-        let left =
-            self.hot.batches.iter().map(|hot| hot.seq).filter(|seq| (self.marks.subjects + 1..=upto).contains(seq));
-        let share = (left.clone().count() * parts.len()).div_ceil(PARTITIONS.saturating_sub(parts.start).max(1));
-        if parts.end == PARTITIONS { upto } else { left.take(share).last().unwrap_or(self.marks.subjects) }
     }
 
     /// All parts are folded beyond where the fold began: what was journaled by then can go.
@@ -160,7 +149,6 @@ impl<S: Sql> Store<S> {
         // What is left came after the fold began.
         self.journal_since_ms = self.hot.batches.front().map(|_| now_ms);
         self.counts.folds += 1;
-        self.merge_subjects()?;
         self.expire(now_ms)?;
         self.merge_due = self.next_run().is_some();
         self.hot.shrink(self.hot_budget());

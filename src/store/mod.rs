@@ -191,7 +191,7 @@ pub struct Store<S> {
     journal_since_ms: Option<u64>,
     counts: Counts,
     deltas: Deltas,
-    /// Oldest first.
+    /// In the order of their ids.
     subjects: Vec<subjects::Row>,
 }
 

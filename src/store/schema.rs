@@ -41,8 +41,14 @@ const MIGRATIONS: [&[&str]; 8] = [
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
     // Heads of chunks say what they were merged from.
     &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
-    // Sessions say which contracts they broke.
-    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
+    // Sessions say which contracts they broke; subjects are folded by parts of theirs, as sessions are.
+    &[
+        "DELETE FROM chunks",
+        "DELETE FROM state",
+        "DROP TABLE subjects",
+        // States of subjects, each for its own stretch of the journal; `filter` tells whom a row may hold.
+        "CREATE TABLE subjects (id INTEGER PRIMARY KEY, head BLOB NOT NULL, filter BLOB NOT NULL, body BLOB NOT NULL)",
+    ],
 ];
 
 /// Brings the schema up to date; running it again changes nothing. What a newer release stored is refused: this one would

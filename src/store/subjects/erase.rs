@@ -22,7 +22,7 @@ impl<S: Sql> Store<S> {
             kept.insert(key, state);
         }
         if erased {
-            let row = row.update(&self.sql, row.since, &kept)?;
+            let row = row.update(&self.sql, row.sources.clone(), &kept)?;
             if let Some(slot) = self.subjects.get_mut(at) {
                 *slot = row;
             }

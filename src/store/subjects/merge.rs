@@ -1,34 +1,51 @@
-//! Few rows of subjects out of many: neighbours are merged while they are small, and go when they are old.
+//! Few rows of subjects out of many: those about the same parts are merged while they are small, and go when they are old.
+
+use core::ops::Range;
 
 use super::States;
-use super::row::Row;
+use super::row::{Row, remove};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 
-/// So many neighbours are merged into one …
-const RUN: usize = 8;
+/// So many rows are merged into one: the smallest there are …
+const RUN: usize = 4;
 /// … as long as they do not hold more than this, bytes …
-const MERGED_BYTES: u64 = 768 * 1024;
+const MERGED_BYTES: u64 = 1024 * 1024;
 /// … nor more than this part of the time things are kept for: what is merged goes as one.
 const MERGED_SPAN: u64 = 8;
 /// Subjects may take this part of what chunks may.
 const SIZE_SHARE: u64 = 8;
 
 impl<S: Sql> Store<S> {
-    /// Merges one run of neighbours, if there is one.
-    pub(in crate::store) fn merge_subjects(&mut self) -> Result<(), StoreError> {
+    /// Merges rows about these parts: at most one run of each part, and one of rows about all of them.
+    pub(in crate::store) fn merge_subjects(&mut self, parts: &Range<usize>) -> Result<(), StoreError> {
+        self.remove_sources()?;
+        let alone = parts.clone().map(|part| part..part + 1).filter(|alone| alone != parts);
+        for about in alone.chain([parts.clone()]) {
+            if let Some(run) = self.run_about(&about) {
+                self.merge_subject_run(run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The smallest rows about exactly these parts, if they may become one; in the order of their ids.
+    fn run_about(&self, parts: &Range<usize>) -> Option<Vec<Row>> {
+        let mut run: Vec<&Row> = self.subjects.iter().filter(|row| row.parts == *parts).collect();
+        run.sort_by_key(|row| row.bytes);
+        run.truncate(RUN);
+        run.sort_by_key(|row| row.id);
+        let bytes: u64 = run.iter().map(|row| row.bytes).sum();
+        let from_ms = run.iter().map(|row| row.from_ms).min()?;
+        let to_ms = run.iter().map(|row| row.to_ms).max()?;
         let span_ms = self.settings.retention_ms / MERGED_SPAN;
-        let fits = |run: &[Row]| {
-            let bytes: u64 = run.iter().map(|row| row.bytes).sum();
-            let from = run.iter().map(|row| row.from_ms).min().unwrap_or(0);
-            let to = run.iter().map(|row| row.to_ms).max().unwrap_or(0);
-            bytes <= MERGED_BYTES && to.saturating_sub(from) <= span_ms
-        };
-        let Some(at) = self.subjects.windows(RUN).position(fits) else { return Ok(()) };
-        let Some(run) = self.subjects.get(at..at + RUN) else { return Ok(()) };
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
-        let (mut merged, mut unreadable) = (States::new(), None);
-        for row in run {
+        let fits = run.len() == RUN && bytes <= MERGED_BYTES && to_ms - from_ms <= span_ms;
+        fits.then(|| run.into_iter().cloned().collect())
+    }
+
+    fn merge_subject_run(&mut self, mut run: Vec<Row>) -> Result<(), StoreError> {
+        let mut merged = States::new();
+        for row in &run {
             match row.states(&self.sql) {
                 Ok(states) => {
                     for (key, state) in states {
@@ -38,22 +55,34 @@ impl<S: Sql> Store<S> {
                         }
                     }
                 }
-                Err(error) if error.is_damage() => unreadable = Some(row.id),
+                Err(error) if error.is_damage() => {
+                    // It can tell nothing any more and would stand in the way of every merge.
+                    remove(&self.sql, &[row.id])?;
+                    self.subjects.retain(|other| other.id != row.id);
+                    self.counts.corrupt_rows += 1;
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
-        if let Some(id) = unreadable {
-            // It can tell nothing any more and would stand in the way of every merge.
-            self.sql.query("DELETE FROM subjects WHERE id = ?", &[id.into()])?;
-            self.subjects.retain(|row| row.id != id);
-            self.counts.corrupt_rows += 1;
-            return Ok(());
-        }
+        let Some(last) = run.pop() else { return Ok(()) };
+        let sources: Vec<u64> = run.iter().map(|row| row.id).collect();
         // From this statement on the row stands for the others, whether they are gone or not.
-        let (since, last) = (first.since, last.clone());
-        let row = last.update(&self.sql, since, &merged)?;
-        self.subjects.splice(at..at + RUN, [row]);
-        self.sql.query("DELETE FROM subjects WHERE id >= ? AND id < ?", &[since.into(), last.id.into()])?;
+        let row = last.update(&self.sql, sources, &merged)?;
+        self.subjects.retain(|other| !row.sources.contains(&other.id));
+        if let Some(slot) = self.subjects.iter_mut().find(|other| other.id == row.id) {
+            *slot = row;
+        }
+        self.remove_sources()
+    }
+
+    /// Removes the rows others stand for. Before anything else is merged: a row must not forget whom it stands for while
+    /// they are still there.
+    fn remove_sources(&mut self) -> Result<(), StoreError> {
+        for row in &mut self.subjects {
+            remove(&self.sql, &row.sources)?;
+            row.sources.clear();
+        }
         Ok(())
     }
 

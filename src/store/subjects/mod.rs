@@ -1,18 +1,22 @@
 //! Subjects of a shard: users, addresses, tokens and devices, beside its sessions.
 //!
-//! Nothing is kept in memory for them. What the journal says of subjects is summed up when it is folded, a sixteenth of
-//! its batches with each slice of a fold, into rows of [`Subject`] states that only know their own stretch of the
-//! journal. Asking for one merges the rows that hold it with what the journal says since. Rows that lie next to each
-//! other are merged while they are small, so that there are tens of them rather than thousands.
+//! Nothing is kept in memory for them. What the journal says of the subjects of a part is summed up by the slice of a fold
+//! that is about this part, into rows of [`Subject`] states that only know their own stretch of the journal. Asking for
+//! one merges the rows that hold it with what the journal says since.
+//!
+//! A row is about one part, or, where there is little to say, about all parts of its slice. Rows about the same are
+//! merged while they are small: whoever comes back is in one of them rather than in each.
 
 mod erase;
 mod merge;
 mod row;
 
+use core::ops::Range;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::hot::Tracked;
+use super::partition::partition_of;
 use super::read::with_user;
 use super::sql::Sql;
 use super::{Store, StoreError};
@@ -28,6 +32,8 @@ type Met<'a> = HashMap<SessionId, Option<Cow<'a, Tracked>>>;
 
 /// A row is full at this size, bytes.
 const ROW_BYTES: usize = 1024 * 1024;
+/// What a slice has to say of subjects is one row up to this size, bytes; beyond, each part has rows of its own.
+const SHARED_BYTES: usize = 64 * 1024;
 
 /// What is asked for: a subject under each of its names, users for example under those of two secrets.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +53,7 @@ impl<S: Sql> Store<S> {
         let (hash, mut partial) = (&self.settings.subjects, false);
         let mut found: Option<Subject> = None;
         for row in &self.subjects {
+            let keys: Vec<SubjectKey> = keys.iter().filter(|key| row.is_about(partition_of(key))).copied().collect();
             let states = match row.find(&self.sql, &keys) {
                 Ok(states) => states,
                 Err(error) if error.is_damage() => {
@@ -63,13 +70,14 @@ impl<S: Sql> Store<S> {
             }
         }
         let mut met = Met::new();
-        for hot in self.hot.batches.iter().filter(|hot| hot.seq > self.marks.subjects) {
+        for hot in &self.hot.batches {
             self.each_event(&hot.batch, &mut met, |event, agent, is_here| {
                 if !identities.iter().any(|identity| may_be_about(&event, identity)) {
                     return;
                 }
-                for (_, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
-                    if identities.contains(&seen.of) {
+                for (key, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
+                    let is_folded = self.marks.is_part_folded(partition_of(&key), hot.seq);
+                    if !is_folded && identities.contains(&seen.of) {
                         found.get_or_insert_with(|| Subject::new(&seen)).observe(&seen, hash);
                     }
                 }
@@ -78,28 +86,50 @@ impl<S: Sql> Store<S> {
         Ok((found, partial))
     }
 
-    /// Writes what the journal says of subjects after the last slice up to this position.
-    pub(super) fn write_subjects(&self, upto: u64, first_row: u64) -> Result<Vec<Row>, StoreError> {
+    /// Writes what the journal says of the subjects of these parts and is not folded yet.
+    pub(super) fn write_subjects(&self, parts: &Range<usize>, first_row: u64) -> Result<Vec<Row>, StoreError> {
         let hash = &self.settings.subjects;
-        let (mut rows, mut states, mut bytes, mut met) = (Vec::new(), States::new(), 0, Met::new());
-        let from = self.marks.subjects;
-        for hot in self.hot.batches.iter().filter(|hot| hot.seq > from && hot.seq <= upto) {
+        let mut states: Vec<(States, usize)> = Vec::new();
+        states.resize_with(parts.len(), Default::default);
+        let (mut rows, mut met) = (Vec::new(), Met::new());
+        let mut write = |parts: Range<usize>, states: &States| -> Result<(), StoreError> {
+            rows.push(Row::insert(&self.sql, first_row + rows.len() as u64, parts, states)?);
+            Ok(())
+        };
+        for hot in &self.hot.batches {
             self.each_event(&hot.batch, &mut met, |event, agent, is_here| {
                 for (key, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
+                    let part = partition_of(&key);
+                    let Some(at) = part.checked_sub(parts.start) else { continue };
+                    let Some((states, bytes)) = states.get_mut(at) else { continue };
+                    if self.marks.is_part_folded(part, hot.seq) {
+                        continue;
+                    }
                     let state = states.entry(key).or_insert_with(|| {
-                        bytes += row::STATE_BYTES;
+                        *bytes += row::STATE_BYTES;
                         Subject::new(&seen)
                     });
                     state.observe(&seen, hash);
                 }
             });
-            if bytes >= ROW_BYTES {
-                rows.push(Row::insert(&self.sql, first_row + rows.len() as u64, &core::mem::take(&mut states))?);
-                bytes = 0;
+            for (part, (states, bytes)) in parts.clone().zip(&mut states) {
+                if *bytes >= ROW_BYTES {
+                    write(part..part + 1, &core::mem::take(states))?;
+                    *bytes = 0;
+                }
             }
         }
-        if !states.is_empty() {
-            rows.push(Row::insert(&self.sql, first_row + rows.len() as u64, &states)?);
+        if states.iter().map(|(_, bytes)| bytes).sum::<usize>() <= SHARED_BYTES {
+            let together: States = states.into_iter().flat_map(|(states, _)| states).collect();
+            if !together.is_empty() {
+                write(parts.clone(), &together)?;
+            }
+            return Ok(rows);
+        }
+        for (part, (states, _)) in parts.clone().zip(&states) {
+            if !states.is_empty() {
+                write(part..part + 1, states)?;
+            }
         }
         Ok(rows)
     }

@@ -1,15 +1,19 @@
-//! A row of subject states: a head that tells whom it may hold, and the states in the order of their keys.
+//! A row of subject states: a head that tells what it is about, a filter that tells whom it may hold, and the states in the
+//! order of their keys.
+
+use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::States;
 use crate::store::StoreError;
 use crate::store::chunk::KeyFilter;
+use crate::store::partition::PARTITIONS;
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::subject::{Subject, SubjectKey};
 
 /// First byte of every row's head; a reader accepts this version and no other.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a state of one sighting takes in a row, about, bytes.
 pub const STATE_BYTES: usize = 160;
@@ -18,8 +22,10 @@ pub const STATE_BYTES: usize = 160;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub id: u64,
-    /// Rows from this one on, up to its own, are in it.
-    pub since: u64,
+    /// The parts its subjects are in.
+    pub parts: Range<usize>,
+    /// Rows it stands for, which may not be gone yet.
+    pub sources: Vec<u64>,
     /// Epoch ms of the first and the last sighting.
     pub from_ms: u64,
     pub to_ms: u64,
@@ -28,11 +34,11 @@ pub struct Row {
 
 #[derive(Serialize, Deserialize)]
 struct Head {
-    since: u64,
+    parts: (u8, u8),
+    sources: Vec<u64>,
     from_ms: u64,
     to_ms: u64,
     bytes: u64,
-    filter: Vec<u8>,
 }
 
 /// A key and its state, encoded.
@@ -46,38 +52,43 @@ struct Entry<'a> {
 const DAMAGED: StoreError = StoreError::Corrupt("subjects");
 
 impl Row {
-    /// Every row that counts, oldest first, and how many could not be read. Those that are in a later one are removed.
+    /// Every row that counts, in the order of their ids, and how many could not be read. Those that another one stands for
+    /// are removed.
     pub fn all(sql: &dyn Sql, last: u64) -> Result<(Vec<Self>, u64), StoreError> {
         sql.query("DELETE FROM subjects WHERE id > ?", &[last.into()])?;
         let (mut rows, mut damaged) = (Vec::<Self>::new(), 0);
         for mut row in sql.query("SELECT id, head FROM subjects ORDER BY id", &[])? {
             let id = integer(&row, 0).unsigned_abs();
-            let Some(head) = Head::read(&blob(&mut row, 1)) else {
-                damaged += 1;
-                continue;
-            };
-            let Head { since, from_ms, to_ms, bytes, .. } = head;
-            if rows.last().is_some_and(|before| before.id >= since) {
-                rows.retain(|before| before.id < since);
-                sql.query("DELETE FROM subjects WHERE id >= ? AND id < ?", &[since.into(), id.into()])?;
+            match Head::read(&blob(&mut row, 1)) {
+                Some(head) => rows.push(head.of(id)),
+                None => damaged += 1,
             }
-            rows.push(Self { id, since, from_ms, to_ms, bytes });
         }
+        let replaced: Vec<u64> = rows.iter().flat_map(|row| row.sources.iter().copied()).collect();
+        remove(sql, &replaced)?;
+        rows.retain(|row| !replaced.contains(&row.id));
+        rows.iter_mut().for_each(|row| row.sources.clear());
         Ok((rows, damaged))
     }
 
     /// Writes states as a new row.
-    pub fn insert(sql: &dyn Sql, id: u64, states: &States) -> Result<Self, StoreError> {
-        let (row, head, body) = encoded(id, id, states)?;
-        sql.query("INSERT INTO subjects (id, head, body) VALUES (?, ?, ?)", &[id.into(), head, body])?;
+    pub fn insert(sql: &dyn Sql, id: u64, parts: Range<usize>, states: &States) -> Result<Self, StoreError> {
+        let (row, [head, filter, body]) = encoded(id, parts, Vec::new(), states)?;
+        sql.query("INSERT INTO subjects (id, head, filter, body) VALUES (?, ?, ?, ?)", &[id.into(), head, filter, body])?;
         Ok(row)
     }
 
-    /// Writes states in the place of a row's own, for the rows from `since` on.
-    pub fn update(&self, sql: &dyn Sql, since: u64, states: &States) -> Result<Self, StoreError> {
-        let (row, head, body) = encoded(self.id, since, states)?;
-        sql.query("UPDATE subjects SET head = ?, body = ? WHERE id = ?", &[head, body, self.id.into()])?;
+    /// Writes states in the place of a row's own; from then on it stands for `sources` too.
+    pub fn update(&self, sql: &dyn Sql, sources: Vec<u64>, states: &States) -> Result<Self, StoreError> {
+        let (row, [head, filter, body]) = encoded(self.id, self.parts.clone(), sources, states)?;
+        let statement = "UPDATE subjects SET head = ?, filter = ?, body = ? WHERE id = ?";
+        sql.query(statement, &[head, filter, body, self.id.into()])?;
         Ok(row)
+    }
+
+    /// Whether it is about subjects of this part.
+    pub fn is_about(&self, part: usize) -> bool {
+        self.parts.contains(&part)
     }
 
     /// All states of the row.
@@ -90,8 +101,10 @@ impl Row {
 
     /// The states of these keys, as far as they are in the row.
     pub fn find(&self, sql: &dyn Sql, keys: &[SubjectKey]) -> Result<Vec<Subject>, StoreError> {
-        let head = Head::read(&self.column(sql, "SELECT head FROM subjects WHERE id = ?")?).ok_or(DAMAGED)?;
-        let filter = KeyFilter::decode(&head.filter);
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = KeyFilter::decode(&self.column(sql, "SELECT filter FROM subjects WHERE id = ?")?);
         if !keys.iter().any(|key| filter.may_hold(u128::from_be_bytes(key.hash))) {
             return Ok(Vec::new());
         }
@@ -110,11 +123,31 @@ impl Row {
 impl Head {
     fn read(bytes: &[u8]) -> Option<Self> {
         let (version, body) = bytes.split_first()?;
-        (*version == VERSION).then(|| postcard::from_bytes(body).ok()).flatten()
+        let head: Self = (*version == VERSION).then(|| postcard::from_bytes(body).ok()).flatten()?;
+        (usize::from(head.parts.1) <= PARTITIONS).then_some(head)
+    }
+
+    fn of(self, id: u64) -> Row {
+        let Self { parts, sources, from_ms, to_ms, bytes } = self;
+        Row { id, parts: parts.0.into()..parts.1.into(), sources, from_ms, to_ms, bytes }
     }
 }
 
-fn encoded(id: u64, since: u64, states: &States) -> Result<(Row, Value, Value), StoreError> {
+/// Removes rows by their ids.
+pub fn remove(sql: &dyn Sql, ids: &[u64]) -> Result<(), StoreError> {
+    for id in ids {
+        sql.query("DELETE FROM subjects WHERE id = ?", &[(*id).into()])?;
+    }
+    Ok(())
+}
+
+/// A row with what is written of it: head, filter and body.
+fn encoded(
+    id: u64,
+    parts: Range<usize>,
+    sources: Vec<u64>,
+    states: &States,
+) -> Result<(Row, [Value; 3]), StoreError> {
     let from_ms = states.values().map(|state| state.first_seen_ms).min().unwrap_or(0);
     let to_ms = states.values().map(|state| state.last_seen_ms).max().unwrap_or(0);
     let encoded: Vec<(SubjectKey, Vec<u8>)> = states
@@ -128,8 +161,9 @@ fn encoded(id: u64, since: u64, states: &States) -> Result<(Row, Value, Value), 
     let entries: Vec<Entry<'_>> = encoded.iter().map(|(key, state)| Entry { key: *key, state }).collect();
     let body = postcard::to_allocvec(&entries).map_err(|_| DAMAGED)?;
     let filter = KeyFilter::of(states.keys().map(|key| u128::from_be_bytes(key.hash)).collect::<Vec<_>>().into_iter());
-    let bytes = body.len() as u64;
-    let head = Head { since, from_ms, to_ms, bytes, filter: filter.encode() };
-    let head = postcard::to_extend(&head, vec![VERSION]).map_err(|_| DAMAGED)?;
-    Ok((Row { id, since, from_ms, to_ms, bytes }, Value::Blob(head), Value::Blob(body)))
+    let byte = |part: usize| u8::try_from(part).unwrap_or(u8::MAX);
+    let head =
+        Head { parts: (byte(parts.start), byte(parts.end)), sources, from_ms, to_ms, bytes: body.len() as u64 };
+    let written = postcard::to_extend(&head, vec![VERSION]).map_err(|_| DAMAGED)?;
+    Ok((head.of(id), [Value::Blob(written), Value::Blob(filter.encode()), Value::Blob(body)]))
 }

@@ -208,6 +208,11 @@ impl Batch {
         self.layout
     }
 
+    /// The event of another shard's session at `index`.
+    pub fn glimpsed(&self, index: usize) -> Option<Event<'_>> {
+        self.glimpses.get(index).and_then(|(_, row)| self.view(row, Params::default()))
+    }
+
     /// Events of sessions of other shards, without their paths, with the kinds of those of their subjects that belong here.
     pub fn glimpses(&self) -> impl Iterator<Item = (Kinds, Event<'_>)> {
         self.glimpses.iter().filter_map(|(kinds, row)| Some((*kinds, self.view(row, Params::default())?)))

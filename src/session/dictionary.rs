@@ -105,6 +105,11 @@ impl Dictionary {
         self.texts.get(symbol.0 as usize).map_or("", AsRef::as_ref)
     }
 
+    /// The text of a number, to be kept whatever becomes of the dictionary.
+    pub fn shared(&self, symbol: Symbol) -> Option<Rc<str>> {
+        self.texts.get(symbol.0 as usize).cloned()
+    }
+
     /// The number of an address, which gets one if it has none.
     pub fn address_number(&mut self, address: Address<'_>) -> u32 {
         let key = (address.ip, self.symbol(address.country), address.asn);

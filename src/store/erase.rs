@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::Journal;
 use super::sql::Sql;
+use super::subjects::Sightings;
 use super::{Store, StoreError, chunk};
 use crate::session::{Batch, SessionId};
 use crate::verdict::{Block, Subject};
@@ -94,6 +95,10 @@ impl<S: Sql> Store<S> {
         let mut under_way = at.map_or(begun, |at| self.erasures.remove(at));
         let (mut erased, mut budget) = (Erased::default(), Budget(sizes));
         self.forget_user(&forms)?;
+        if let Some(cycle) = &mut self.cycle {
+            // They name it; the next slice finds them anew.
+            cycle.sightings = Sightings::default();
+        }
         let outcome = self.erase_slice(&forms, &mut under_way, &mut erased, &mut budget);
         if outcome.is_err() || !erased.done {
             if self.erasures.len() >= MAX_UNDER_WAY {

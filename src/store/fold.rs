@@ -11,6 +11,7 @@ use super::chunk::{Chunk, Draft, Place, Superseded, supersede};
 use super::hot::Tracked;
 use super::partition::{PARTITIONS, partition};
 use super::sql::Sql;
+use super::subjects::Sightings;
 use super::{Cycle, Folded, Store, StoreError};
 use crate::session::{Event, Kind, SessionId, Symbol};
 
@@ -106,7 +107,8 @@ impl<S: Sql> Store<S> {
         let cycle = self.cycle.get_or_insert_with(|| {
             business.trim();
             let (pending, known, business) = (self.pending.clone(), self.known.clone(), business.clone());
-            Cycle { folded: Folded { upto: end, pending, known, business }, common: common.clone(), next: 0 }
+            let folded = Folded { upto: end, pending, known, business };
+            Cycle { folded, common: common.clone(), next: 0, sightings: Sightings::default() }
         });
         let fitting = PARTITIONS.saturating_mul(self.settings.fold.one_slice_bytes).checked_div(self.hot.journal_bytes);
         let last = (cycle.next + fitting.unwrap_or(PARTITIONS).max(1)).min(PARTITIONS);
@@ -115,7 +117,10 @@ impl<S: Sql> Store<S> {
         self.sql.query("DELETE FROM chunks WHERE id >= ?", &[self.next_chunk.into()])?;
         let (written, superseded, places) = self.write_chunks(end, &parts)?;
         self.sql.query("DELETE FROM subjects WHERE id > ?", &[self.marks.last_subjects.into()])?;
-        let subjects = self.write_subjects(&parts, self.marks.last_subjects + 1)?;
+        // If this slice fails they are found anew by the next one.
+        let mut sightings = self.cycle.as_mut().map(|cycle| core::mem::take(&mut cycle.sightings)).unwrap_or_default();
+        self.sight(&mut sightings, end);
+        let subjects = self.write_subjects(&sightings, &parts, self.marks.last_subjects + 1)?;
         let mut marks = self.marks.clone();
         marks.fold(&parts, end, self.next_chunk + written.len() as u64 - 1);
         marks.last_subjects += subjects.len() as u64;
@@ -132,7 +137,7 @@ impl<S: Sql> Store<S> {
         match self.cycle.take() {
             Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle, now_ms),
             cycle => {
-                self.cycle = cycle.map(|cycle| Cycle { next: last, ..cycle });
+                self.cycle = cycle.map(|cycle| Cycle { next: last, sightings, ..cycle });
                 Ok(())
             }
         }

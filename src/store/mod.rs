@@ -67,6 +67,7 @@ use partition::Marks;
 use pending::Pending;
 use reservations::Reservations;
 use sql::{Sql, SqlError, Value, blob, integer};
+use subjects::Sightings;
 
 /// Blocks waiting for the fleet; when it stays away longer, further ones hold in this shard alone.
 const MAX_OUTBOX: usize = 1_000;
@@ -147,6 +148,7 @@ struct Cycle {
     common: Common,
     /// The first part that is left.
     next: usize,
+    sightings: Sightings,
 }
 
 /// A shard's store.

@@ -248,6 +248,11 @@ impl<T: Value, const N: usize> Distinct<T, N> {
         })
     }
 
+    /// Puts seconds before `last_s` in the place of times, and times in the place of these.
+    pub(super) fn relate_times(&mut self, last_s: u32) {
+        self.newest.iter_mut().for_each(|entry| entry.last_s = last_s.wrapping_sub(entry.last_s));
+    }
+
     /// Whether it is a state that seeing leads to.
     pub(super) fn is_sound(&self) -> bool {
         let is_sorted = self.newest.is_sorted_by_key(|entry| entry.last_s);

@@ -23,7 +23,7 @@ pub use distinct::{Distinct, Entry, Value};
 pub use hash::SubjectHash;
 pub use key::{Device, Identity, Kind, SubjectKey, network};
 pub use recent::Recent;
-pub use sighting::{Country, Login, Sighting, subjects_of, subjects_with};
+pub use sighting::{Country, Login, Sighting, identities, sighting_of, subjects_of, subjects_with};
 pub use sketch::Sketch;
 pub use state::{DecodeError, Place, Subject, VERSION};
 pub use windows::{Counts, Window, Windows};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::Family;
 use super::hash::SubjectHash;
-use super::key::{Identity, SubjectKey};
+use super::key::{Identity, Kind, SubjectKey};
 use super::windows::Counts;
 use crate::identity::{Stage, stage};
 use crate::session::{Event, EventId, SessionId};
@@ -113,15 +113,33 @@ pub fn subjects_with<'a>(
     agent: Family<'a>,
     hash: &SubjectHash,
 ) -> impl Iterator<Item = (SubjectKey, Sighting<'a>)> {
+    let (seen, hash) = (sighting(event, agent, hash), *hash);
+    identities(event, agent).map(move |of| (of.key(&hash), Sighting { of, ..seen }))
+}
+
+/// Who an event is a sighting of.
+pub fn identities<'a>(event: &Event<'a>, agent: Family<'a>) -> impl Iterator<Item = Identity<'a>> {
     let subjects = [
         (!event.user.is_empty()).then_some(Identity::User(event.user)),
         event.ip.map(Identity::ip),
         (event.token != 0).then_some(Identity::Token(event.token)),
         Identity::device(event.ja4, agent, event.ip),
     ];
+    subjects.into_iter().flatten()
+}
+
+/// What an event says about its subject of this kind, if it has one.
+pub fn sighting_of<'a>(event: &Event<'a>, kind: Kind, hash: &SubjectHash) -> Option<Sighting<'a>> {
+    let agent = Family::of(event.user_agent);
+    let of = identities(event, agent).find(|of| of.kind() == kind)?;
+    Some(Sighting { of, ..sighting(event, agent, hash) })
+}
+
+/// What it says about any of them; `of` is its user, whether it names one or not.
+fn sighting<'a>(event: &Event<'a>, agent: Family<'a>, hash: &SubjectHash) -> Sighting<'a> {
     let endpoint = hash.start(ENDPOINT).text(event.method).text(event.host).text(event.template).half();
     let user = event.user;
-    let seen = Sighting {
+    Sighting {
         of: Identity::User(user),
         event: event.id,
         session: event.session,
@@ -135,9 +153,7 @@ pub fn subjects_with<'a>(
         login: login(event),
         endpoint: endpoint as u32,
         bytes: event.response_bytes.unwrap_or(0),
-    };
-    let hash = *hash;
-    subjects.into_iter().flatten().map(move |of| (of.key(&hash), Sighting { of, ..seen }))
+    }
 }
 
 /// What became of the login that the event was: what the origin says; else what its answer says to whoever named a user

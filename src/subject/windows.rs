@@ -116,7 +116,7 @@ impl From<Windows> for Packed {
     fn from(windows: Windows) -> Self {
         let mut newer = windows.latest;
         let buckets = windows.buckets.iter().rev().map(|bucket| {
-            let gap = newer - bucket.tick;
+            let gap = newer.wrapping_sub(bucket.tick);
             newer = bucket.tick;
             (gap, bucket.counts)
         });
@@ -128,8 +128,8 @@ impl From<Packed> for Windows {
     fn from(packed: Packed) -> Self {
         let mut newer = packed.latest;
         let buckets = packed.buckets.into_iter().map(|(gap, counts)| {
-            // What reaches back before 1970 is found out by `is_sound`: two buckets cannot begin at once.
-            newer = newer.saturating_sub(gap);
+            // What reaches back before 1970 is found out by `is_sound`: it lies behind the latest.
+            newer = newer.wrapping_sub(gap);
             Bucket { tick: newer, counts }
         });
         let mut buckets: Vec<Bucket> = buckets.collect();
@@ -220,6 +220,16 @@ impl Windows {
                 self.buckets.insert(at.map_or(0, |at| at + 1), Bucket { tick, counts: *counts });
             }
         }
+    }
+
+    /// Puts what sets the newest tick apart from that of `time_ms` in its place, and the tick in the place of that: the two
+    /// are near each other, and mostly equal but for a few bits. Buckets are encoded by their distance from it anyway.
+    pub(super) fn relate_times(&mut self, time_ms: u64) {
+        let related = self.latest ^ tick_of(time_ms);
+        for bucket in &mut self.buckets {
+            bucket.tick = related.wrapping_sub(self.latest.wrapping_sub(bucket.tick));
+        }
+        self.latest = related;
     }
 
     /// Whether it is a state that counting leads to.

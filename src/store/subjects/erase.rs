@@ -1,6 +1,7 @@
 //! Taking a user out of the subjects: its own state goes, and its name leaves those of others.
 
 use super::States;
+use super::row::Draft;
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 use crate::subject::Kind;
@@ -22,7 +23,7 @@ impl<S: Sql> Store<S> {
             kept.insert(key, state);
         }
         if erased {
-            let row = row.update(&self.sql, row.sources.clone(), &kept)?;
+            let row = row.update(&self.sql, row.sources.clone(), Draft::of(kept))?;
             if let Some(slot) = self.subjects.get_mut(at) {
                 *slot = row;
             }

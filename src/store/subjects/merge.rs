@@ -3,14 +3,14 @@
 use core::ops::Range;
 
 use super::States;
-use super::row::{Row, remove};
+use super::row::{Draft, Row, remove};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 
 /// So many rows are merged into one: the smallest there are …
 const RUN: usize = 4;
 /// … as long as they do not hold more than this, bytes …
-const MERGED_BYTES: u64 = 1024 * 1024;
+const MERGED_BYTES: u64 = 1536 * 1024;
 /// … nor more than this part of the time things are kept for: what is merged goes as one.
 const MERGED_SPAN: u64 = 8;
 /// Subjects may take this part of what chunks may.
@@ -68,7 +68,7 @@ impl<S: Sql> Store<S> {
         let Some(last) = run.pop() else { return Ok(()) };
         let sources: Vec<u64> = run.iter().map(|row| row.id).collect();
         // From this statement on the row stands for the others, whether they are gone or not.
-        let row = last.update(&self.sql, sources, &merged)?;
+        let row = last.update(&self.sql, sources, Draft::of(merged))?;
         self.subjects.retain(|other| !row.sources.contains(&other.id));
         if let Some(slot) = self.subjects.iter_mut().find(|other| other.id == row.id) {
             *slot = row;

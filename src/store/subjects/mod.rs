@@ -1,7 +1,7 @@
 //! Subjects of a shard: users, addresses, tokens and devices, beside its sessions.
 //!
-//! Nothing is kept in memory for them. What the journal says of the subjects of a part is summed up by the slice of a fold
-//! that is about this part, into rows of [`Subject`] states that only know their own stretch of the journal. Asking for
+//! Nothing is kept in memory for them but who is seen in the journal, during a fold (`sightings.rs`). What it says of the
+//! subjects of a part is summed up by the slice of the fold that is about this part, into rows of [`Subject`] states that only know their own stretch of the journal. Asking for
 //! one merges the rows that hold it with what the journal says since.
 //!
 //! A row is about one part, or, where there is little to say, about all parts of its slice. Rows about the same are
@@ -10,30 +10,25 @@
 mod erase;
 mod merge;
 mod row;
+mod sightings;
 
-use core::ops::Range;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::hot::Tracked;
 use super::partition::partition_of;
-use super::read::with_user;
 use super::sql::Sql;
 use super::{Store, StoreError};
-use crate::session::{Batch, Event, SessionId};
+use crate::session::{Batch, Event, Marks, SessionId, Symbol};
 use crate::subject::{Family, Identity, Kind, Subject, SubjectKey, subjects_with};
 pub(super) use row::Row;
+pub(super) use sightings::Sightings;
 
 /// States with their keys, in order.
 type States = BTreeMap<SubjectKey, Subject>;
 
 /// Sessions met already, unpacked: what they know of their users.
 type Met<'a> = HashMap<SessionId, Option<Cow<'a, Tracked>>>;
-
-/// A row is full at this size, bytes.
-const ROW_BYTES: usize = 1024 * 1024;
-/// What a slice has to say of subjects is one row up to this size, bytes; beyond, each part has rows of its own.
-const SHARED_BYTES: usize = 64 * 1024;
 
 /// What is asked for: a subject under each of its names, users for example under those of two secrets.
 #[derive(Debug, Clone, Copy)]
@@ -86,54 +81,6 @@ impl<S: Sql> Store<S> {
         Ok((found, partial))
     }
 
-    /// Writes what the journal says of the subjects of these parts and is not folded yet.
-    pub(super) fn write_subjects(&self, parts: &Range<usize>, first_row: u64) -> Result<Vec<Row>, StoreError> {
-        let hash = &self.settings.subjects;
-        let mut states: Vec<(States, usize)> = Vec::new();
-        states.resize_with(parts.len(), Default::default);
-        let (mut rows, mut met) = (Vec::new(), Met::new());
-        let mut write = |parts: Range<usize>, states: &States| -> Result<(), StoreError> {
-            rows.push(Row::insert(&self.sql, first_row + rows.len() as u64, parts, states)?);
-            Ok(())
-        };
-        for hot in &self.hot.batches {
-            self.each_event(&hot.batch, &mut met, |event, agent, is_here| {
-                for (key, seen) in subjects_with(&event, agent, hash).filter(|(key, _)| is_here(key)) {
-                    let part = partition_of(&key);
-                    let Some(at) = part.checked_sub(parts.start) else { continue };
-                    let Some((states, bytes)) = states.get_mut(at) else { continue };
-                    if self.marks.is_part_folded(part, hot.seq) {
-                        continue;
-                    }
-                    let state = states.entry(key).or_insert_with(|| {
-                        *bytes += row::STATE_BYTES;
-                        Subject::new(&seen)
-                    });
-                    state.observe(&seen, hash);
-                }
-            });
-            for (part, (states, bytes)) in parts.clone().zip(&mut states) {
-                if *bytes >= ROW_BYTES {
-                    write(part..part + 1, &core::mem::take(states))?;
-                    *bytes = 0;
-                }
-            }
-        }
-        if states.iter().map(|(_, bytes)| bytes).sum::<usize>() <= SHARED_BYTES {
-            let together: States = states.into_iter().flat_map(|(states, _)| states).collect();
-            if !together.is_empty() {
-                write(parts.clone(), &together)?;
-            }
-            return Ok(rows);
-        }
-        for (part, (states, _)) in parts.clone().zip(&states) {
-            if !states.is_empty() {
-                write(part..part + 1, states)?;
-            }
-        }
-        Ok(rows)
-    }
-
     /// Every event of a batch with its user, the family of its agent, and which of its subjects belong here.
     fn each_event<'a, 'b>(
         &'a self,
@@ -145,18 +92,23 @@ impl<S: Sql> Store<S> {
         let mut agents = Agents::default();
         for event in batch.events() {
             let here = event.session.shard(layout);
-            let user_at = |time_ms| {
-                let tracked = met.entry(event.session).or_insert_with(|| self.hot.get(event.session));
-                let user = tracked.as_deref()?.session.user_at(time_ms)?;
-                Some(self.hot.dictionary.text(user))
-            };
+            let user = self.user_met(&event, met).map_or(event.user, |user| self.hot.dictionary.text(user));
             let agent = agents.of(event.user_agent);
-            take(with_user(event, user_at), agent, &|key| key.shard(layout) == here);
+            take(Event { user, ..event }, agent, &|key| key.shard(layout) == here);
         }
         for (kinds, event) in batch.glimpses() {
             let agent = agents.of(event.user_agent);
             take(event, agent, &|key| key.kind.is_in(kinds));
         }
+    }
+
+    /// The user the event's session had at the time, where the event does not name one and none was erased from it.
+    fn user_met<'a>(&'a self, event: &Event<'_>, met: &mut Met<'a>) -> Option<Symbol> {
+        if !event.user.is_empty() || event.marks.has(Marks::USER_ERASED) {
+            return None;
+        }
+        let tracked = met.entry(event.session).or_insert_with(|| self.hot.get(event.session));
+        tracked.as_deref()?.session.user_at(event.time_ms)
     }
 }
 

@@ -1,5 +1,4 @@
-//! A row of subject states: a head that tells what it is about, a filter that tells whom it may hold, and the states in the
-//! order of their keys.
+//! A row of subject states: a head that tells what it is about, a filter that tells whom it may hold, and the states.
 
 use core::ops::Range;
 
@@ -14,9 +13,6 @@ use crate::subject::{Subject, SubjectKey};
 
 /// First byte of every row's head; a reader accepts this version and no other.
 const VERSION: u8 = 2;
-
-/// What a state of one sighting takes in a row, about, bytes.
-pub const STATE_BYTES: usize = 160;
 
 /// What is known of a row without its states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,16 +67,9 @@ impl Row {
         Ok((rows, damaged))
     }
 
-    /// Writes states as a new row.
-    pub fn insert(sql: &dyn Sql, id: u64, parts: Range<usize>, states: &States) -> Result<Self, StoreError> {
-        let (row, [head, filter, body]) = encoded(id, parts, Vec::new(), states)?;
-        sql.query("INSERT INTO subjects (id, head, filter, body) VALUES (?, ?, ?, ?)", &[id.into(), head, filter, body])?;
-        Ok(row)
-    }
-
-    /// Writes states in the place of a row's own; from then on it stands for `sources` too.
-    pub fn update(&self, sql: &dyn Sql, sources: Vec<u64>, states: &States) -> Result<Self, StoreError> {
-        let (row, [head, filter, body]) = encoded(self.id, self.parts.clone(), sources, states)?;
+    /// Writes a draft in the place of what the row holds; from then on it stands for `sources` too.
+    pub fn update(&self, sql: &dyn Sql, sources: Vec<u64>, draft: Draft) -> Result<Self, StoreError> {
+        let (row, [head, filter, body]) = draft.encoded(self.id, self.parts.clone(), sources)?;
         let statement = "UPDATE subjects SET head = ?, filter = ?, body = ? WHERE id = ?";
         sql.query(statement, &[head, filter, body, self.id.into()])?;
         Ok(row)
@@ -141,29 +130,71 @@ pub fn remove(sql: &dyn Sql, ids: &[u64]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A row with what is written of it: head, filter and body.
-fn encoded(
-    id: u64,
-    parts: Range<usize>,
-    sources: Vec<u64>,
-    states: &States,
-) -> Result<(Row, [Value; 3]), StoreError> {
-    let from_ms = states.values().map(|state| state.first_seen_ms).min().unwrap_or(0);
-    let to_ms = states.values().map(|state| state.last_seen_ms).max().unwrap_or(0);
-    let encoded: Vec<(SubjectKey, Vec<u8>)> = states
-        .iter()
-        .map(|(key, state)| {
-            let mut state = state.clone();
+/// What a row is to hold.
+#[derive(Debug, Default)]
+pub struct Draft {
+    entries: Vec<(SubjectKey, Vec<u8>)>,
+    bytes: usize,
+    from_ms: Option<u64>,
+    to_ms: u64,
+}
+
+impl Draft {
+    /// A draft of these states; time passes in all of them up to the newest.
+    pub fn of(states: States) -> Self {
+        let to_ms = states.values().map(|state| state.last_seen_ms).max().unwrap_or(0);
+        let mut draft = Self::default();
+        for (key, mut state) in states {
             state.settle(to_ms);
-            (*key, state.encode())
-        })
-        .collect();
-    let entries: Vec<Entry<'_>> = encoded.iter().map(|(key, state)| Entry { key: *key, state }).collect();
-    let body = postcard::to_allocvec(&entries).map_err(|_| DAMAGED)?;
-    let filter = KeyFilter::of(states.keys().map(|key| u128::from_be_bytes(key.hash)).collect::<Vec<_>>().into_iter());
-    let byte = |part: usize| u8::try_from(part).unwrap_or(u8::MAX);
-    let head =
-        Head { parts: (byte(parts.start), byte(parts.end)), sources, from_ms, to_ms, bytes: body.len() as u64 };
-    let written = postcard::to_extend(&head, vec![VERSION]).map_err(|_| DAMAGED)?;
-    Ok((head.of(id), [Value::Blob(written), Value::Blob(filter.encode()), Value::Blob(body)]))
+            draft.add(key, &state);
+        }
+        draft
+    }
+
+    /// Adds a state.
+    pub fn add(&mut self, key: SubjectKey, state: &Subject) {
+        self.from_ms = Some(self.from_ms.map_or(state.first_seen_ms, |from| from.min(state.first_seen_ms)));
+        self.to_ms = self.to_ms.max(state.last_seen_ms);
+        let encoded = state.encode();
+        self.bytes += size_of::<SubjectKey>() + encoded.len();
+        self.entries.push((key, encoded));
+    }
+
+    /// About how much it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Both in one.
+    pub fn joined(mut self, other: Self) -> Self {
+        self.from_ms = self.from_ms.into_iter().chain(other.from_ms).min();
+        self.to_ms = self.to_ms.max(other.to_ms);
+        self.bytes += other.bytes;
+        self.entries.extend(other.entries);
+        self
+    }
+
+    /// Writes it as a new row.
+    pub fn insert(self, sql: &dyn Sql, id: u64, parts: Range<usize>) -> Result<Row, StoreError> {
+        let (row, [head, filter, body]) = self.encoded(id, parts, Vec::new())?;
+        sql.query(
+            "INSERT INTO subjects (id, head, filter, body) VALUES (?, ?, ?, ?)",
+            &[id.into(), head, filter, body],
+        )?;
+        Ok(row)
+    }
+
+    /// The row with what is written of it: head, filter and body.
+    fn encoded(self, id: u64, parts: Range<usize>, sources: Vec<u64>) -> Result<(Row, [Value; 3]), StoreError> {
+        let Self { entries, from_ms, to_ms, .. } = self;
+        let keys = entries.iter().map(|(key, _)| u128::from_be_bytes(key.hash));
+        let filter = KeyFilter::of(keys);
+        let entries: Vec<Entry<'_>> = entries.iter().map(|(key, state)| Entry { key: *key, state }).collect();
+        let body = postcard::to_allocvec(&entries).map_err(|_| DAMAGED)?;
+        let byte = |part: usize| u8::try_from(part).unwrap_or(u8::MAX);
+        let parts = (byte(parts.start), byte(parts.end));
+        let head = Head { parts, sources, from_ms: from_ms.unwrap_or(0), to_ms, bytes: body.len() as u64 };
+        let written = postcard::to_extend(&head, vec![VERSION]).map_err(|_| DAMAGED)?;
+        Ok((head.of(id), [Value::Blob(written), Value::Blob(filter.encode()), Value::Blob(body)]))
+    }
 }

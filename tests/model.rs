@@ -207,6 +207,7 @@ fn open(sql: &Sqlite, sliced: bool) -> Store<Sqlite> {
         fold: FoldSizes {
             one_slice_bytes: if sliced { 0 } else { FoldSizes::default().one_slice_bytes },
             merged_chunks: 2,
+            slimmed_bytes: 0,
             ..FoldSizes::default()
         },
         newcomers: Allowance::default(),

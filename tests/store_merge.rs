@@ -72,6 +72,24 @@ fn answers(store: &Store<Sqlite>) -> Vec<String> {
     answers
 }
 
+#[test]
+fn what_superseded_sessions_do_not_need_goes_and_no_answer_changes() {
+    let (slim, stout) = (Sqlite::new(), Sqlite::new());
+    let with = |sql: &Sqlite, slimmed_bytes| {
+        let fold = FoldSizes { merged_chunks: usize::MAX, slimmed_bytes, ..FoldSizes::default() };
+        Store::open(sql.clone(), Settings { fold, ..settings(true) }, START_MS).unwrap()
+    };
+    let (mut one, mut other) = (with(&slim, 0), with(&stout, u64::MAX));
+    fill(&mut one);
+    fill(&mut other);
+    let expected = answers(&other);
+    assert_eq!(answers(&one), expected);
+    assert_eq!(answers(&with(&slim, 0)), expected, "and after an eviction");
+    let bytes = |sql: &Sqlite| sql.number("SELECT sum(length(details)) FROM chunks");
+    assert!(bytes(&slim) * 4 < bytes(&stout) * 3, "{} of {}", bytes(&slim), bytes(&stout));
+    assert_eq!(slim.number("SELECT count(*) FROM chunks"), stout.number("SELECT count(*) FROM chunks"));
+}
+
 fn merge_all(store: &mut Store<Sqlite>) {
     for _ in 0..CHUNKS {
         store.alarm(START_MS).unwrap();

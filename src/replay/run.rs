@@ -45,7 +45,12 @@ pub fn play(policy: &Policy, exchanges: &[Exchanged], installed_ms: u64) -> Resu
         allow: policy.allow.clone(),
         retention_ms: policy.retention_ms,
         max_bytes: u64::MAX,
-        fold: FoldSizes { at_bytes: usize::MAX, one_slice_bytes: usize::MAX, merged_chunks: usize::MAX },
+        fold: FoldSizes {
+            at_bytes: usize::MAX,
+            one_slice_bytes: usize::MAX,
+            merged_chunks: usize::MAX,
+            slimmed_bytes: u64::MAX,
+        },
         newcomers: policy.newcomers(),
     };
     let mut run = Run { store: Store::open(Nowhere, settings, installed_ms)?, sequence: 0, now_ms: installed_ms };

@@ -33,12 +33,14 @@ pub struct FoldSizes {
     pub one_slice_bytes: usize,
     /// So many small chunks in a row become one.
     pub merged_chunks: usize,
+    /// Chunks that keep so much for sessions to go on, bytes, leave out what is superseded; less is not worth a row written.
+    pub slimmed_bytes: u64,
 }
 
 impl Default for FoldSizes {
     /// Some 50,000 events, and some 12,000.
     fn default() -> Self {
-        Self { at_bytes: 3 * 1024 * 1024, one_slice_bytes: 768 * 1024, merged_chunks: 8 }
+        Self { at_bytes: 3 * 1024 * 1024, one_slice_bytes: 768 * 1024, merged_chunks: 8, slimmed_bytes: 16 * 1024 }
     }
 }
 
@@ -134,6 +136,7 @@ impl<S: Sql> Store<S> {
         supersede(&mut self.chunks, &superseded);
         self.hot.pack(|id| parts.contains(&partition(id)), |id| places.get(&id).copied());
         self.merge_subjects(&parts)?;
+        self.slim_chunks()?;
         match self.cycle.take() {
             Some(cycle) if last == PARTITIONS => self.end_cycle(&cycle, now_ms),
             cycle => {

@@ -17,6 +17,8 @@ const MERGED_BYTES: u64 = 1024 * 1024;
 const MOST_CHUNKS: usize = 64;
 /// … and of no more than this part of the time things are kept for: it goes as one when its newest event is too old.
 const MERGED_SPAN: u64 = 30;
+/// Chunks that a slice of a fold makes smaller at the most: more than it brings.
+const SLIMMED: usize = 8;
 
 impl<S: Sql> Store<S> {
     /// The oldest run of neighbours that are worth merging, as places in the directory.
@@ -43,6 +45,22 @@ impl<S: Sql> Store<S> {
             self.merge_run(run)?;
         }
         self.merge_due = self.next_run().is_some();
+        Ok(())
+    }
+
+    /// Leaves out of some chunks what their superseded sessions do not need any more. The next ones follow with the next
+    /// slice of a fold.
+    pub(super) fn slim_chunks(&mut self) -> Result<(), StoreError> {
+        let least = self.settings.fold.slimmed_bytes;
+        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.is_stout(least)).take(SLIMMED) {
+            match chunk::slim(&self.sql, chunk) {
+                Err(error) if error.is_damage() => {
+                    chunk.is_readable = false;
+                    self.counts.corrupt_rows += 1;
+                }
+                done => done?,
+            }
+        }
         Ok(())
     }
 

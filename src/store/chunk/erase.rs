@@ -1,7 +1,7 @@
 //! Taking a user out of a chunk that is written: the row keeps its id, its sessions, its events and their places, and
 //! loses the texts that name the user.
 
-use super::{Chunk, Head, Part, Postings, VERSION, details, open_summary, postings, read, whole_sessions};
+use super::{Chunk, Head, Part, Postings, Slimmed, VERSION, details, open_summary, postings, read, whole_sessions};
 use crate::parameter::Value as Param;
 use crate::session::{Dictionary, Event, Kind, Marks, SessionId, Value as Met, shown_of, text_of};
 use crate::store::StoreError;
@@ -64,7 +64,8 @@ pub fn erase_user(sql: &dyn Sql, chunk: &Chunk, forms: &[String]) -> Result<Opti
     let size = |parts: [&Vec<u8>; 3]| parts.iter().map(|part| part.len() as u64).sum::<u64>();
     let before = size([&old_postings, &old_details, &old_events]);
     erased.bytes = (chunk.bytes + size([&new_postings, &new_details, &new_events])).saturating_sub(before);
-    let head = head(sql, chunk.id, erased.bytes)?;
+    let (bytes, kept) = (erased.bytes, details::kept_bytes(&new_details));
+    let head = rewritten(sql, chunk.id, |head| Head { bytes, slimmed: Slimmed { kept, ..head.slimmed }, ..head })?;
     let statement = "UPDATE chunks SET head = ?, postings = ?, details = ?, events = ? WHERE id = ?";
     let parts = [head, new_postings, new_details, new_events].map(Value::Blob);
     let parameters: Vec<Value> = parts.into_iter().chain([chunk.id.into()]).collect();
@@ -107,11 +108,11 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
     false
 }
 
-/// The head as it is but for the size of the row, encoded.
-fn head(sql: &dyn Sql, id: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
+/// The head of a chunk with what changes, encoded.
+pub(super) fn rewritten(sql: &dyn Sql, id: u64, change: impl FnOnce(Head) -> Head) -> Result<Vec<u8>, StoreError> {
     const DAMAGED: StoreError = StoreError::Corrupt("chunk head");
     let mut rows = sql.query("SELECT head FROM chunks WHERE id = ?", &[id.into()])?;
     let stored = rows.first_mut().map(|row| blob(row, 0)).unwrap_or_default();
     let head: Head = stored.strip_prefix(&[VERSION]).and_then(|b| postcard::from_bytes(b).ok()).ok_or(DAMAGED)?;
-    postcard::to_extend(&Head { bytes, ..head }, vec![VERSION]).map_err(|_| DAMAGED)
+    postcard::to_extend(&change(head), vec![VERSION]).map_err(|_| DAMAGED)
 }

@@ -1,7 +1,8 @@
 //! Several chunks that lie next to each other become one.
 //!
 //! Each session is in it once, with the newest state that any of them has, and each event as it was. Of a session that
-//! is newer elsewhere the state stays too: it tells what its events are of, and lists pass it over as they did before.
+//! is newer elsewhere the state stays too, without what it would go on with: it tells what its events are of, and lists pass
+//! it over as they did before.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,10 @@ pub fn merge(
                 session.recall_findings(&older.session);
             }
             let is_superseded = chunk.is_superseded(index);
+            if is_superseded {
+                session.params = None;
+            }
+            let memory = if is_superseded { Memory::default() } else { memory };
             states.insert(session.id, State { session, memory, is_superseded });
         }
         ids.push(summary.ids().collect::<Vec<_>>());

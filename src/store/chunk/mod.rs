@@ -2,22 +2,25 @@
 //!
 //! A row has five parts, in the order in which questions need them: the **head** (read for every chunk when the store
 //! opens), the **summary** (numbers of the sessions), the **postings** (which session met what), the **details** of the
-//! few sessions that have some, and the **events**. The newest chunk that names a session holds its whole state; older
-//! ones are superseded in that place, which the newer one says. A row is written again only to erase a user, and where
-//! small neighbours become one (`merge.rs`): that one takes the id of the last of them.
+//! sessions that have some, and the **events**. The newest chunk that names a session holds its whole state; older
+//! ones are superseded in that place, which the newer one says. A row is written again only to erase a user, to leave out
+//! what superseded sessions do not need any more (`slim.rs`), and where small neighbours become one (`merge.rs`): that one
+//! takes the id of the last of them.
 
 mod details;
 mod erase;
 mod filter;
 mod merge;
 mod postings;
+mod slim;
 mod summary;
 
-pub use details::all as details_of;
+pub use details::{kept as kept_of, told as told_of};
 pub use erase::erase_user;
 pub use filter::KeyFilter;
 pub use merge::merge;
 pub use postings::{Posting, Postings};
+pub use slim::slim;
 pub use summary::{Outline, Summary};
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +33,7 @@ use crate::query::SortBy;
 use crate::session::{Dictionary, Event, Session, SessionId};
 
 /// First byte of a head.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What is known of a chunk without reading more than its head.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +56,7 @@ pub struct Chunk {
     filter: KeyFilter,
     /// Bit `i`: the session with index `i` has a newer state elsewhere.
     superseded: Vec<u64>,
+    slimmed: Slimmed,
     /// Whether nothing was found damaged when it was to be merged.
     pub is_readable: bool,
 }
@@ -77,6 +81,16 @@ struct Head {
     /// Places in older chunks whose sessions are newer here.
     supersedes: Superseded,
     lineage: Lineage,
+    slimmed: Slimmed,
+}
+
+/// What a chunk keeps for its sessions to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Slimmed {
+    /// Size of that, bytes.
+    kept: u64,
+    /// How many sessions were superseded when it was last gone through.
+    superseded: u64,
 }
 
 /// Where a chunk comes from.
@@ -160,6 +174,8 @@ impl Draft<'_> {
         let times = || self.events.iter().map(|(_, e)| e.time_ms);
         let seen = || sessions.iter().map(|s| s.last_seen_ms);
         let bytes = (summary.len() + postings.len() + details.len() + events.len()) as u64;
+        let superseded = lineage.superseded.iter().map(|word| u64::from(word.count_ones())).sum();
+        let slimmed = Slimmed { kept: details::kept_bytes(&details), superseded };
         let is_newest = |at: usize| !is_set(&lineage.superseded, at);
         let newest: Vec<&Session> = (0..).zip(&sessions).filter(|(at, _)| is_newest(*at)).map(|(_, s)| *s).collect();
         let filter = KeyFilter::of(ids.iter().map(|id| u128::from_be_bytes(id.0)));
@@ -173,6 +189,7 @@ impl Draft<'_> {
             filter: filter.encode(),
             supersedes,
             lineage,
+            slimmed,
         };
         let encoded = postcard::to_extend(&head, vec![VERSION]).map_err(|_| StoreError::Corrupt("chunk head"))?;
         Ok((head, filter, [encoded, summary, postings, details, events]))
@@ -213,6 +230,7 @@ impl Chunk {
             bounds: head.bounds,
             filter,
             superseded: head.lineage.superseded.clone(),
+            slimmed: head.slimmed,
             is_readable: true,
         }
     }
@@ -247,7 +265,12 @@ impl Chunk {
 
     /// Whether no session here has its newest state here.
     pub fn is_all_superseded(&self) -> bool {
-        self.superseded.iter().map(|word| word.count_ones() as usize).sum::<usize>() == self.sessions
+        self.superseded_sessions() == self.sessions
+    }
+
+    /// How many sessions have a newer state elsewhere.
+    fn superseded_sessions(&self) -> usize {
+        self.superseded.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Memory its entry takes, bytes.
@@ -391,10 +414,15 @@ fn whole_sessions(
         }
     }
     let bytes = read(sql, id, Part::Details)?;
-    for (index, packed) in details_of(&bytes) {
+    const DAMAGED: StoreError = StoreError::Corrupt("chunk details");
+    for (index, packed) in told_of(&bytes) {
+        if let Some((session, _)) = found.get_mut(place(index)) {
+            packed.open().ok_or(DAMAGED)?.complete(session, dictionary);
+        }
+    }
+    for (index, packed) in kept_of(&bytes) {
         if let Some((session, memory)) = found.get_mut(place(index)) {
-            let details = packed.open().ok_or(StoreError::Corrupt("chunk details"))?;
-            *memory = details.complete(session, dictionary);
+            *memory = packed.open().ok_or(DAMAGED)?.complete(session, dictionary);
         }
     }
     Ok(found)

@@ -104,9 +104,9 @@ fn known_sessions(
 ) -> Result<OrderedMap<usize, Session>, StoreError> {
     let bytes = chunk::read(sql, chunk.id, Part::Details)?;
     let is_candidate = |index: &usize| candidates.get(*index) == Some(&true);
-    let indices: Vec<usize> = chunk::details_of(&bytes).map(|(index, _)| index).filter(is_candidate).collect();
+    let indices: Vec<usize> = chunk::told_of(&bytes).map(|(index, _)| index).filter(is_candidate).collect();
     let mut sessions = summary.sessions(&indices, dictionary);
-    for (index, packed) in chunk::details_of(&bytes) {
+    for (index, packed) in chunk::told_of(&bytes) {
         let Some(session) = indices.binary_search(&index).ok().and_then(|at| sessions.get_mut(at)) else { continue };
         packed.open().ok_or(StoreError::Corrupt("chunk details"))?.complete(session, dictionary);
     }

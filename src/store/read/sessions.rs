@@ -181,7 +181,7 @@ impl<S: Sql> Store<S> {
         as_of_ms: u64,
     ) -> Result<OrderedMap<usize, u8>, StoreError> {
         let bytes = chunk::read(&self.sql, chunk.id, Part::Details)?;
-        let indices: Vec<usize> = chunk::details_of(&bytes).map(|(index, _)| index).collect();
+        let indices: Vec<usize> = chunk::told_of(&bytes).map(|(index, _)| index).collect();
         let sessions = chunk::sessions(&self.sql, chunk.id, summary, &indices, &mut Dictionary::default())?;
         Ok(indices
             .into_iter()
@@ -263,10 +263,10 @@ fn fitting_sessions(
                 if matches!(field, Field::Param(_)) {
                     let rest: Vec<usize> = posting.sessions().map(|(index, _)| index).collect();
                     for (index, packed) in
-                        chunk::details_of(&details()?).filter(|(index, _)| rest.binary_search(index).is_ok())
+                        chunk::kept_of(&details()?).filter(|(index, _)| rest.binary_search(index).is_ok())
                     {
-                        let details = packed.open().ok_or(StoreError::Corrupt("chunk details"))?;
-                        take(index, query.filter.hit_extremes(field, details.params()));
+                        let kept = packed.open().ok_or(StoreError::Corrupt("chunk details"))?;
+                        take(index, query.filter.hit_extremes(field, kept.params()));
                     }
                 }
                 continue;

@@ -13,18 +13,21 @@ const RUN: usize = 4;
 const MERGED_BYTES: u64 = 1536 * 1024;
 /// … nor more than this part of the time things are kept for: what is merged goes as one.
 const MERGED_SPAN: u64 = 8;
+/// A slice of a fold goes on merging until it has merged so much, bytes. A busy shard's slice brings a megabyte.
+const SLICE_BYTES: u64 = 2 * MERGED_BYTES;
 /// Subjects may take this part of what chunks may.
 const SIZE_SHARE: u64 = 8;
 
 impl<S: Sql> Store<S> {
-    /// Merges rows about these parts: at most one run of each part, and one of rows about all of them.
+    /// Merges rows about these parts, some about each alone, some about all of them.
     pub(in crate::store) fn merge_subjects(&mut self, parts: &Range<usize>) -> Result<(), StoreError> {
         self.remove_sources()?;
         let alone = parts.clone().map(|part| part..part + 1).filter(|alone| alone != parts);
-        for about in alone.chain([parts.clone()]) {
-            if let Some(run) = self.run_about(&about) {
-                self.merge_subject_run(run)?;
-            }
+        let mut left = SLICE_BYTES;
+        for about in alone.chain([parts.clone()]).collect::<Vec<_>>() {
+            let Some(run) = self.run_about(&about).filter(|_| left > 0) else { continue };
+            left = left.saturating_sub(run.iter().map(|row| row.bytes).sum());
+            self.merge_subject_run(run)?;
         }
         Ok(())
     }

@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use throughline::fleet::Fleet;
 use throughline::inventory::openapi::Document;
-use throughline::inventory::{Catalogue, Inventory, Seen, Tally, templated};
-use throughline::session::Event;
-use throughline::wire::{FleetOrder, FleetReply, InventoryNews, Sync};
+use throughline::inventory::{
+    Catalogue, EndpointChange, Inventory, Operations, Sample, Seen, Sensitive, Tally, Traits, endpoint_hash, templated,
+};
+use throughline::rollup::Delta;
+use throughline::session::{BatchBuilder, Event};
+use throughline::wire::{FleetOrder, FleetReply, Flush, InventoryNews, Sync};
 
 #[path = "support/mod.rs"]
 mod support;
@@ -156,7 +159,7 @@ fn fleet() -> Fleet<Sqlite> {
     Fleet::open(Sqlite::new(), 30 * 86_400_000).unwrap()
 }
 
-fn sync(fleet: &mut Fleet<Sqlite>, delta: throughline::rollup::Delta) -> u64 {
+fn sync(fleet: &mut Fleet<Sqlite>, delta: Delta) -> u64 {
     let message =
         Sync { now_ms: START_MS, blocks_version: 0, imposed: Vec::new(), layout: Some(1), delta: Some(delta) };
     fleet.sync(message).unwrap().position.unwrap()
@@ -205,6 +208,46 @@ fn a_scan_of_random_paths_makes_no_endpoint_and_a_catch_all_only_so_many() {
 }
 
 #[test]
+fn a_million_random_paths_leave_everything_bounded() {
+    let mut fleet = fleet();
+    let (mut sample, mut operations) = (Sample::default(), Operations::default());
+    let mut tally = Tally { first_ms: START_MS, last_ms: START_MS, calls: 1, ..Tally::default() };
+    tally.sessions.insert(0x9e37_79b9_7f4a_7c15);
+    let mut sizes = Vec::new();
+    for round in 0..1_000u64 {
+        let mut told = BTreeMap::new();
+        for n in 0..1_000u64 {
+            let path = format!("/{:x}/x{n}y", (round * 1_000 + n).wrapping_mul(0x9e37_79b9));
+            let by_form = templated(&path, 1_024).template;
+            let missed = miss(1, 0, n, &path);
+            assert!(!Tally::counts(&missed, false), "what is not there is no endpoint");
+            sample.is_due(endpoint_hash("GET", "shop.test", &by_form));
+            operations.admits(&by_form, "query Q", true);
+            // A catch-all that answers everything, for a while.
+            if round >= 980 {
+                told.insert(format!("GET shop.test{path}").into(), tally.clone());
+            }
+        }
+        if let Some(from) = round.checked_sub(980) {
+            let (shard, installed_ms) = ("a".to_owned(), START_MS);
+            let delta = Delta { shard, installed_ms, from, upto: from + 1, endpoints: told, ..Delta::default() };
+            assert_eq!(sync(&mut fleet, delta), from + 1);
+        }
+        if round >= 985 {
+            let kept = fleet.order(FleetOrder::Endpoints).unwrap();
+            sizes.push(throughline::wire::encode(&kept).len());
+        }
+    }
+    let (all, unlisted) = endpoints(&mut fleet);
+    assert_eq!((all.len(), unlisted), (5_000, 15_000));
+    assert_eq!(changes(&mut fleet).len(), 2_000);
+    // The sums of 5,000 endpoints are all there, and nothing grows with what came after.
+    assert!(sizes.windows(2).all(|two| two[0].abs_diff(two[1]) < 16), "{sizes:?}");
+    assert!(sizes[0] < 1_000_000, "{sizes:?}");
+    assert!(sample.bytes() < 512 * 1_024 && operations.bytes() < 32 * 1_024);
+}
+
+#[test]
 fn operations_are_endpoints_and_made_up_names_make_only_so_many() {
     let (mut shard, mut fleet) = (open(&Sqlite::new()), fleet());
     let visit =
@@ -235,6 +278,93 @@ fn operations_are_endpoints_and_made_up_names_make_only_so_many() {
     assert_eq!(all["POST shop.test/graphql#mutation Pay"].calls, 2);
     assert_eq!(all["POST shop.test/graphql"].calls, 1_500 - 198);
     assert!(news(&mut fleet).learned.is_empty(), "names of operations are no values");
+}
+
+fn changes(fleet: &mut Fleet<Sqlite>) -> Vec<(u64, String, &'static str, String, String)> {
+    let FleetReply::EndpointChanges(changes) = fleet.order(FleetOrder::EndpointChanges).unwrap() else {
+        panic!("changes are answered");
+    };
+    let told = |change: EndpointChange| {
+        let name = change.endpoint.trim_start_matches("GET shop.test").to_owned();
+        (change.id, name, change.kind.name(), change.from.into(), change.to.into())
+    };
+    changes.into_iter().map(told).collect()
+}
+
+#[test]
+fn changes_of_endpoints_are_noted_once_and_outlive_the_object() {
+    let database = Sqlite::new();
+    let mut shard = open(&Sqlite::new());
+    let mut fleet = Fleet::open(database.clone(), 3_600_000).unwrap();
+    let mut sequence = 0;
+    let mut visit =
+        |shard: &mut throughline::store::Store<Sqlite>, fleet: &mut Fleet<Sqlite>, event: Event<'_>, traits: Traits| {
+            sequence += 1;
+            let mut builder = BatchBuilder::default();
+            builder.push(&event);
+            builder.show(traits);
+            let batch = builder.take().encode();
+            shard.apply(&Flush { batch, ..flush(9, sequence, &[event]) }, event.time_ms).unwrap();
+            let delta = shard.delta("a").unwrap();
+            let position = sync(fleet, delta.clone());
+            assert_eq!(sync(fleet, delta), position, "a delta that comes again changes nothing");
+            shard.told_upto(position).unwrap();
+        };
+    let known = |n: u64| Event { inventory: Some(Inventory::Documented), ..event(n, n * 1_000, n) };
+    let mail = Traits { sensitive: Sensitive::EMAIL, ..Traits::default() };
+    visit(&mut shard, &mut fleet, known(1), Traits::default());
+    visit(&mut shard, &mut fleet, known(2), Traits::default());
+    let mut fleet = Fleet::open(database.clone(), 3_600_000).unwrap();
+    visit(&mut shard, &mut fleet, Event { status: 503, ..known(3) }, Traits::default());
+    visit(
+        &mut shard,
+        &mut fleet,
+        Event { inventory: Some(Inventory::Zombie), key_source: "client.ip", ..known(4) },
+        mail,
+    );
+    let name = || "/api/products/{integer}".to_owned();
+    let expected = [
+        (1, name(), "new", String::new(), "documented".to_owned()),
+        (2, name(), "status", "2xx".to_owned(), "2xx,5xx".to_owned()),
+        (3, name(), "inventory", "documented".to_owned(), "zombie".to_owned()),
+        (4, name(), "auth", "consistent".to_owned(), "mixed".to_owned()),
+        (5, name(), "sensitive", String::new(), "email".to_owned()),
+    ];
+    assert_eq!(changes(&mut fleet), expected);
+    let mut fleet = Fleet::open(database, 3_600_000).unwrap();
+    assert_eq!(changes(&mut fleet), expected, "as it was written");
+    // Nobody uses it for longer than things are kept.
+    let later_ms = START_MS + 3 * 3_600_000;
+    let other = Event { path: "/other", template: "/other", ..event(1, 3 * 3_600_000, 99) };
+    shard.apply(&flush(9, 100, &[other]), later_ms).unwrap();
+    let delta = shard.delta("a");
+    let message = Sync { now_ms: later_ms, blocks_version: 0, imposed: Vec::new(), layout: Some(1), delta };
+    fleet.sync(message).unwrap();
+    let told = changes(&mut fleet).split_off(5);
+    let of = |kind: &str| {
+        told.iter().filter(|(_, _, of, ..)| *of == kind).map(|(_, name, ..)| name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!((of("new"), of("gone")), (vec!["/other"], vec!["/api/products/{integer}"]));
+}
+
+#[test]
+fn a_flood_of_endpoints_leaves_the_newest_changes() {
+    let database = Sqlite::new();
+    let (mut shard, mut fleet) = (open(&Sqlite::new()), Fleet::open(database.clone(), u64::MAX).unwrap());
+    for round in 0..3u64 {
+        let paths: Vec<String> = (0..1_000).map(|n| format!("/x{round}y{n}z")).collect();
+        let events: Vec<Event<'_>> = (0u64..)
+            .zip(&paths)
+            .map(|(n, path)| Event { status: 200, ..miss(1, round, round * 1_000 + n, path) })
+            .collect();
+        shard.apply(&flush(9, round + 1, &events), START_MS + round).unwrap();
+        let position = sync(&mut fleet, shard.delta("a").unwrap());
+        shard.told_upto(position).unwrap();
+    }
+    let ids = |fleet: &mut Fleet<Sqlite>| changes(fleet).iter().map(|(id, ..)| *id).collect::<Vec<_>>();
+    let newest: Vec<u64> = (1_001..=3_000).collect();
+    assert_eq!(ids(&mut fleet), newest);
+    assert_eq!(ids(&mut Fleet::open(database, u64::MAX).unwrap()), newest);
 }
 
 #[test]

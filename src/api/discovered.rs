@@ -84,10 +84,35 @@ fn operation(path: &str, rows: &[&EndpointAnswer]) -> Value {
         responses.insert("default".to_owned(), json!({ "description": "nothing was answered yet" }));
     }
     let mut operation = json!({ "responses": responses });
-    let parameters: Vec<Value> = placeholders(path).map(parameter).collect();
+    let mut parameters: Vec<Value> = placeholders(path).map(parameter).collect();
+    let mut members: [Map<String, Value>; 2] = [Map::new(), Map::new()];
+    // Of several rows on one path the first that has a parameter says its type.
+    let mut queries = Map::new();
+    for seen in rows.iter().flat_map(|row| &row.parameters) {
+        let to = match seen.r#in.as_str() {
+            "query" => &mut queries,
+            "body" => &mut members[0],
+            _ => &mut members[1],
+        };
+        to.entry(seen.name.clone()).or_insert_with(|| schema_of(&seen.types, seen.r#in != "body"));
+    }
+    parameters
+        .extend(queries.into_iter().map(|(name, schema)| json!({ "name": name, "in": "query", "schema": schema })));
     if let Some(operation) = operation.as_object_mut() {
         if !parameters.is_empty() {
             operation.insert("parameters".to_owned(), Value::Array(parameters));
+        }
+        let types = ["application/json", "application/x-www-form-urlencoded"];
+        let bodies: Map<String, Value> = types
+            .into_iter()
+            .zip(members)
+            .filter(|(_, members)| !members.is_empty())
+            .map(|(media, members)| {
+                (media.to_owned(), json!({ "schema": { "type": "object", "properties": members } }))
+            })
+            .collect();
+        if !bodies.is_empty() {
+            operation.insert("requestBody".to_owned(), json!({ "content": bodies }));
         }
         if rows.iter().any(|row| row.inventory == Some(Inventory::Zombie)) {
             operation.insert("deprecated".to_owned(), Value::Bool(true));
@@ -119,10 +144,26 @@ fn parameter(name: &str) -> Value {
         "date" => (json!({ "type": "string", "format": "date" }), json!("2000-01-01")),
         "email" => (json!({ "type": "string", "format": "email" }), json!("name@example.com")),
         "hex" => (json!({ "type": "string", "pattern": "^[0-9a-fA-F]+$" }), json!("00000000")),
+        "locale" => (json!({ "type": "string", "pattern": "^[a-z]{2}[-_][A-Z]{2}$" }), json!("en-US")),
+        "base64" => (json!({ "type": "string", "contentEncoding": "base64" }), json!("AAAAAAA=")),
         "ulid" => (json!({ "type": "string", "minLength": 26, "maxLength": 26 }), json!("00000000000000000000000000")),
         _ => (json!({ "type": "string" }), json!("string")),
     };
     json!({ "name": name, "in": "path", "required": true, "schema": schema, "example": example })
+}
+
+/// What the types that were seen have in common, nothing where they have not; in a text anything is one.
+fn schema_of(types: &[&str], is_text: bool) -> Value {
+    match types {
+        ["integer"] => json!({ "type": "integer" }),
+        ["number"] | ["integer", "number"] => json!({ "type": "number" }),
+        ["boolean"] => json!({ "type": "boolean" }),
+        [format @ ("uuid" | "date" | "email")] => json!({ "type": "string", "format": format }),
+        types if types.contains(&"nested") => json!({}),
+        ["string"] | ["uuid" | "date" | "email", ..] => json!({ "type": "string" }),
+        _ if is_text => json!({ "type": "string" }),
+        _ => json!({}),
+    }
 }
 
 fn scheme(means: &str) -> Option<Value> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::inventory::contract::{Contract, Parameter, Place};
 use crate::inventory::openapi::{Document, Fault, Operation};
 use crate::query::rfc3339;
 
@@ -52,6 +53,8 @@ pub struct Changes {
     /// Documented as in need of authentication now, and not before; and the other way round.
     pub secured: Vec<String>,
     pub opened: Vec<String>,
+    /// What is different about the messages of an operation that both have.
+    pub contracts: Vec<String>,
 }
 
 impl DocumentAnswer {
@@ -117,7 +120,62 @@ pub fn changes(older: &Document, newer: &Document) -> Changes {
         deprecated: names(&|o| o.deprecated && in_older(o).is_some_and(|was| !was.deprecated), newer),
         secured: names(&|o| o.secured && in_older(o).is_some_and(|was| !was.secured), newer),
         opened: names(&|o| !o.secured && in_older(o).is_some_and(|was| was.secured), newer),
+        contracts: newer
+            .operations
+            .iter()
+            .filter_map(|now| Some((name(now), differences(&in_older(now)?.contract, &now.contract))))
+            .flat_map(|(name, different)| different.into_iter().map(move |what| [&name, ": ", &what].concat()))
+            .take(MAX_SHOWN)
+            .collect(),
     }
+}
+
+/// What clients have to know of a contract that changed: parameters, types of content, statuses.
+fn differences(was: &Contract, now: &Contract) -> Vec<String> {
+    let mut told = Vec::new();
+    let place = |parameter: &Parameter| match parameter.place {
+        Place::Path => None,
+        Place::Query => Some(["query.", &parameter.name].concat()),
+        Place::Header => Some(["header.", &parameter.name].concat()),
+    };
+    let of = |contract: &Contract| -> Vec<(String, bool)> {
+        contract.parameters.iter().filter_map(|p| Some((place(p)?, p.required))).collect()
+    };
+    let (before, after) = (of(was), of(now));
+    let find = |list: &[(String, bool)], name: &str| list.iter().find(|(known, _)| known == name).map(|(_, r)| *r);
+    for (name, required) in &after {
+        match find(&before, name) {
+            None => told.push([name.as_str(), if *required { " is new and required" } else { " is new" }].concat()),
+            Some(did) if did != *required => {
+                told.push(
+                    [name.as_str(), if *required { " is required" } else { " is not required any more" }].concat(),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    told.extend(
+        before.iter().filter(|(n, _)| find(&after, n).is_none()).map(|(n, _)| [n.as_str(), " is gone"].concat()),
+    );
+    if was.body_required != now.body_required {
+        told.push(if now.body_required { "a body is required" } else { "no body is required any more" }.to_owned());
+    }
+    let media = |contract: &Contract| contract.body.iter().map(|media| media.range.to_string()).collect::<Vec<_>>();
+    let statuses = |contract: &Contract| {
+        let said = |status: u16| match status {
+            0 => "default".to_owned(),
+            class @ 1..=9 => format!("{class}XX"),
+            code => code.to_string(),
+        };
+        contract.answers.iter().map(|answer| said(answer.status)).collect::<Vec<_>>()
+    };
+    for (what, before, after) in [("bodies of", media(was), media(now)), ("the status", statuses(was), statuses(now))] {
+        let only =
+            |one: &[String], other: &[String]| one.iter().filter(|x| !other.contains(x)).cloned().collect::<Vec<_>>();
+        told.extend(only(&after, &before).into_iter().map(|x| format!("{what} {x} is new")));
+        told.extend(only(&before, &after).into_iter().map(|x| format!("{what} {x} is gone")));
+    }
+    told
 }
 
 /// A path with nameless placeholders.
@@ -146,7 +204,13 @@ mod tests {
         let older = read(
             "1",
             json!({
-                "/a/{x}": { "get": {}, "put": {} },
+                "/a/{x}": {
+                    "get": {
+                        "parameters": [{ "in": "query", "name": "page" }, { "in": "query", "name": "old" }],
+                        "responses": { "200": {}, "default": {} },
+                    },
+                    "put": {},
+                },
                 "/b": { "get": { "security": [{ "k": [] }] } },
                 "/c": { "get": {} },
             }),
@@ -154,7 +218,15 @@ mod tests {
         let newer = read(
             "2",
             json!({
-                "/a/{id}": { "get": { "deprecated": true } },
+                "/a/{id}": { "get": {
+                    "deprecated": true,
+                    "parameters": [
+                        { "in": "query", "name": "page", "required": true },
+                        { "in": "header", "name": "X-Tenant", "required": true },
+                    ],
+                    "requestBody": { "content": { "application/json": {} } },
+                    "responses": { "200": {}, "4XX": {} },
+                } },
                 "/b": { "get": {} },
                 "/c": { "get": { "security": [{ "k": [] }] } },
                 "/d": { "post": {} },
@@ -168,6 +240,14 @@ mod tests {
             deprecated: text(&["GET /a/{id}"]),
             secured: text(&["GET /c"]),
             opened: text(&["GET /b"]),
+            contracts: text(&[
+                "GET /a/{id}: query.page is required",
+                "GET /a/{id}: header.x-tenant is new and required",
+                "GET /a/{id}: query.old is gone",
+                "GET /a/{id}: bodies of application/json is new",
+                "GET /a/{id}: the status 4XX is new",
+                "GET /a/{id}: the status default is gone",
+            ]),
         };
         assert_eq!(changes(&older, &newer), expected);
     }

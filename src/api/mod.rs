@@ -83,6 +83,8 @@ pub enum Operation {
     Endpoints,
     /// What was discovered, as an OpenAPI document.
     Discovered,
+    /// What changed about endpoints.
+    EndpointChanges,
     /// The id is a segment of the path; see [`Operation::id_in`].
     Endpoint,
     EndpointSessions,
@@ -109,6 +111,7 @@ impl Operation {
                 | Self::Labels
                 | Self::Endpoints
                 | Self::EndpointSessions
+                | Self::EndpointChanges
                 | Self::Export(_)
                 | Self::SessionExport(_)
                 | Self::Stream
@@ -201,6 +204,7 @@ pub fn resolve(method: &str, path: &str) -> Result<Operation, Refusal> {
             ["subjects", kind, _] => get(Operation::Subject(Kind::parse(kind).ok_or(KINDS)?)),
             ["endpoints"] => get(Operation::Endpoints),
             ["endpoints", "openapi.json"] => get(Operation::Discovered),
+            ["endpoints", "changes"] => get(Operation::EndpointChanges),
             ["endpoints", id] if is_endpoint_id(id) => match method {
                 "GET" | "HEAD" => Ok(Operation::Endpoint),
                 "DELETE" => Ok(Operation::UnlearnEndpoint),

@@ -157,6 +157,7 @@ impl Api<'_> {
             Operation::EraseUser => self.erase_user(path).await,
             Operation::Endpoints => self.endpoints().await,
             Operation::Discovered => self.discovered().await,
+            Operation::EndpointChanges => self.endpoint_changes().await,
             Operation::Endpoint => self.endpoint(Operation::id_in(path)).await,
             Operation::EndpointSessions => self.endpoint_sessions(Operation::id_in(path)).await,
             Operation::UnlearnEndpoint => self.unlearn(Operation::id_in(path)).await,

@@ -19,6 +19,8 @@ use super::queue::{Queue, SEAL_BYTES, Sealed};
 use crate::backlog::Backlog;
 use crate::backoff::Trouble;
 use crate::detect::attacks::SURE;
+use crate::inspect::Attack;
+use crate::inventory::Traits;
 use crate::policy::{Limits, Policy};
 use crate::session::{Arrival, Carried, Event, Issue, Kinds, Objects, SessionId, Stop};
 use crate::subject::{SubjectHash, subjects_of};
@@ -69,6 +71,7 @@ pub struct Buffers {
 pub struct Beside {
     pub carried: Vec<Carried>,
     pub objects: Option<Objects>,
+    pub traits: Option<Traits>,
 }
 
 /// What every flush of a moment says beside its events.
@@ -99,10 +102,12 @@ impl Buffers {
 
     /// Takes an event in for the shard that owns its session, and for those that own other subjects of it.
     pub fn record(&mut self, event: &Event<'_>, beside: Beside, policy: &Policy, now_ms: u64) -> Due {
-        let Beside { carried, objects } = beside;
+        let Beside { carried, objects, traits } = beside;
         let (shards, limits) = (policy.shards, &policy.limits);
         let severe = carried.iter().any(|carried| carried.confidence >= SURE);
-        let notable = event.refused() || event.action > Action::Allow || !carried.is_empty();
+        // What is unlike its document is nobody's attack: an old client would flush with every request.
+        let attacks = carried.iter().any(|carried| carried.attack != Attack::SchemaViolation);
+        let notable = event.refused() || event.action > Action::Allow || attacks;
         let room = limits.buffer_events + if notable { limits.buffer_events / NOTABLE_RESERVE } else { 0 };
         if self.held >= room {
             self.counts.dropped += 1;
@@ -120,6 +125,7 @@ impl Buffers {
         buffer.builder.push(event);
         carried.into_iter().for_each(|carried| buffer.builder.carry(carried));
         objects.into_iter().for_each(|objects| buffer.builder.hand(objects));
+        traits.into_iter().for_each(|traits| buffer.builder.show(traits));
         let full = buffer.is_full(limits);
         self.held += 1;
         self.notable += if severe { NOTABLE_EVENTS } else { u32::from(notable) };

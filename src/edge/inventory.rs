@@ -12,8 +12,8 @@ use crate::api::documents::{DocumentAnswer, DocumentDetails, changes, operation_
 use crate::api::{ListAnswer, Refusal, discovered};
 use crate::inventory::openapi::{Document, MAX_BYTES};
 use crate::query::{
-    Asked, DocumentName, EndpointAnswer, EndpointTerm, ParameterError, Positions, Survey, parse_endpoints,
-    parse_sessions, rfc3339,
+    Asked, ChangeAnswer, DocumentName, EndpointAnswer, EndpointTerm, ParameterError, Positions, Survey, parse_changes,
+    parse_endpoints, parse_sessions, rfc3339,
 };
 use crate::wire::{FleetOrder, FleetReply};
 
@@ -33,7 +33,8 @@ impl Api<'_> {
             .filter_map(|source| {
                 let document = source.document.as_ref().ok()?;
                 let added_ms = source.added_ms.unwrap_or(0);
-                Some(DocumentName { title: &document.title, version: &document.version, added_ms })
+                let operations = document.operations.as_slice();
+                Some(DocumentName { title: &document.title, version: &document.version, added_ms, operations })
             })
             .collect();
         let learned = &known.news.learned;
@@ -45,6 +46,17 @@ impl Api<'_> {
         let Asked { query, question, as_of_ms, .. } = parse_endpoints(self.query, self.now_ms)?;
         let (rows, partial) = self.survey().await?;
         Ok(page(query.page(rows), partial, question, as_of_ms, Positions::default()))
+    }
+
+    /// What changed about endpoints.
+    pub(super) async fn endpoint_changes(&self) -> Answer {
+        let Asked { query, question, as_of_ms, .. } = parse_changes(self.query, self.now_ms)?;
+        documents::refresh(self.env, self.policy).await;
+        let reply = object::order_fleet(self.env, &FleetOrder::EndpointChanges, QUESTION_TIMEOUT_MS).await?;
+        let FleetReply::EndpointChanges(changes) = reply else { return Err(Refusal::Unavailable) };
+        let catalogue = isolate::with(|i| i.documents.catalogue.clone());
+        let changes = changes.iter().map(|change| ChangeAnswer::new(change, &catalogue)).collect();
+        Ok(page(query.page(changes), false, question, as_of_ms, Positions::default()))
     }
 
     pub(super) async fn endpoint(&self, id: &str) -> Answer {

@@ -19,7 +19,7 @@ use crate::api::share::Share;
 use crate::identity::Standings;
 use crate::identity::jwt::{Issuer, Tokens};
 use crate::inspect::{self, Inspector};
-use crate::inventory::Operations;
+use crate::inventory::{Operations, Sample};
 use crate::policy::{KeySource, OnError, Policy, Problem};
 use crate::recent::Recent;
 use crate::session::{EventId, SessionId};
@@ -75,6 +75,8 @@ pub struct Isolate {
     pub documents: Documents,
     /// Operations of GraphQL and JSON-RPC that are told apart.
     pub operations: Operations,
+    /// What was told of messages.
+    pub sample: Sample,
     /// Shares by what the fleet said of them last, and when, platform time.
     pub shares: Recent<u64, (u64, Option<Share>)>,
     /// Streams that are open, by when each was last read, platform time.
@@ -161,6 +163,7 @@ impl Isolate {
             spread: (0, Spread::default()),
             documents: Documents::default(),
             operations: Operations::default(),
+            sample: Sample::default(),
             shares: Recent::new(super::caller::SHARES_REMEMBERED),
             streams: BTreeMap::new(),
             access: None,

@@ -13,7 +13,7 @@ use crate::context::{Feedback, parse_feedback};
 use crate::detect::object_of;
 use crate::identity::jwt::TokensAt;
 use crate::identity::{Issued, Outcome, Standing, Who, is_address_bound, marks_of};
-use crate::inventory::{Seen, issued, operation, shows_existence, templated, with_operation};
+use crate::inventory::{Seen, Traits, endpoint_hash, issued, operation, shows_existence, templated, with_operation};
 use crate::parameter::{Reading, Value};
 use crate::policy::Policy;
 use crate::session::{Event, Issue, Marks, Objects, Params, are_strangers, limit_params};
@@ -70,6 +70,12 @@ impl Exchange {
             status: answered.status,
             retiring: answered.told.retires(self.time_ms),
         });
+        let path = templated(described.path, policy.limits.path_bytes as usize);
+        let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
+        let answers = shows_existence(answered.status);
+        let named = asked_for.filter(|name| isolate.operations.admits(template, name, answers));
+        let template = &*named.map_or(Cow::Borrowed(template), |name| with_operation(template, &name).into());
+        let traits = self.traits(&described, template, body, answered, policy, isolate);
         let reached = !self.marks.has(Marks::ORIGIN_FAILED) && !self.marks.has(Marks::ABANDONED);
         let mut carried = looked.carried;
         if let Some(known) = compared.known.filter(|_| self.action < Action::Throttle) {
@@ -81,15 +87,10 @@ impl Exchange {
         if limit_params(&mut values) {
             self.marks.set(Marks::BODY_CUT);
         }
-        let path = templated(described.path, policy.limits.path_bytes as usize);
         let user_agent = cut(client.user_agent, USER_AGENT_BYTES);
         if path.cut || user_agent.len() < client.user_agent.len() {
             self.marks.set(Marks::CUT);
         }
-        let template = compared.template.or_else(|| catalogue.template_of(&path.template)).unwrap_or(&path.template);
-        let answers = shows_existence(answered.status);
-        let named = asked_for.filter(|name| isolate.operations.admits(template, name, answers));
-        let template = &*named.map_or(Cow::Borrowed(template), |name| with_operation(template, &name).into());
         let names: Vec<&str> = feedback.events.iter().map(|event| event.name.as_str()).collect();
         let event = Event {
             id: self.id,
@@ -122,9 +123,28 @@ impl Exchange {
             marks: self.marks,
         };
         let objects = self.objects(&described, &path.template, answered, policy);
-        let due = isolate.buffers.record(&event, Beside { carried, objects }, policy, now_ms);
+        let due = isolate.buffers.record(&event, Beside { carried, objects, traits }, policy, now_ms);
         isolate.buffers.stopped(event.session, core::mem::take(&mut self.stops), policy.shards);
         if self.at_once { isolate.buffers.more_urgent(due, Due::BeforeAnswer) } else { due }
+    }
+
+    /// What the exchange shows of its endpoint that this isolate has not told yet.
+    fn traits(
+        &self,
+        described: &Described<'_>,
+        template: &str,
+        body: Option<&Start>,
+        answered: &Answered<'_>,
+        policy: &Policy,
+        isolate: &mut Isolate,
+    ) -> Option<Traits> {
+        let is_use = (200..300).contains(&answered.status) && self.action < Action::Throttle;
+        let endpoint = endpoint_hash(described.method, described.host, template);
+        if !is_use || !isolate.sample.is_due(endpoint) {
+            return None;
+        }
+        let answer = answered.response_body.as_ref().map(|start| start.bytes.as_slice());
+        isolate.sample.news(endpoint, Traits::of(&with_body(described, policy, body), answer))
     }
 
     /// The objects that the request named and the answer hands out, where the route learns them.

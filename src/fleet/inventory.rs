@@ -11,10 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use super::deltas::{pack, unpack};
 use crate::inventory::contract::Contract;
 use crate::inventory::openapi::Document;
-use crate::inventory::{Learned, MAX_LEARNED, MAX_OF_PATH, Tally, lesson, path_of};
+use crate::inventory::{
+    ChangeKind, EndpointChange, Inventory, Learned, MAX_LEARNED, MAX_OF_PATH, Outline, Tally, lesson, path_of,
+};
 use crate::store::sql::{Sql, Value, blob, integer};
 use crate::store::{StoreError, named, remember};
 use crate::wire::{InventoryNews, StoredDocument};
@@ -62,11 +65,12 @@ pub(super) struct Endpoints {
     lessons: Lessons,
     /// Rises with every change of documents or templates.
     version: u64,
+    changes: Changes,
 }
 
 impl Endpoints {
     pub fn read(sql: &dyn Sql) -> Result<Self, StoreError> {
-        let mut endpoints = Self::default();
+        let mut endpoints = Self { changes: Changes::read(sql)?, ..Self::default() };
         let mut held = [0u64; PAGES as usize];
         for mut row in sql.query("SELECT page, number, body FROM endpoint_pages", &[])? {
             let (page, number) = (integer(&row, 0).unsigned_abs(), integer(&row, 1).unsigned_abs());
@@ -85,6 +89,7 @@ impl Endpoints {
                     endpoints.count(&key, &tally);
                 }
             }
+            endpoints.changes.again(number);
             endpoints.number = endpoints.number.max(number);
             endpoints.log_rows += 1;
         }
@@ -130,6 +135,7 @@ impl Endpoints {
         for key in fresh {
             learned |= self.learn(sql, key, now_ms)?;
         }
+        self.changes.write(sql, number)?;
         if learned || self.log_rows >= LOG_ROWS {
             self.write_pages(sql)?;
         }
@@ -142,13 +148,19 @@ impl Endpoints {
         let key = learned.as_deref().unwrap_or(key);
         let key = if self.has_room_for(key) { key } else { path_of(key) };
         if let Some(held) = self.all.get_mut(key) {
+            let before = Outline::of(held);
             held.merge(tally);
+            for (kind, from, to) in before.changes(&Outline::of(held)) {
+                self.changes.note(tally.last_ms, key, kind, from, to);
+            }
             return false;
         }
         if self.all.len() >= MAX_ENDPOINTS {
             self.unlisted = self.unlisted.saturating_add(tally.calls);
             return false;
         }
+        let state = tally.state.map_or("", Inventory::name).to_owned();
+        self.changes.note(tally.first_ms, key, ChangeKind::New, String::new(), state);
         self.all.insert(key.into(), tally.clone());
         learned.is_none()
     }
@@ -191,6 +203,8 @@ impl Endpoints {
             }
         }
         let whole = [head, &template].concat();
+        let names = format!("{} names", merged.len());
+        self.changes.note(now_ms, &whole, ChangeKind::New, names, sum.state.map_or("", Inventory::name).to_owned());
         self.all.entry(whole.into()).or_default().merge(&sum);
         self.lessons.learned.retain(|known| known.template != template);
         let values = merged.len() as u64;
@@ -244,8 +258,17 @@ impl Endpoints {
 
     /// Forgets endpoints that nobody has used since the horizon.
     pub fn expire(&mut self, sql: &dyn Sql, horizon_ms: u64) -> Result<(), StoreError> {
+        let changes = &mut self.changes;
         let before = self.all.len();
-        self.all.retain(|_, tally| tally.last_ms >= horizon_ms);
+        self.all.retain(|key, tally| {
+            let is_kept = tally.last_ms >= horizon_ms;
+            if !is_kept {
+                let state = tally.state.map_or("", Inventory::name).to_owned();
+                changes.note(tally.last_ms, key, ChangeKind::Gone, state, String::new());
+            }
+            is_kept
+        });
+        self.changes.write(sql, self.number)?;
         if self.all.len() < before { self.write_pages(sql) } else { Ok(()) }
     }
 
@@ -297,6 +320,11 @@ impl Endpoints {
             documents: self.documents.clone(),
             learned: self.lessons.learned.clone(),
         }
+    }
+
+    /// What changed, the newest last.
+    pub fn changes(&self) -> Vec<EndpointChange> {
+        self.changes.all()
     }
 
     /// Every endpoint, and the calls of those that found no room.

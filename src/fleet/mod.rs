@@ -4,6 +4,7 @@
 //! analysts say (`labels.rs`).
 
 mod alerts;
+mod changes;
 mod deltas;
 mod findings;
 mod inventory;
@@ -27,7 +28,7 @@ pub use inventory::MAX_DOCUMENTS;
 use inventory::{Endpoints, Untaken};
 use rollups::Rollups;
 
-const MIGRATIONS: [&[&str]; 5] = [
+const MIGRATIONS: [&[&str]; 6] = [
     &[
         "CREATE TABLE blocks (subject TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -65,6 +66,17 @@ const MIGRATIONS: [&[&str]; 5] = [
     ],
     // Documents have contracts; nothing was released.
     &["DELETE FROM documents"],
+    &[
+        // What changed about endpoints, by the number of the first of a row.
+        "CREATE TABLE endpoint_changes (number INTEGER PRIMARY KEY, delta INTEGER NOT NULL, body BLOB NOT NULL)",
+        // Sums of endpoints say more than before.
+        "DELETE FROM endpoint_log",
+        "DELETE FROM endpoint_pages",
+        "DELETE FROM shards",
+        "DELETE FROM findings",
+        "DELETE FROM minutes",
+        "DELETE FROM hours",
+    ],
 ];
 
 /// Acts the audit log keeps; the oldest goes first.
@@ -219,6 +231,10 @@ impl<S: Sql> Fleet<S> {
                 self.finish()?;
                 let (endpoints, unlisted) = self.endpoints.all();
                 FleetReply::Endpoints { endpoints, unlisted }
+            }
+            FleetOrder::EndpointChanges => {
+                self.finish()?;
+                FleetReply::EndpointChanges(self.endpoints.changes())
             }
             FleetOrder::AddDocument { document, actor, now_ms } => {
                 let detail = [document.title.as_str(), " ", &document.version].concat();

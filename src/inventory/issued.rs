@@ -98,7 +98,8 @@ fn last_segment(link: &str) -> &str {
     path.rsplit('/').next().unwrap_or("")
 }
 
-enum Token<'a> {
+/// A piece of JSON, as far as ids and values need it.
+pub(super) enum Token<'a> {
     Open,
     Close,
     Name(&'a str),
@@ -108,13 +109,14 @@ enum Token<'a> {
     Broken,
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// Reads JSON piece by piece.
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Token<'a> {
+    pub(super) fn next(&mut self) -> Token<'a> {
         let Some(byte) = self.bytes.get(self.at).copied() else { return Token::End };
         match byte {
             b'{' | b'[' => self.step(Token::Open),

@@ -89,6 +89,11 @@ pub struct Operations {
 }
 
 impl Operations {
+    /// How much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        self.known.capacity() * size_of::<(u32, u32)>()
+    }
+
     /// Whether a name of this path is told apart; `answered` says that an answer showed it.
     pub fn admits(&mut self, path: &str, name: &str, answered: bool) -> bool {
         let entry = (hash(path), hash(name));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Inventory, shows_existence};
+use super::traits::Traits;
 use crate::parameter::{Decimal, Quantiles};
 use crate::session::Event;
 use crate::subject::Sketch;
@@ -132,6 +133,10 @@ pub struct Tally {
     /// Calls of endpoints that a document has, and when one was last deprecated or retiring, epoch ms.
     pub documented: u64,
     pub zombie_ms: u64,
+    /// What it was to the documents when that was known last, and when, epoch ms.
+    pub state: Option<Inventory>,
+    pub state_ms: u64,
+    pub traits: Traits,
 }
 
 impl Tally {
@@ -163,6 +168,9 @@ impl Tally {
             *calls += 1;
         }
         self.documented += u64::from(matches!(event.inventory, Some(Inventory::Documented | Inventory::Zombie)));
+        if event.inventory.is_some() && event.time_ms >= self.state_ms {
+            (self.state, self.state_ms) = (event.inventory, event.time_ms);
+        }
         if event.inventory == Some(Inventory::Zombie) {
             self.zombie_ms = self.zombie_ms.max(event.time_ms);
         }
@@ -190,6 +198,10 @@ impl Tally {
         self.attacks = self.attacks.saturating_add(other.attacks);
         self.documented = self.documented.saturating_add(other.documented);
         self.zombie_ms = self.zombie_ms.max(other.zombie_ms);
+        if other.state.is_some() && other.state_ms >= self.state_ms {
+            (self.state, self.state_ms) = (other.state, other.state_ms);
+        }
+        self.traits.merge(&other.traits);
     }
 
     /// How callers show who they are, over what was answered with success: `none`, `mixed` or `consistent` (`unknown`

@@ -17,6 +17,10 @@ pub enum Shape {
     Email,
     /// At least eight hex digits with both letters and digits among them (object ids, short hashes).
     Hex,
+    /// Language and region, `en-US` (BCP 47): one page in many languages.
+    Locale,
+    /// Base64 that is padded at its end: a global id.
+    Base64,
     /// Long, mixed and without words: a key, a token, a signed value. Never stored.
     Secret,
     /// A name that stands for itself.
@@ -33,6 +37,8 @@ impl Shape {
             Self::Date => "{date}",
             Self::Email => "{email}",
             Self::Hex => "{hex}",
+            Self::Locale => "{locale}",
+            Self::Base64 => "{base64}",
             Self::Secret => "{token}",
             Self::Literal => return None,
         })
@@ -40,8 +46,17 @@ impl Shape {
 
     /// Whether this is the placeholder of a shape.
     pub fn is_placeholder(segment: &str) -> bool {
-        const SHAPES: [Shape; 7] =
-            [Shape::Integer, Shape::Uuid, Shape::Ulid, Shape::Date, Shape::Email, Shape::Hex, Shape::Secret];
+        const SHAPES: [Shape; 9] = [
+            Shape::Integer,
+            Shape::Uuid,
+            Shape::Ulid,
+            Shape::Date,
+            Shape::Email,
+            Shape::Hex,
+            Shape::Locale,
+            Shape::Base64,
+            Shape::Secret,
+        ];
         SHAPES.iter().any(|shape| shape.placeholder() == Some(segment))
     }
 
@@ -67,6 +82,10 @@ impl Shape {
             Self::Ulid
         } else if traits.is_secret(s.len()) {
             Self::Secret
+        } else if is_locale(s) {
+            Self::Locale
+        } else if is_base64(segment) {
+            Self::Base64
         } else {
             Self::Literal
         }
@@ -118,6 +137,29 @@ impl Traits {
             && self.upper + self.lower > 0
             && self.turns * 5 >= len
     }
+}
+
+/// Two small letters and two capitals. A language alone may be any short word.
+fn is_locale(s: &[u8]) -> bool {
+    s.len() == 5
+        && s.iter().enumerate().all(|(i, c)| match i {
+            0 | 1 => c.is_ascii_lowercase(),
+            2 => matches!(c, b'-' | b'_'),
+            _ => c.is_ascii_uppercase(),
+        })
+}
+
+/// What is padded, as it was or percent-encoded, is encoded; without padding it may be a name.
+fn is_base64(segment: &str) -> bool {
+    let bare = segment.trim_end_matches('=');
+    let bare = if bare.len() < segment.len() { bare } else { segment.trim_end_matches("%3D").trim_end_matches("%3d") };
+    let padding = match segment.len() - bare.len() {
+        1 | 3 => 1,
+        2 | 6 => 2,
+        _ => return false,
+    };
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'_');
+    bare.len() >= 6 && (bare.len() + padding).is_multiple_of(4) && bare.bytes().all(allowed)
 }
 
 /// 8-4-4-4-12 hex digits.
@@ -236,6 +278,10 @@ mod tests {
             ("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "{token}"),
             ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "{token}"),
             ("kJ8sd7Fh2-sdf87Hs_dkf83Kd", "{token}"),
+            ("en-US", "{locale}"),
+            ("pt_BR", "{locale}"),
+            ("VXNlcjoxMg==", "{base64}"),
+            ("VXNlcjoxMjM%3D", "{base64}"),
         ] {
             assert_eq!(template(&format!("/api/{segment}")), format!("/api/{expected}"), "{segment}");
         }
@@ -256,6 +302,12 @@ mod tests {
             "%E4%BD%A0%E5%A5%BD",
             "..%2fb",
             "index.html",
+            "en",
+            "en-us",
+            "v2.1",
+            "a=b=",
+            "filter=x",
+            "name==",
             "internationalization",
             "decade",
             "jquery-3.7.1.min.js",

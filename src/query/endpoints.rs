@@ -11,7 +11,11 @@ use super::filter::{Terms, parts};
 use super::parse::{Asked, ParameterError, TIME, add, error, once, pairs, take, take_page};
 use super::time::{parse_time, rfc3339};
 use super::{Order, Page, Positions, is_after};
-use crate::inventory::{Catalogue, Inventory, Known, Learned, Seen, Standing, Tally, path_of, with_operation};
+use crate::inventory::contract::Contract;
+use crate::inventory::openapi::Operation;
+use crate::inventory::{
+    Catalogue, Inventory, Known, Learned, Seen, Sensitive, Standing, Tally, Traits, path_of, with_operation,
+};
 use crate::parameter::Quantiles;
 
 /// What endpoints are sorted by.
@@ -71,6 +75,10 @@ pub struct EndpointAnswer {
     pub auth: &'static str,
     /// By which means callers showed who they are.
     pub auth_means: Vec<&'static str>,
+    /// Kinds of sensitive data in its answers.
+    pub sensitive: Vec<&'static str>,
+    /// Parameters that were sent, with the types of their values.
+    pub parameters: Vec<ParameterAnswer>,
     pub attacks: u64,
     /// 0–100, and what it is made of.
     pub risk: u8,
@@ -92,6 +100,31 @@ pub struct EndpointAnswer {
     pub recorded: Vec<String>,
 }
 
+/// A parameter as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParameterAnswer {
+    pub name: String,
+    /// `query`, `body` or `form`.
+    pub r#in: String,
+    /// `integer`, `number`, `boolean`, `uuid`, `date`, `email`, `string`, `nested`.
+    pub types: Vec<&'static str>,
+}
+
+/// The parameters that were seen.
+fn parameters(traits: &Traits) -> Vec<ParameterAnswer> {
+    const NAMES: [&str; 8] = ["integer", "number", "boolean", "uuid", "date", "email", "string", "nested"];
+    let types =
+        |kinds: u8| NAMES.into_iter().enumerate().filter(move |(at, _)| kinds >> at & 1 == 1).map(|(_, name)| name);
+    let split = traits.parameters.iter().filter_map(|(name, kinds)| Some((name.split_once('.')?, *kinds)));
+    split
+        .map(|((place, name), kinds)| ParameterAnswer {
+            name: name.to_owned(),
+            r#in: place.to_owned(),
+            types: types(kinds).collect(),
+        })
+        .collect()
+}
+
 /// What an endpoint is named by, beside the documents.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentName<'a> {
@@ -99,6 +132,13 @@ pub struct DocumentName<'a> {
     pub version: &'a str,
     /// When it was uploaded, epoch ms; 0 for a configured one.
     pub added_ms: u64,
+    pub operations: &'a [Operation],
+}
+
+impl<'a> DocumentName<'a> {
+    fn contract(&self, operation: usize) -> Option<&'a Contract> {
+        self.operations.get(operation).map(|operation| &operation.contract)
+    }
 }
 
 /// Everything that is put together.
@@ -291,6 +331,10 @@ impl Survey<'_> {
                 false => "the path is in no document".to_owned(),
             });
         }
+        let unlisted = found.map_or_else(Vec::new, |known| self.unlisted(known, tally));
+        if !unlisted.is_empty() {
+            reasons.push(format!("answers with statuses that are not in its document: {}", unlisted.join(", ")));
+        }
         if retiring {
             reasons.push("it answers with Deprecation or Sunset".to_owned());
         }
@@ -309,6 +353,8 @@ impl Survey<'_> {
             statuses: tally.statuses.iter().map(|(status, calls)| (status.to_string(), *calls)).collect(),
             auth,
             auth_means,
+            sensitive: tally.traits.sensitive.names(),
+            parameters: parameters(&tally.traits),
             attacks: tally.attacks,
             risk,
             risk_reasons,
@@ -323,6 +369,16 @@ impl Survey<'_> {
             recorded,
             template,
         }
+    }
+
+    /// Statuses answered that the document lists none of, where it lists any.
+    fn unlisted(&self, known: &Known, tally: &Tally) -> Vec<String> {
+        let Some(contract) = self.documents.get(known.document).and_then(|d| d.contract(known.operation)) else {
+            return Vec::new();
+        };
+        let is_listed = |status: u16| contract.answers.iter().any(|a| [0, status, status / 100].contains(&a.status));
+        let statuses = tally.statuses.keys().filter(|status| **status > 0 && !is_listed(**status));
+        if contract.answers.is_empty() { Vec::new() } else { statuses.map(u16::to_string).collect() }
     }
 
     fn orphan(&self, known: &Known) -> EndpointAnswer {
@@ -340,6 +396,8 @@ impl Survey<'_> {
             statuses: BTreeMap::new(),
             auth: "unknown",
             auth_means: Vec::new(),
+            sensitive: Vec::new(),
+            parameters: Vec::new(),
             attacks: 0,
             risk: 0,
             risk_reasons: Vec::new(),
@@ -395,6 +453,16 @@ fn risk(
     }
     if rogue && !matches!(method, "GET" | "HEAD") {
         count(10, "changes something".to_owned());
+    }
+    let sensitive = tally.traits.sensitive;
+    if sensitive.0 != 0 {
+        let names = sensitive.names().join(", ");
+        let grave = sensitive.0 & Sensitive::GRAVE.0 != 0;
+        match (open, grave) {
+            (true, _) => count(if grave { 30 } else { 15 }, format!("shows {names} to callers without authentication")),
+            (false, true) => count(10, format!("shows {names}")),
+            (false, false) => {}
+        }
     }
     let is_internal = template.split('/').any(|part| INTERNAL.iter().any(|word| part.eq_ignore_ascii_case(word)));
     if rogue && is_internal {

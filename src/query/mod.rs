@@ -3,6 +3,7 @@
 //! A question is parsed and checked once, at the edge; shards answer it over what they hold, and the edge merges.
 
 mod answer;
+mod changes;
 mod cursor;
 mod distinct;
 mod endpoints;
@@ -20,6 +21,7 @@ pub use answer::{
     AddressAnswer, EndpointCount, EventAnswer, EvidenceAnswer, FindingAnswer, FlowCount, KeyAnswer, LabelAnswer,
     LinkAnswer, ParamAnswer, ReasonAnswer, SessionAnswer, StatsAnswer, StatsBucket, StatsCount,
 };
+pub use changes::{ChangeAnswer, ChangeQuery, parse_changes};
 pub use cursor::{Cursor, Positions};
 pub use distinct::Distinct;
 pub use endpoints::{DocumentName, EndpointAnswer, EndpointQuery, Survey, parse_endpoints};

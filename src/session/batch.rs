@@ -13,14 +13,14 @@ use super::event::{Event, Marks};
 use super::id::{EventId, SessionId};
 use super::link::{Arrival, Issue, Principal};
 use super::params::{Params, text_of};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Traits};
 use crate::parameter::Value;
 use crate::sorting;
 use crate::verdict::Action;
 
 /// First byte of every encoded batch. A reader accepts this version and none before it: those
 /// before it were never released.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Events with their tables. Indices of a decoded batch are checked once, in [`Batch::decode`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct Batch {
     issued: Vec<SessionId>,
     /// Predecessors of sessions of that shard, told by the shards that own them.
     arrivals: Vec<Arrival>,
+    /// What events show of their endpoints for the first time, each with the index of its event, rising.
+    traits: Vec<(u32, Traits)>,
 }
 
 /// A session as its events refer to it.
@@ -163,6 +165,12 @@ impl Batch {
     pub fn objects(&self, index: u32) -> Option<&Objects> {
         let at = self.objects.binary_search_by_key(&index, |(at, _)| *at).ok()?;
         self.objects.get(at).map(|(_, objects)| objects)
+    }
+
+    /// What the event at `index` shows of its endpoint.
+    pub fn traits(&self, index: u32) -> Option<&Traits> {
+        let at = self.traits.binary_search_by_key(&index, |(at, _)| *at).ok()?;
+        self.traits.get(at).map(|(_, traits)| traits)
     }
 
     /// What the request was stopped for.
@@ -335,6 +343,13 @@ impl BatchBuilder {
         let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
         self.text_bytes += size_of::<Objects>() + objects.issued.len() * 5;
         self.batch.objects.push((last as u32, objects));
+    }
+
+    /// Notes what the event pushed last shows of its endpoint.
+    pub fn show(&mut self, traits: Traits) {
+        let Some(last) = self.batch.rows.len().checked_sub(1) else { return };
+        self.text_bytes += traits.bytes();
+        self.batch.traits.push((last as u32, traits));
     }
 
     /// Notes what a request that was pushed was stopped for.

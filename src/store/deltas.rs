@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::partition::Marks;
 use super::sql::Sql;
 use super::{Store, StoreError, named};
-use crate::inventory::Tally;
+use crate::inventory::{Tally, Traits};
 use crate::ordered::OrderedMap;
 use crate::rollup::{Cell, Delta, Group, Lost, MINUTE_MS, Rollup};
 use crate::session::{Event, Finding};
@@ -118,6 +118,15 @@ impl Deltas {
             tally.see(event, session, user);
         } else if self.endpoints.len() < MAX_ENDPOINTS {
             self.endpoints.entry(endpoint.into()).or_default().see(event, session, user);
+        }
+    }
+
+    /// Takes in what an event showed of an endpoint whose use was counted.
+    pub fn shown(&mut self, seq: u64, endpoint: &str, traits: &Traits) {
+        if seq > self.upto()
+            && let Some(tally) = self.endpoints.get_mut(endpoint)
+        {
+            tally.traits.merge(traits);
         }
     }
 

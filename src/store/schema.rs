@@ -3,7 +3,7 @@
 use super::sql::{Sql, SqlError, Value, integer};
 
 /// Each entry is one version: statements that bring the schema from the version before. Entries are only ever added.
-const MIGRATIONS: [&[&str]; 8] = [
+const MIGRATIONS: [&[&str]; 9] = [
     &[
         // One row per flush, in the order applied.
         "CREATE TABLE journal (seq INTEGER PRIMARY KEY, isolate INTEGER NOT NULL, flush INTEGER NOT NULL, body BLOB NOT NULL)",
@@ -49,6 +49,8 @@ const MIGRATIONS: [&[&str]; 8] = [
         // States of subjects, each for its own stretch of the journal; `filter` tells whom a row may hold.
         "CREATE TABLE subjects (id INTEGER PRIMARY KEY, head BLOB NOT NULL, filter BLOB NOT NULL, body BLOB NOT NULL)",
     ],
+    // Batches and sums of endpoints say what messages show.
+    &["DELETE FROM chunks", "DELETE FROM state", "DELETE FROM subjects"],
 ];
 
 /// Brings the schema up to date; running it again changes nothing. What a newer release stored is refused: this one would

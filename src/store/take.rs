@@ -88,6 +88,9 @@ impl<S: Sql> Store<S> {
         if Tally::counts(event, self.known.has(endpoint)) {
             let [session, user] = [event.session.hash(), self.settings.subjects.name(event.confirmed_user())];
             self.deltas.used(place.0, event, endpoint, session, user);
+            if let Some(traits) = batch.traits(place.1) {
+                self.deltas.shown(place.0, endpoint, traits);
+            }
         }
         let hash = &self.settings.subjects;
         let mut suspicions = self.common.crowd.observe(event, endpoint, hash, &self.settings.detectors.behaviours);

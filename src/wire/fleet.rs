@@ -6,7 +6,7 @@ use super::Layout;
 use crate::alert::Style;
 use crate::api::share::Share;
 use crate::inventory::openapi::Document;
-use crate::inventory::{Learned, Tally};
+use crate::inventory::{EndpointChange, Learned, Tally};
 use crate::query::{FindingQuery, Page, RollupQuery, Series};
 use crate::session::{Detector, Finding, Label};
 use crate::verdict::{Block, Subject};
@@ -78,6 +78,7 @@ pub enum FleetOrder {
         known: Option<u64>,
     },
     Endpoints,
+    EndpointChanges,
     AddDocument {
         document: Document,
         actor: String,
@@ -131,6 +132,8 @@ pub enum FleetReply {
         endpoints: Vec<(String, Tally)>,
         unlisted: u64,
     },
+    /// The newest last.
+    EndpointChanges(Vec<EndpointChange>),
     Document {
         id: u64,
     },

@@ -105,6 +105,15 @@ describe('the inventory of the shop', { skip: notOurs }, () => {
     }
   });
 
+  test('finds in no request that the shop takes anything that is unlike its document', async () => {
+    const findings = await all(pair, 'findings?detector=schema_violation');
+    const events = new Map((await all(pair, 'events')).map((event) => [event.id, event]));
+    for (const { request, message } of findings) {
+      const { method, path, status } = events.get(request);
+      if (status < 400) assert.match(message, /query\.\S+ is not in the document/, `${method} ${path} ${status}`);
+    }
+  });
+
   test('tells how callers show who they are', () => {
     const auth = Object.fromEntries(endpoints.map((each) => [named(each), [each.auth, each.auth_means]]));
     assert.deepEqual(auth['GET /api/partner/stock'], ['consistent', ['api_key']]);
@@ -130,6 +139,28 @@ describe('the inventory of the shop', { skip: notOurs }, () => {
     }
     const called = new Set(requests.map(operationOf).filter(Boolean));
     for (const { method, path } of called) assert.ok(found.get(form(path))?.item[method.toLowerCase()], `${method} ${path}`);
+    // Against the shop's own document: what was sent and answered with success is there, under the same type.
+    const followed = (node) => (node.$ref ? node.$ref.split('/').slice(1).reduce((at, name) => at[name], SHOP) : node);
+    let compared = 0;
+    for (const { method, path } of called) {
+      const described = (SHOP.paths[path][method.toLowerCase()].parameters ?? []).map(followed).filter((each) => each.in === 'query');
+      const own = requests.filter((request) => request.status < 300 && operationOf(request)?.path === path && request.method === method);
+      const sent = new Set(own.flatMap(({ target }) => [...new URLSearchParams(target.split('?')[1] ?? '').keys()]));
+      const operation = found.get(form(path)).item[method.toLowerCase()];
+      for (const { name, schema } of described.filter((each) => sent.has(each.name))) {
+        const exported = (operation.parameters ?? []).find((each) => each.in === 'query' && each.name === name);
+        assert.ok(exported, `${method} ${path} ${name}`);
+        if (schema.type === 'integer') assert.equal(exported.schema.type, 'integer', `${method} ${path} ${name}`);
+        compared += 1;
+      }
+      for (const status of new Set(own.map((request) => request.status))) assert.ok(operation.responses[status], `${method} ${path} ${status}`);
+      const body = SHOP.paths[path][method.toLowerCase()].requestBody?.content['application/json'].schema;
+      if (body && own.length > 0) {
+        const members = Object.keys(operation.requestBody?.content['application/json'].schema.properties ?? {});
+        for (const name of followed(body).required ?? []) assert.ok(members.includes(name), `${method} ${path} ${name}`);
+      }
+    }
+    assert.ok(compared >= 3, `${compared} parameters were compared`);
     // It is good enough to be compared with: uploaded, it documents what it was made of.
     const answer = await pair.admin('api/v1/documents', { method: 'POST', body: JSON.stringify(document) });
     assert.equal(answer.status, 201, await answer.text());
@@ -207,7 +238,7 @@ describe('documents through the API', { skip: notOurs }, () => {
     assert.deepEqual(await state('/hidden'), ['shadow', '/hidden']);
     assert.deepEqual(await state('/gone', { status: 404 }), [null, '/gone']);
     const second = await upload('openapi: 3.1.0\ninfo: {title: Orders, version: "2"}\npaths:\n  /orders/{id}:\n    get: {deprecated: false, responses: {200: {description: ok}}}\n');
-    assert.deepEqual(second.body.changes, { since: '1', added: [], removed: ['GET /orders/{order}/label'], deprecated: [], secured: [], opened: [] });
+    assert.deepEqual(second.body.changes, { since: '1', added: [], removed: ['GET /orders/{order}/label'], deprecated: [], secured: [], opened: [], contracts: [] });
     await waitFor(async () => (await state('/orders/7/label'))[0] === 'zombie', { what: 'isolates to know the second version' });
     const rows = await all(pair, 'endpoints');
     const row = (template) => rows.find((each) => each.template === template);

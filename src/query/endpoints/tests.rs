@@ -16,8 +16,10 @@ fn tally(calls: u64, means: Means) -> Tally {
 fn rows(documents: &[Document], endpoints: &[(&str, Tally)]) -> Vec<EndpointAnswer> {
     let endpoints: Vec<(String, Tally)> =
         endpoints.iter().map(|(key, tally)| ((*key).to_owned(), tally.clone())).collect();
-    let names: Vec<_> =
-        documents.iter().map(|d| DocumentName { title: &d.title, version: &d.version, added_ms: 0 }).collect();
+    let names: Vec<_> = documents
+        .iter()
+        .map(|d| DocumentName { title: &d.title, version: &d.version, added_ms: 0, operations: &d.operations })
+        .collect();
     let catalogue = Catalogue::new(documents);
     Survey { endpoints: &endpoints, catalogue: &catalogue, documents: &names, learned: &[] }.rows()
 }

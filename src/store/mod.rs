@@ -210,7 +210,8 @@ impl<S: Sql> Store<S> {
         sql.query("DELETE FROM chunks WHERE id > ?", &[marks.last_chunk.into()])?;
         let journal = Journal::open(&sql, folded)?;
         let (chunks, corrupt_rows) = chunk::directory(&sql)?;
-        let (subjects, damaged) = subjects::Row::all(&sql, marks.last_subjects)?;
+        let (subjects, damaged_subjects) = subjects::Row::all(&sql, marks.last_subjects)?;
+        let (outbox, damaged_blocks) = read_outbox(&sql)?;
         let mut store = Self {
             applied: named(&sql, "applied")?.unwrap_or_default(),
             known,
@@ -232,7 +233,7 @@ impl<S: Sql> Store<S> {
             since_slice: 0,
             journal,
             next_seq: folded + 1,
-            outbox: read_outbox(&sql)?,
+            outbox,
             deltas: Deltas::read(&sql, folded),
             sql,
             settings,
@@ -240,7 +241,7 @@ impl<S: Sql> Store<S> {
             chunks,
             blocks: BlockLog::default(),
             journal_since_ms: None,
-            counts: Counts { corrupt_rows: corrupt_rows + damaged, ..Counts::default() },
+            counts: Counts { corrupt_rows: corrupt_rows + damaged_subjects + damaged_blocks, ..Counts::default() },
             subjects,
         };
         for block in store.outbox.values() {
@@ -432,11 +433,18 @@ fn sessions_of(batch: &Batch) -> impl Iterator<Item = SessionId> {
     batch.events().map(|e| e.session).chain(ends).chain(batch.issued().iter().copied()).chain(arrived)
 }
 
-fn read_outbox(sql: &dyn Sql) -> Result<OrderedMap<u64, Block>, StoreError> {
-    let rows = sql.query("SELECT id, body FROM outbox", &[])?;
-    let read = |mut row: sql::Row| {
-        let block = postcard::from_bytes(&blob(&mut row, 1)).map_err(|_| StoreError::Corrupt("outbox"))?;
-        Ok((integer(&row, 0).unsigned_abs(), block))
-    };
-    rows.into_iter().map(read).collect()
+/// Blocks the fleet has not confirmed, and how many could not be read.
+fn read_outbox(sql: &dyn Sql) -> Result<(OrderedMap<u64, Block>, u64), StoreError> {
+    let (mut blocks, mut damaged) = (OrderedMap::new(), 0);
+    for mut row in sql.query("SELECT id, body FROM outbox ORDER BY id", &[])? {
+        match postcard::from_bytes(&blob(&mut row, 1)) {
+            Ok(block) => drop(blocks.insert(integer(&row, 0).unsigned_abs(), block)),
+            Err(_) => {
+                // That block holds no more; the others do.
+                sql.query("DELETE FROM outbox WHERE id = ?", &[Value::Integer(integer(&row, 0))])?;
+                damaged += 1;
+            }
+        }
+    }
+    Ok((blocks, damaged))
 }

@@ -108,6 +108,52 @@ impl Sqlite {
         names.map(|name| name.expect("a name")).collect()
     }
 
+    /// A database of its own with the same content.
+    pub fn copy(&self) -> Self {
+        let schema = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL";
+        let mut statement = self.connection.prepare(schema).expect("a valid statement");
+        let tables = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        let copy = Self::new();
+        for (name, create) in tables.expect("tables").map(|table| table.expect("a table")) {
+            copy.run(&create);
+            let mut rows = self.connection.prepare(&format!("SELECT * FROM {name}")).expect("a valid statement");
+            let columns = rows.column_count();
+            let places = vec!["?"; columns].join(", ");
+            let mut rows = rows.query([]).expect("rows");
+            while let Some(row) = rows.next().expect("a row") {
+                let values = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column).expect("a value"));
+                let insert = format!("INSERT INTO {name} VALUES ({places})");
+                copy.connection.execute(&insert, params_from_iter(values)).expect("the row is taken");
+            }
+        }
+        copy
+    }
+
+    /// Every blob there is: table, column and row.
+    pub fn blobs(&self) -> Vec<(String, String, i64)> {
+        let columns = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+                       WHERE m.type = 'table' AND c.type = 'BLOB' ORDER BY 1, 2";
+        let mut statement = self.connection.prepare(columns).expect("a valid statement");
+        let columns = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        let columns: Vec<(String, String)> = columns.expect("columns").map(|c| c.expect("a column")).collect();
+        let rows = |(table, column): (String, String)| {
+            let count = self.number(&format!("SELECT count(*) FROM {table}"));
+            (0..count).map(move |at| (table.clone(), column.clone(), at))
+        };
+        columns.into_iter().flat_map(rows).collect()
+    }
+
+    /// Puts what `change` makes of a blob in its place; `at` counts the rows of the table.
+    pub fn change_blob(&self, (table, column, at): &(String, String, i64), change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let first = format!("SELECT * FROM {table} LIMIT 1 OFFSET {at}");
+        let mut statement = self.connection.prepare(&first).expect("a valid statement");
+        let key = statement.column_name(0).expect("a first column").to_owned();
+        let (key_value, bytes): (rusqlite::types::Value, Vec<u8>) =
+            statement.query_row([], |row| Ok((row.get(0)?, row.get(column.as_str())?))).expect("the row");
+        let update = format!("UPDATE {table} SET {column} = ? WHERE {key} = ?");
+        self.connection.execute(&update, rusqlite::params![change(bytes), key_value]).expect("the row is changed");
+    }
+
     /// Runs statements as they are, past the port.
     pub fn run(&self, statements: &str) {
         self.connection.execute_batch(statements).expect("valid statements");

@@ -1,4 +1,5 @@
-//! Few rows of subjects out of many: those about the same parts are merged while they are small, and go when they are old.
+//! Few rows of subjects out of many: those about the same parts are merged while they are small, four of a size at a time, and
+//! go when they are old.
 
 use core::ops::Range;
 
@@ -7,7 +8,7 @@ use super::row::{Draft, Row, remove};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 
-/// So many rows are merged into one: the smallest there are …
+/// So many rows of about one size are merged into one …
 const RUN: usize = 4;
 /// … as long as they do not hold more than this, bytes …
 const MERGED_BYTES: u64 = 1536 * 1024;
@@ -32,18 +33,22 @@ impl<S: Sql> Store<S> {
         Ok(())
     }
 
-    /// The smallest rows about exactly these parts, if they may become one; in the order of their ids.
+    /// Rows about exactly these parts that may become one, in the order of their ids. None of them is larger than the others
+    /// together: what is large is not written again for each small row that comes.
     fn run_about(&self, parts: &Range<usize>) -> Option<Vec<Row>> {
-        let mut run: Vec<&Row> = self.subjects.iter().filter(|row| row.parts == *parts).collect();
-        run.sort_by_key(|row| row.bytes);
-        run.truncate(RUN);
-        run.sort_by_key(|row| row.id);
-        let bytes: u64 = run.iter().map(|row| row.bytes).sum();
-        let from_ms = run.iter().map(|row| row.from_ms).min()?;
-        let to_ms = run.iter().map(|row| row.to_ms).max()?;
         let span_ms = self.settings.retention_ms / MERGED_SPAN;
-        let fits = run.len() == RUN && bytes <= MERGED_BYTES && to_ms - from_ms <= span_ms;
-        fits.then(|| run.into_iter().cloned().collect())
+        let mut rows: Vec<&Row> = self.subjects.iter().filter(|row| row.parts == *parts).collect();
+        rows.sort_by_key(|row| row.bytes);
+        let fits = |run: &&[&Row]| {
+            let bytes: u64 = run.iter().map(|row| row.bytes).sum();
+            let largest = run.last().map_or(0, |row| row.bytes);
+            let from_ms = run.iter().map(|row| row.from_ms).min().unwrap_or(0);
+            let to_ms = run.iter().map(|row| row.to_ms).max().unwrap_or(0);
+            bytes <= MERGED_BYTES && largest * 2 <= bytes && to_ms - from_ms <= span_ms
+        };
+        let mut run: Vec<Row> = rows.windows(RUN).find(fits)?.iter().map(|row| (*row).clone()).collect();
+        run.sort_by_key(|row| row.id);
+        Some(run)
     }
 
     fn merge_subject_run(&mut self, mut run: Vec<Row>) -> Result<(), StoreError> {

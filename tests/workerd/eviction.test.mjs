@@ -3,7 +3,7 @@
 //
 // The platform may end an object at any moment, also between what it wrote and the answer about it. Here that is done by
 // a main module around the built Worker, whose objects abort themselves before, while or after they do what they are
-// asked, by a seeded random. The same module is the origin, because this is not about the way there. The process is only killed while everything is confirmed: an isolate's buffer is memory.
+// asked, by a seeded random. EVICTION_REQUESTS=200000 makes it as many. The same module is the origin, because this is not about the way there. The process is only killed while everything is confirmed: an isolate's buffer is memory.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { around, notOurs, startPair, waitFor } from './harness.mjs';
 import { pelt } from './pelt.mjs';
 import { all, ask, recorded } from './scene.mjs';
 
-const REQUESTS = 60_000;
+const REQUESTS = Number(process.env.EVICTION_REQUESTS ?? 60_000); // a multiple of ROUNDS and SESSIONS
 const SESSIONS = 1_000;
 const ROUNDS = 4; // with a crash after each
 const SEED = 20_261_101;
@@ -77,7 +77,7 @@ export default {
 };
 `;
 
-test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile`, { skip: notOurs, timeout: 240_000 }, async (context) => {
+test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile`, { skip: notOurs, timeout: 4 * REQUESTS }, async (context) => {
   const evicting = around(EVICTING);
   const storage = mkdtempSync(join(tmpdir(), 'throughline-eviction-'));
   const pair = await startPair({ origin: `http://${HOST}`, main: evicting.main, storage, vars: { DEV_CLIENT_HEADERS: true, SHARDS: 2, LIMITS: { buffer_events: 100_000 } } });
@@ -94,7 +94,7 @@ test(`${REQUESTS} requests are ${REQUESTS} events, whatever is evicted meanwhile
       const { served, evictions } = await seed(0);
       assert.equal(served, share, 'every request reached the origin once');
       for (const moment of Object.keys(total)) total[moment] += evictions[moment];
-      await recorded(pair, (round + 1) * share, { timeout: 60_000, interval: 200 });
+      await recorded(pair, (round + 1) * share, { timeout: REQUESTS, interval: 200 });
       await waitFor(async () => /^throughline_isolate_backlog_events 0$/m.test(await metrics()), { what: 'the isolate to hold nothing' });
       await pair.worker.kill();
       await pair.worker.start();

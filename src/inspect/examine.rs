@@ -128,6 +128,13 @@ impl<'i> Examination<'i> {
         }
     }
 
+    /// Takes bytes in that are no text: an object may be built of them.
+    pub fn binary(&mut self, place: Place<'_>, bytes: &[u8], trail: Trail) {
+        if let Some(scan) = self.scan(bytes) {
+            self.judge(place, bytes, trail, scan, Some(Attack::Deserialization));
+        }
+    }
+
     /// Looks whether there may be anything in a text; `None` for nearly all texts, and where no more work may be done.
     pub fn scan(&mut self, text: &[u8]) -> Option<Scan> {
         if text.is_empty() || !self.spend(TEXT_COST + text.len()) {

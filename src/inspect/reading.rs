@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::attack::Attack;
+use super::scan::{SAFE, mask};
 use crate::session::Severity;
 
 /// Where in a request a text stands. It decides which attacks make sense there.
@@ -85,6 +86,13 @@ pub struct Reading<'a> {
     pub scan: Scan,
 }
 
+impl Reading<'_> {
+    /// Whether the text is a parameter of an address in a header: what was looked for or read elsewhere, before.
+    pub fn is_in_address(&self) -> bool {
+        self.place.part == Part::Header && self.layers.has(Layers::NESTED)
+    }
+}
+
 /// What one pass over a text tells: enough to know that nothing is there for most classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scan {
@@ -105,6 +113,11 @@ impl Scan {
     /// Whether all of these ASCII characters stand in the text.
     pub fn all(self, characters: &[u8]) -> bool {
         characters.iter().all(|byte| *byte < 128 && self.ascii & (1 << *byte) != 0)
+    }
+
+    /// Whether the text is words, numbers and paths joined by `-_./:`, as in addresses: nothing sets tokens of a language apart.
+    pub fn is_slug(self) -> bool {
+        !self.high && self.ascii & !(SAFE | mask(b"/")) == 0
     }
 
     /// Whether a word of the class stands in the text.

@@ -5,7 +5,7 @@ use super::reading::{Class, Scan};
 use crate::sorting;
 
 /// Letters, digits and what stands between them in ids, dates, tokens and names.
-const SAFE: u128 = LETTERS | DIGITS | mask(b"-_.:");
+pub(super) const SAFE: u128 = LETTERS | DIGITS | mask(b"-_.:");
 pub(super) const DIGITS: u128 = mask(b"0123456789");
 pub(super) const LETTERS: u128 = mask(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 /// What text in base64 and in hexadecimal digits is made of.

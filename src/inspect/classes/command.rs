@@ -8,18 +8,14 @@ mod shell;
 use core::ops::Range;
 
 use super::system::{
-    Best, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_one_of, is_searched, is_spoken_of, part,
-    words,
+    Best, CODE, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_one_of, is_searched, is_spoken_of,
+    part, words,
 };
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use shell::{Before, Command};
 
 /// Names of parameters that are handed to a shell.
 const RUN: &[&str] = &["cmd", "exec", "command", "execute", "shell", "system", "run", "cli"];
-/// Names under which code is text.
-const CODE: &[&str] =
-    &["code", "snippet", "source", "script", "markdown", "md", "readme", "query", "log", "logs", "stack"];
-
 /// Names under which jobs of builds stand.
 const JOBS: &[&str] = &[
     "steps",
@@ -64,6 +60,9 @@ fn may_be(scan: Scan, place: Place<'_>) -> bool {
         || scan.all(b"(){}") && scan.any(b";|")
         || scan.all(b"%:~")
 }
+
+/// Words among a command's arguments that make a sentence of it.
+const SENTENCE: usize = 4;
 
 /// The text as a whole, looked at once.
 struct Whole<'a> {
@@ -122,6 +121,8 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
         let is_json = matches!(place.part, Part::Json | Part::GraphqlArgument);
         return match weight {
             _ if is_prose => None,
+            // A sentence that begins with a command: `awk '{print}' /etc/passwd is the classic example`.
+            _ if words(command.arguments, SENTENCE) >= SENTENCE => Some(55),
             // A script that is run by its interpreter tells nothing, somebody's question neither.
             3 if is_json && is_named(place, RUN) && !is_telling_file(command) => Some(60),
             _ if is_searched(place) && !is_about_accounts(command) => Some(60),
@@ -137,7 +138,8 @@ fn weigh(whole: &Whole<'_>, command: &Command<'_>, weight: u8) -> Option<u8> {
         };
     }
     let behind = from(text, command.at.end);
-    if whole.is_line && !is_named(place, RUN) && (is_told(place) || is_searched(place)) {
+    let is_harmless = place.part == Part::Form && !known::is_about_system(command.arguments);
+    if whole.is_line && !is_named(place, RUN) && (is_told(place) || is_searched(place) || is_harmless) {
         return Some(60);
     }
     if is_in_quotes(text, command) || is_filter(text, command) {
@@ -243,7 +245,7 @@ fn is_filter(text: &[u8], command: &Command<'_>) -> bool {
 
 /// Whether commands are what stands here anyway: in a pipeline's or a package's settings, in a line of cron.
 fn is_job(reading: &Reading<'_>) -> bool {
-    let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
+    let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument | Part::Xml);
     let is_time = |field: &[u8]| field.iter().all(|byte| byte.is_ascii_digit() || b"*/,-".contains(byte));
     let mut fields = reading.text.split(|byte| *byte == b' ').take(5);
     is_json && (is_named(reading.place, RUN) || is_named(reading.place, JOBS) || reading.place.name.contains("script"))

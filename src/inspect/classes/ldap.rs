@@ -73,7 +73,8 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         before = *byte;
     }
     let (confidence, at) = best?;
-    let confidence = if text.len() > VALUE_BYTES { confidence.min(60) } else { confidence };
+    let is_told = text.len() > VALUE_BYTES || reading.is_in_address();
+    let confidence = if is_told { confidence.min(60) } else { confidence };
     let severity = if confidence >= 80 { Severity::High } else { Severity::Low };
     let end = text.len().min(at + 32);
     Some(Sign { confidence, severity, at: at..end, what: "closes a search filter and opens another" })

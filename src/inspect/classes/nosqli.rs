@@ -32,6 +32,9 @@ pub static NOSQLI: Class = Class {
         "lookup",
         "func",
         "elemmatch",
+        "type",
+        "size",
+        "all",
         "return",
         "sleep",
         "while",
@@ -94,6 +97,8 @@ const QUERIES: &[&str] = &[
     "match",
     "$match",
     "search",
+    "s",
+    "q",
     "pipeline",
     "aggregate",
     "rules",
@@ -226,7 +231,11 @@ fn object(text: &[u8]) -> Option<Sign> {
         let behind = unspaced(rest.get(length..).unwrap_or_default());
         let behind = behind.strip_prefix(b"\"").or(behind.strip_prefix(b"'")).unwrap_or(behind);
         let Some(operator) = name.filter(|_| unspaced(behind).starts_with(b":")) else { continue };
-        let opens = matches!(unspaced(text).first(), Some(b'{' | b'[' | b'\'' | b'"' | b',' | b'}' | b'|'));
+        let before = text.get(..at).unwrap_or_default().trim_ascii_end();
+        // A quote that ends a value, and a comma before the next member.
+        let goes_on =
+            before.strip_suffix(b",").is_some_and(|value| matches!(value.trim_ascii_end().last(), Some(b'\'' | b'"')));
+        let opens = goes_on || matches!(unspaced(text).first(), Some(b'{' | b'[' | b'\'' | b'"' | b',' | b'}' | b'|'));
         let value = unspaced(behind).get(1..).map(unspaced).unwrap_or_default();
         let is_code = value.first().is_some_and(|byte| byte.is_ascii_digit() || b"'\"`(!{".contains(byte))
             || [&b"function"[..], b"this", b"sleep", b"return", b"true", b"while"]

@@ -99,7 +99,8 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
     }
     let mut sign = best.0?;
     // What is spoken of is not asked for: markdown, pages, logs and letters name paths.
-    let is_link = reading.place.part == Part::Header && matches!(reading.place.name, "referer" | "origin");
+    let is_link = reading.is_in_address() && sign.confidence <= 80
+        || reading.place.part == Part::Header && matches!(reading.place.name, "referer" | "origin");
     if is_link || is_spoken_of(reading.text, &sign.at) || matches!(reading.place.part, Part::File | Part::XmlDocument) {
         sign.confidence = sign.confidence.min(60);
     }
@@ -141,7 +142,7 @@ fn weigh(reading: &Reading<'_>, token: &Token, best: &mut Best) {
         Some(Target::Machine) if is_whole && !(is_json && last_name(place).contains(['_', '-'])) => {
             best.take(high(80, at, "names a file of the system"));
         }
-        Some(Target::Known) if is_whole && !is_json && place.part != Part::Raw => {
+        Some(Target::Known) if is_whole && !is_json && !matches!(place.part, Part::Form | Part::Raw) => {
             best.take(high(80, at, "names a file of the system"));
         }
         Some(Target::Known | Target::Machine)
@@ -262,7 +263,10 @@ fn wrapper(reading: &Reading<'_>) -> Option<Sign> {
         }
         _ => return None,
     };
-    Some(high(confidence, colon - letters..(colon + 12).min(text.len()), "names a stream wrapper of PHP"))
+    let at = colon - letters..(colon + 12).min(text.len());
+    let end = from(text, colon).iter().position(u8::is_ascii_whitespace).map_or(text.len(), |end| colon + end);
+    let is_spoken_of = path.is_some() && is_among_words(text, &(at.start..end));
+    Some(high(if is_spoken_of { 60 } else { confidence }, at, "names a stream wrapper of PHP"))
 }
 
 /// `\\host\share`: a Windows server would open it with its own credentials.

@@ -10,32 +10,44 @@ pub const MOST: u8 = 60;
 const LONG: (usize, usize, usize) = (200, 4, 20);
 /// How many words have to stand around a piece between backticks on its line.
 const WORDS_AROUND_TICKS: usize = 4;
+/// How many words a text has to have in which a block of code is shown.
+const WORDS_AROUND_FENCES: usize = 3;
 
 /// `confidence` for what stands at `at`, less if it is shown there.
 pub fn less(reading: &Reading<'_>, at: usize, confidence: u8) -> u8 {
     if confidence > MOST && is_shown(reading, at) { MOST } else { confidence }
 }
 
-/// Whether what stands at `at` is shown. Only where long texts are at home: in bodies.
+/// Only where long texts are at home anything is shown: in bodies.
+fn is_body(part: Part) -> bool {
+    matches!(part, Part::Json | Part::Form | Part::GraphqlArgument | Part::Xml | Part::Raw | Part::File)
+}
+
+/// Whether what stands at `at` is shown.
 pub fn is_shown(reading: &Reading<'_>, at: usize) -> bool {
+    is_body(reading.place.part) && is_ticked(reading.text, at) || is_in_document(reading, at)
+}
+
+/// Whether what stands at `at` is shown by more than backticks: in a block of code, or in an article.
+pub fn is_in_document(reading: &Reading<'_>, at: usize) -> bool {
     let text = reading.text;
-    if !matches!(
-        reading.place.part,
-        Part::Json | Part::Form | Part::GraphqlArgument | Part::Xml | Part::Raw | Part::File
-    ) {
-        return false;
-    }
+    let before = piece(text, 0..at);
+    let is_fenced = || before.contains(&b'\n') && fences(before) % 2 == 1 && words(text) >= WORDS_AROUND_FENCES;
+    is_body(reading.place.part) && (is_request_line(text) || is_fenced() || is_long(text))
+}
+
+/// Whether what stands at `at` is between backticks, in a sentence.
+fn is_ticked(text: &[u8], at: usize) -> bool {
     let before = piece(text, 0..at);
     let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let on_line = tail(before, line);
     let behind = tail(text, at);
     let behind = piece(behind, 0..behind.iter().position(|byte| *byte == b'\n').unwrap_or(behind.len()));
-    let is_ticked = on_line.iter().filter(|byte| **byte == b'`').count() % 2 == 1
+    on_line.iter().filter(|byte| **byte == b'`').count() % 2 == 1
         && behind.iter().position(|byte| *byte == b'`').is_some_and(|close| {
             let before = words(on_line);
             before > 0 && before + words(tail(behind, close + 1)) >= WORDS_AROUND_TICKS
-        });
-    is_ticked || is_request_line(text) || (line > 0 && fences(before) % 2 == 1) || is_long(text)
+        })
 }
 
 /// Whether the text is the first line of a request, as logs and reports quote them: `GET /a?b=c HTTP/1.1`.

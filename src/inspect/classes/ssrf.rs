@@ -6,7 +6,7 @@ mod host;
 use super::system::{
     Best, begins, from, high, is_among_words, is_document, is_named, is_searched, is_spoken_of, last_name, part,
 };
-use crate::inspect::scan::LETTERS;
+use crate::inspect::scan::DIGITS;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Scan, Sign};
 use host::Reach;
 
@@ -164,7 +164,7 @@ pub static SSRF: Class = Class {
     chars: b"@.",
     may_be: |scan: Scan, place: Place<'_>| {
         // `//127.0.0.1/`, `10.0.0.1:80`: numbers are no words.
-        let is_numbers = || scan.any(b"/:") && scan.any(b".") && scan.ascii & LETTERS == 0 && is_named(place, FETCHED);
+        let is_numbers = || scan.any(b"/:") && scan.any(b".") && scan.ascii & DIGITS != 0 && is_named(place, FETCHED);
         scan.any(b":/") && scan.word(Attack::Ssrf) || scan.all(b"//:") && scan.any(b"@") || is_numbers()
     },
     judge,
@@ -317,17 +317,31 @@ fn bare(place: Place<'_>, text: &[u8], slashed: bool) -> Option<(u8, usize, &'st
 fn confidence(place: Place<'_>, reach: Reach, authority: &[u8], whole: bool) -> u8 {
     let is_json = matches!(place.part, Part::Json | Part::GraphqlArgument | Part::Xml | Part::Raw);
     let fetched = is_named(place, FETCHED) && !is_named(place, TOLD);
-    let is_local_name = begins(host::real(authority), b"localhost") || begins(host::real(authority), b"127.0.0.1");
+    let is_local_name = [&b"localhost"[..], b"127.0.0.1", b"::1"].contains(&host::real(authority));
+    // OpenAPI's list of where an API is served (section 4.8.5), for those who try it at home.
+    let is_served = place.name.ends_with("servers/*/url");
+    let is_looped = super::names::ends_with_one(place.name.trim_end_matches("/*"), LOOPED);
     let is_development = is_local_name && host::port(authority).is_some_and(|port| DEVELOPMENT.contains(&port));
     match reach {
         Reach::Metadata => 93,
         Reach::Disguised => 90,
-        Reach::Loopback if super::names::ends_with_one(place.name.trim_end_matches("/*"), LOOPED) => 45,
+        Reach::Loopback if is_looped || is_served => 45,
         Reach::Loopback
             if is_named(place, RETURNED)
                 && (is_development || is_local_name && is_json && host::port(authority).is_none()) =>
         {
             45
+        }
+        // A browser is sent there, or a program on the user's own machine: the origin asks for nothing.
+        Reach::Private if is_named(place, RETURNED) && !is_named(place, &["callback", "redirect"]) || is_looped => 55,
+        // What a developer registers for a program that is just being written.
+        Reach::Loopback
+            if is_json
+                && is_local_name
+                && host::port(authority)
+                    .is_some_and(|port| DEVELOPMENT.contains(&port) && !SERVICES.contains(&port)) =>
+        {
+            60
         }
         Reach::Loopback | Reach::Private if !whole => {
             if place.part == Part::Path {
@@ -370,6 +384,8 @@ fn is_called(place: Place<'_>) -> bool {
     }
 }
 
+/// Of these, the ports on which programs of an origin listen as well.
+const SERVICES: &[u16] = &[5000, 5001, 8000, 8080, 8081, 8100, 8888, 9000];
 /// Ports on which programs of developers listen.
 const DEVELOPMENT: &[u16] = &[
     1313, 3000, 3001, 3002, 3003, 4000, 4200, 4321, 5000, 5001, 5173, 5174, 8000, 8080, 8081, 8100, 8787, 8888, 9000,

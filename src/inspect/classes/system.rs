@@ -94,6 +94,10 @@ pub(super) fn is_among_words(text: &[u8], at: &Range<usize>) -> bool {
 
 /// Names under which any letters may stand between any signs.
 pub(super) const SECRET: &[&str] = &["password", "passwd", "pwd", "pass", "secret", "passphrase"];
+/// Names under which code is text.
+pub(super) const CODE: &[&str] =
+    &["code", "snippet", "source", "script", "markdown", "md", "readme", "query", "log", "logs", "stack"];
+
 /// Names of parameters that hold what a person looks for.
 const SEARCHED: &[&str] = &[
     "q",

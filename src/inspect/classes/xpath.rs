@@ -164,7 +164,7 @@ fn behind(rest: &[u8], bare: bool) -> u8 {
         (true, _, true) | (true, true, _) => 88,
         (true, ..) => {
             let ends = bare && operator(condition.rsplit(|byte| *byte == b')').next().unwrap_or_default()).is_some();
-            if closers.is_empty() && (ends || !condition.contains(&b' ')) { 82 } else { 60 }
+            if closers.iter().all(|byte| *byte == b' ') && (ends || !condition.contains(&b' ')) { 82 } else { 60 }
         }
         (_, true, true) => 80,
         (_, true, false) => 60,

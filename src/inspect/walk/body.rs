@@ -86,10 +86,12 @@ fn binary(to: &mut Examination<'_>, content_type: &str, bytes: &[u8], trail: Tra
         multipart::file(to, "", bytes, trail);
         return;
     }
-    raw(to, bytes.get(..FILE_START).unwrap_or(bytes), trail.as_is());
-    for run in bytes.split(|byte| !matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0x80..)) {
+    to.binary(place(Part::Raw, ""), bytes.get(..FILE_START).unwrap_or(bytes), trail.as_is());
+    // What is no UTF-8 is no text either: bytes of numbers and pictures.
+    for run in bytes.utf8_chunks().flat_map(|chunk| chunk.valid().split(|c: char| c.is_control() && !c.is_whitespace()))
+    {
         if run.len() >= SHORTEST_RUN && run.len() < bytes.len() {
-            raw(to, run, trail);
+            raw(to, run.as_bytes(), trail);
         }
     }
 }

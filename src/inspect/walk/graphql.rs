@@ -27,6 +27,12 @@ pub fn is_document(text: &str) -> bool {
 pub fn arguments(to: &mut Examination<'_>, text: &str, pointer: &str, trail: Trail) {
     parts(text, &mut |code, string| {
         let Some(string) = string else { return };
+        // Its escapes are those of JSON (GraphQL, section 2.9.4); a block has none.
+        let plain = string
+            .contains('\\')
+            .then(|| serde_json::from_str::<String>(&["\"", string, "\""].concat()).ok())
+            .flatten();
+        let string = plain.as_deref().unwrap_or(string);
         match argument(code) {
             Some(name) => {
                 let name = [pointer, "/", name].concat();

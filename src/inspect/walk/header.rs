@@ -18,6 +18,11 @@ pub fn headers(to: &mut Examination<'_>, headers: &[(&str, &str)]) {
 fn header(to: &mut Examination<'_>, name: &str, value: &str) {
     match name {
         "cookie" => cookie(to, value),
+        "if-match" | "if-none-match" | "if-range" if are_tags(value) => {
+            for text in value.split('"') {
+                to.text(place(Part::Header, name), text.as_bytes(), Trail::default());
+            }
+        }
         // Nobody reads more than tokens in these, and tokens are all that stands there.
         "connection" | "content-length" | "accept-encoding" | "content-type" | "upgrade" | "te"
             if is_all(value.as_bytes(), kind::LIST) => {}
@@ -28,6 +33,16 @@ fn header(to: &mut Examination<'_>, name: &str, value: &str) {
             to.text(place(Part::Header, name), value.as_bytes(), Trail::default());
         }
     }
+}
+
+/// Whether a value is a list of entity tags (RFC 9110, section 8.8.3), whose quotes are none of its text.
+fn are_tags(value: &str) -> bool {
+    value.split(',').all(|tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        let text = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        text.is_some_and(|text| !text.contains('"'))
+    })
 }
 
 /// A token is for `jwt_abuse` to judge; what is no token is a text, and so are user and password of `Basic`.

@@ -79,6 +79,10 @@ pub fn pairs(to: &mut Examination<'_>, text: &[u8], parts: &Parts, trail: Trail)
 fn one(to: &mut Examination<'_>, at: Place<'_>, value: &[u8], trail: Trail) {
     let decoded = decode::form(value);
     to.text(at, &decoded, trail);
+    // In a document a plus is a space, or its members are looked at already.
+    if crate::selector::looks_like_json(&decoded) && serde_json::from_slice::<serde::de::IgnoredAny>(&decoded).is_ok() {
+        return;
+    }
     if value.contains(&b'+') && decoded.iter().any(|byte| b"'\"`()[]<".contains(byte)) && !are_spaces(value) {
         let text = decode::percent(value).map_or(value.into(), |(text, _)| std::borrow::Cow::Owned(text));
         to.text(at, &text, trail);
@@ -93,7 +97,9 @@ fn are_spaces(value: &[u8]) -> bool {
             let rest = value.get(at + 1..).unwrap_or_default();
             // `)` is sent as `%29` as often as not.
             let is_closed = last == b')' || value.get(..at).is_some_and(|before| before.ends_with(b"%29"));
-            let is_word = rest.first().is_some_and(u8::is_ascii_alphabetic);
+            // A word, or an option of a command.
+            let is_word = matches!(rest, [b'-', b'-', ..])
+                || rest.strip_prefix(b"-").unwrap_or(rest).first().is_some_and(u8::is_ascii_alphabetic);
             let is_gap = (is_closed || last.is_ascii_alphabetic() || last == b',') && is_word;
             if rest.starts_with(b"AD") {
                 return false;

@@ -148,7 +148,7 @@ impl Reader<'_> {
                 self.depth -= 1;
                 self.took_operand(1, true)
             }
-            Kind::Arithmetic
+            Kind::Star
                 if next == Some(Kind::Close)
                     || (self.in_query() && matches!(next, Some(Kind::Word(_) | Kind::Name))) =>
             {
@@ -220,7 +220,7 @@ impl Reader<'_> {
                 self.operand_next = true;
                 self.take(1)
             }
-            Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => self.again(1),
+            Kind::Star | Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => self.again(1),
             Kind::Compares => {
                 self.found.by_sign = true;
                 self.compare(1)

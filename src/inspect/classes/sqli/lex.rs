@@ -18,7 +18,9 @@ pub enum Kind {
     Compares,
     /// `+ - ~ !`, before an operand or between two.
     Sign,
-    /// `* / % ^ | & ->`.
+    /// `*`: times, or all columns.
+    Star,
+    /// `/ % ^ | & ->`.
     Arithmetic,
     /// `||` and `&&`.
     Bool,
@@ -185,7 +187,8 @@ impl<'t> Lexer<'t> {
             (b':', b':') => self.take(2, Kind::Dot),
             (b'|', b'|') | (b'&', b'&') => self.take(2, Kind::Bool),
             (b'+' | b'-' | b'~' | b'!', _) => self.take(1, Kind::Sign),
-            (b'*' | b'/' | b'%' | b'^' | b'|' | b'&', _) => self.take(1, Kind::Arithmetic),
+            (b'*', _) => self.take(1, Kind::Star),
+            (b'/' | b'%' | b'^' | b'|' | b'&', _) => self.take(1, Kind::Arithmetic),
             (b',', _) => self.take(1, Kind::Comma),
             (b'.', _) => self.take(1, Kind::Dot),
             (b'(', _) => self.take(1, Kind::Open),

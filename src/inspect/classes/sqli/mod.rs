@@ -90,7 +90,7 @@ pub static SQLI: Class = Class {
 
 /// Words alone are prose; a quote or a sign alone is prose too.
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
-    if matches!(place.part, Part::XmlDocument | Part::File) {
+    if matches!(place.part, Part::XmlDocument | Part::File) || scan.is_slug() {
         return false;
     }
     if scan.any(b"'\"`") && scan.any(b"=<>-#/|&+*^%;") {
@@ -120,6 +120,7 @@ const MOST_IN_DOCUMENTS: u8 = 60;
 fn judge(reading: &Reading<'_>) -> Option<Sign> {
     let text = reading.text;
     let is_told = is_searched(reading.place)
+        || reading.is_in_address()
         || !matches!(reading.place.part, Part::Query | Part::Path | Part::Cookie | Part::Header);
     let mut best = contexts(text, is_told);
     if best.as_ref().is_none_or(|sign| sign.confidence < 80)
@@ -143,7 +144,12 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         && statement::stacked(whole(text, &Lexer::new(text, 0).all()), false)
             .is_some_and(|grade| grade.confidence >= 50);
     let is_shown = sign.confidence >= 80 && shown::is_shown(reading, sign.at.start);
-    if is_document || is_article || is_script || is_shown || (is_for_sql(reading.place.name) && is_statement(text)) {
+    if is_document
+        || is_article
+        || is_script
+        || is_shown
+        || ((is_for_sql(reading.place.name) || reading.is_in_address()) && is_statement(text))
+    {
         sign.confidence = sign.confidence.min(MOST_IN_DOCUMENTS);
     }
     Some(sign)
@@ -210,7 +216,7 @@ fn anywhere(text: &[u8], tokens: &[Token], quoted: bool, is_told: bool) -> Optio
             }
             Kind::Word(Word::Limit) if clean => clause::clause(tail, false),
             Kind::Word(Word::Into | Word::Procedure) => clause::clause(tail, false),
-            Kind::Word(Word::Joins | Word::Compares) | Kind::Arithmetic | Kind::Sign | Kind::Compares
+            Kind::Word(Word::Joins | Word::Compares) | Kind::Star | Kind::Arithmetic | Kind::Sign | Kind::Compares
                 if has_call(tail) =>
             {
                 tail::operation(tail, clean && is_literal(tokens, at))
@@ -262,7 +268,7 @@ fn is_start(text: &[u8], tokens: &[Token], at: usize) -> bool {
     let touches = tokens.get(at).is_some_and(|value| value.start == token.end);
     match (token.kind, text.get(token.start)) {
         (Kind::Comma | Kind::Other | Kind::Open, _) => true,
-        (Kind::Arithmetic | Kind::Sign, Some(b'-' | b'/' | b'&' | b'*')) => touches,
+        (Kind::Star | Kind::Arithmetic | Kind::Sign, Some(b'-' | b'/' | b'&' | b'*')) => touches,
         // `id=1`, but not `2 + 2 = 4`.
         (Kind::Compares, Some(b'=')) => {
             let named = |name: &Token| name.end == token.start && matches!(name.kind, Kind::Name | Kind::Word(_));
@@ -360,7 +366,7 @@ fn may_go_on(text: &[u8], at: usize) -> bool {
         return match token.kind {
             Kind::Close => continue,
             Kind::Word(word) => !matches!(word, Word::Wanted | Word::Function | Word::By | Word::From | Word::Catalog),
-            Kind::Compares | Kind::Arithmetic | Kind::Sign | Kind::Bool => true,
+            Kind::Compares | Kind::Star | Kind::Arithmetic | Kind::Sign | Kind::Bool => true,
             Kind::Semicolon | Kind::Comment | Kind::Comma => true,
             _ => false,
         };

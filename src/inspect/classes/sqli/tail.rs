@@ -115,7 +115,7 @@ pub fn quoted(tail: Tail<'_>) -> Option<Grade> {
                 .map(|grade| Grade { confidence: grade.confidence.max(90), ..grade }),
         },
         Kind::Bool | Kind::Word(Word::Bool) => logical(rest),
-        Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => joined(rest),
+        Kind::Star | Kind::Arithmetic | Kind::Sign | Kind::Word(Word::Joins) => joined(rest),
         Kind::Compares | Kind::Word(Word::Compares) => compared(rest, 1),
         Kind::Word(Word::Not) if rest.kind(1) == Some(Kind::Word(Word::Compares)) => compared(rest, 2),
         Kind::Word(Word::Union) => union(rest, true),
@@ -354,6 +354,9 @@ pub fn operation(tail: Tail<'_>, clean: bool) -> Option<Grade> {
         Some((confidence, what)) if clean => (confidence, what),
         Some((_, what)) if found.query && found.choice && found.constant_comparison => (88, what),
         Some((_, what)) if found.probe || (found.query && found.from) => (75, what),
+        None if clean && found.choice && found.constant_comparison && found.whole => {
+            (86, "a choice with a constant condition")
+        }
         _ => (0, ""),
     };
     Grade::new(confidence, found.length + 1, what)

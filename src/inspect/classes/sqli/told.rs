@@ -10,10 +10,17 @@ use crate::inspect::classes::names;
 /// attackers put in one to be more than told.
 pub fn on_its_own(tail: Tail<'_>, grade: Grade) -> Grade {
     const MOST: u8 = 65;
+    let used = tail.tokens.get(..grade.length).unwrap_or_default();
+    if tail.kind(0) == Some(Kind::Word(Word::Exec)) {
+        // `exec sp_helptext 'name'` only shows something; `xp_cmdshell` and the like do it.
+        let only_shows =
+            used.iter().all(|token| !matches!(token.kind, Kind::Word(Word::Probe | Word::Catalog) | Kind::Open))
+                && tail.bytes(1).get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"sp_"));
+        return if only_shows { Grade { confidence: grade.confidence.min(MOST), ..grade } } else { grade };
+    }
     if !matches!(tail.kind(0), Some(Kind::Word(Word::Select | Word::Insert | Word::Update | Word::Delete))) {
         return grade;
     }
-    let used = tail.tokens.get(..grade.length).unwrap_or_default();
     let found = expression::read(used, Left::Nothing);
     let is_cut = tail.kind(grade.length) == Some(Kind::Comment);
     let is_telling = tail::telling(&found).is_some_and(|_| found.probe || found.sleep)
@@ -26,7 +33,9 @@ pub fn on_its_own(tail: Tail<'_>, grade: Grade) -> Grade {
 
 /// Names of parameters that ask for a query, or for text in which one may be shown.
 pub fn is_for_sql(name: &str) -> bool {
+    // `sql`, and the languages that are called after it.
     const ASKS: &[&str] = &["sql", "query", "statement", "stmt", "expression", "formula"];
+    const LANGUAGES: &[&str] = &["ql"];
     const SHOWS: &[&str] = &[
         "code",
         "snippet",
@@ -42,7 +51,9 @@ pub fn is_for_sql(name: &str) -> bool {
         "answer",
     ];
     let last = name.rsplit('/').next().unwrap_or(name);
-    ASKS.iter().any(|word| names::find(last.as_bytes(), word.as_bytes()).is_some()) || names::ends_with_one(last, SHOWS)
+    ASKS.iter().any(|word| names::find(last.as_bytes(), word.as_bytes()).is_some())
+        || names::ends_with_one(last, LANGUAGES)
+        || names::ends_with_one(last, SHOWS)
 }
 
 /// Whether the text begins as a statement does.

@@ -215,6 +215,7 @@ fn script_element(text: &[u8], tag: &Tag) -> Option<Seen> {
     let content = piece(inside, 0..close.unwrap_or(SCRIPT_START).min(SCRIPT_START));
     let sure = match (script::power(content), close) {
         (Some((Power::Strikes, _)), _) => 96,
+        (_, Some(_)) if script::is_idle(content) && content.len() < SCRIPT_START => 70,
         (Some(_), _) => 90,
         // `<script>…</script>`
         (None, Some(_)) if !content.is_empty() && !content.iter().any(u8::is_ascii_alphanumeric) => 55,
@@ -309,6 +310,7 @@ fn judged(name: &[u8], value: &[u8], is_component: bool) -> Option<u8> {
     match script::power(value) {
         _ if is_harmless && value.len() < 16 => Some(50),
         Some((Power::Calls, 0)) if script::is_own_call(value) => Some(60),
+        _ if starts(value, 0, "this.") && value.len() < SCRIPT_START && script::is_idle(value) => Some(60),
         Some((Power::Strikes, _)) => Some(95),
         Some(_) if is_known => Some(90),
         Some(_) => Some(82),

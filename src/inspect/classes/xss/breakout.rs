@@ -25,6 +25,8 @@ const LEADS: [&[u8]; 12] = [
     b"var ",
     b"String.",
 ];
+/// What is said of a text that is code from its first byte to its last.
+pub const NOTHING_ELSE: &str = "code that strikes, and nothing else";
 /// Longest text that is taken for nothing but code, bytes.
 const ALONE: usize = 600;
 
@@ -139,5 +141,5 @@ pub fn alone(text: &[u8]) -> Option<Seen> {
     }
     let is_call = code.iter().any(|byte| matches!(byte, b'(' | b'`'));
     let is_sent = code.windows(2).any(|pair| pair == b"//") || code.contains(&b'=');
-    Some((if is_call || is_sent { 83 } else { 50 }, start + at, "code that strikes, and nothing else"))
+    Some((if is_call || is_sent { 83 } else { 50 }, start + at, NOTHING_ELSE))
 }

@@ -9,6 +9,7 @@ mod url;
 
 use super::seek::{has, piece, tail};
 use super::shown;
+use super::system::{CODE, is_named};
 use crate::inspect::{Attack, Class, Layers, Part, Place, Reading, Scan, Sign};
 use crate::session::Severity;
 use active::Seen;
@@ -53,6 +54,8 @@ const WORDS: [&str; 33] = [
 ];
 /// In a file that is uploaded script is often at home, and nothing is more than a strong hint.
 const MOST_IN_FILES: u8 = 70;
+/// From this on markup runs something, whatever stands around it.
+const RUNS: u8 = 90;
 /// How much the tags of a text may be read, times its length: tags inside tags are read again.
 const READS: usize = 2;
 /// Most script elements that are looked into.
@@ -91,7 +94,13 @@ fn judge(reading: &Reading<'_>) -> Option<Sign> {
         }
     }
     let (sure, at, what) = best?;
-    let sure = shown::less(reading, at, sure);
+    // A member for code holds code; what a page would run has to be markup there.
+    let is_json = matches!(reading.place.part, Part::Json | Part::GraphqlArgument);
+    let is_code = is_json && (is_named(reading.place, CODE) || reading.place.name.contains("/script/"));
+    let sure = if is_code && what == breakout::NOTHING_ELSE { sure.min(shown::MOST) } else { sure };
+    // Backticks keep markup from running only where somebody reads them as markdown; what would run elsewhere is an attack in them, too.
+    let is_shown = if sure < RUNS { shown::is_shown(reading, at) } else { shown::is_in_document(reading, at) };
+    let sure = if is_shown { sure.min(shown::MOST) } else { sure };
     // What a page shows as text, between words.
     let is_escaped = reading.layers.has(Layers::HTML) && shown::words(piece(text, 0..at)) >= WORDS_BEFORE_ESCAPED;
     let sure = if is_escaped { sure.min(shown::MOST) } else { sure };

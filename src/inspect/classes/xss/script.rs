@@ -63,6 +63,14 @@ pub fn is_own_call(code: &[u8]) -> bool {
         && matches!(byte(code, rest), 0 | b'"' | b'\'' | b'>' | b' ')
 }
 
+/// Whether code does nothing to anybody: it sets what the element itself looks like, or a variable to a constant. Nothing is called,
+/// no address is elsewhere, and nothing is written so that a filter overlooks it.
+pub fn is_idle(code: &[u8]) -> bool {
+    !code.iter().any(|byte| matches!(byte, b'(' | b'`' | b'\\' | b'&' | b'%'))
+        && !["//", ":text", "script:", "throw", "import"].iter().any(|word| has(code, word))
+        && !matches!(power(code), Some((Power::Strikes, _)))
+}
+
 /// A program of `[]()!+` alone, somewhere in the text.
 pub fn symbols(text: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -120,7 +128,9 @@ fn name(text: &[u8], at: usize, end: usize) -> Option<Power> {
             || starts(text, close, ".constructor");
         return is_reached.then_some(Power::Strikes);
     }
-    if is_one_of(name, &SINKS) && byte(text, next) == b'=' && before(text, at) == b'.' {
+    // `this.onerror=null` ends what was there.
+    let is_ended = || starts(text, gap(text, next + 1), "null");
+    if is_one_of(name, &SINKS) && byte(text, next) == b'=' && before(text, at) == b'.' && !is_ended() {
         return Some(Power::Strikes);
     }
     let is_other = name.eq_ignore_ascii_case(b"fromcharcode") && call.is_some()

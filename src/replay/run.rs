@@ -6,6 +6,7 @@ use super::exchange::Exchanged;
 use super::nowhere::Nowhere;
 use crate::backlog::Backlog;
 use crate::detect::caller;
+use crate::inspect::Attack;
 use crate::policy::{Mode, Policy};
 use crate::query::{EventQuery, Filter, Order};
 use crate::session::{BatchBuilder, Carried, Detector, Event, EventId, Params, SessionId, Stop};
@@ -72,7 +73,8 @@ pub fn play(policy: &Policy, exchanges: &[Exchanged], installed_ms: u64) -> Resu
         }
         for carried in exchange.carried.iter().filter(|carried| !is_excepted(&policy, exchange, carried)) {
             let Some(tuned) = policy.detectors.attacks.get(carried.attack) else { continue };
-            let stopped = tuned.stops(carried.confidence);
+            // What is unlike its document is told when the request is over.
+            let stopped = carried.attack != Attack::SchemaViolation && tuned.stops(carried.confidence);
             if stopped {
                 played.stop(exchange.id, tuned.action);
             }

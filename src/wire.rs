@@ -188,18 +188,16 @@ pub struct Ask {
     pub blocks_version: u64,
     /// The session's id under the secret before this one.
     pub former: Option<SessionId>,
-    /// Where rules about the business may stop it: the request as an encoded [`crate::session::Batch`] of one event, as it
-    /// would be recorded if it were answered with success. Else empty.
+    /// Where the route is decided inline: the request as an encoded [`crate::session::Batch`] of one event, as it would be
+    /// recorded if it were answered with success; with its values where a rule about the business may stop it. Else empty.
     #[serde(with = "plain_bytes")]
     pub attempt: Vec<u8>,
     /// Who the request says it is of, or tries to be, as stored; empty where it does not say.
     pub user: String,
     pub ja4: String,
     pub user_agent: String,
-    /// Where the route is decided inline, the event that the request is about to be: an encoded [`crate::session::Batch`].
-    #[serde(with = "plain_bytes")]
-    pub login: Vec<u8>,
-    /// The subjects of it that this shard owns.
+    /// The subjects of it that this shard owns: all of them where it owns the session, and then it judges rules about the
+    /// business as well.
     pub kinds: Kinds,
 }
 

@@ -223,3 +223,152 @@ fn what_the_crowd_remembers_survives_a_fold_and_a_restart() {
     let sessions = store.sessions(&query, START_MS + HOUR_MS).unwrap().items;
     assert_eq!(sessions.len(), 3, "the tenth, eleventh and twelfth guess of one client, each in a session of its own");
 }
+
+fn tried<'a>(user: &'a str, of: Event<'a>) -> Event<'a> {
+    Event { user, marks: throughline::session::Marks::USER_ATTEMPTED, ..of }
+}
+
+/// From an address of its own, in a network that some share.
+fn from(n: u64, event: Event<'_>) -> Event<'_> {
+    let ip = format!("198.{}.{}.7", 20 + n / 200, n % 200);
+    Event { ip: ip.parse().ok(), asn: 60_000 + (n % 12) as u32, ..keyless(event) }
+}
+
+#[test]
+fn guesses_at_one_user_from_everywhere_are_found_and_the_owner_who_mistypes_meanwhile_is_not_blamed() {
+    let own = |at_ms, status| {
+        let of = Event { user_agent: OTHER, ..post(0, at_ms, "/login", status) };
+        if status == 200 { Event { user: "ann", ..of } } else { tried("ann", of) }
+    };
+    // At home a day before, another day's session.
+    let mut events = vec![Event { session: session(900), ..own(0, 200) }];
+    let start = 20 * HOUR_MS;
+    events.extend((0..40).map(|i| from(i, tried("ann", post(100 + i, start + i * 20_000, "/login", 401)))));
+    events.extend([own(start + 900_000, 401), own(start + 910_000, 200)]);
+    let all = found(&events);
+    assert!(has(&all, 110, "brute_force") && has(&all, 105, "password_spraying"), "{all:?}");
+    assert!(all[&session(0).to_string()].is_empty(), "{all:?}");
+    // Whose machine was never seen, but who looked around before.
+    let stranger = |at_ms, status| Event { session: session(1), ..own(at_ms, status) };
+    let looks = (0..3).map(|i| Event { session: session(1), ..event(1, start + 890_000 + i, i) });
+    let mut events: Vec<_> = events.into_iter().take(41).chain(looks).collect();
+    events.extend([stranger(start + 900_000, 401), stranger(start + 910_000, 200)]);
+    assert!(found(&events)[&session(1).to_string()].is_empty());
+}
+
+#[test]
+fn one_password_for_many_users_from_ever_new_addresses_is_spraying_and_customers_who_mistype_are_not() {
+    let users: Vec<String> = (0..60).map(|i| format!("user{i}")).collect();
+    // A guess a minute, none of an address, a client or a user that was there before.
+    let spray: Vec<_> =
+        (0..60).map(|i| from(i, tried(&users[i as usize], post(i, i * 60_000, "/login", 401)))).collect();
+    let all = found(&spray);
+    assert!(!has(&all, 38, "password_spraying") && has(&all, 39, "password_spraying"), "{all:?}");
+    // Four an hour, for a day.
+    let slow: Vec<_> = (0..90).map(|i| from(i, post(i, i * 900_000, "/login", 401))).collect();
+    assert!(has(&found(&slow), 88, "password_spraying"));
+    // A hundred customers with the same browser, of whom a third need a second attempt, and some give up.
+    let customers: Vec<_> = (0..100)
+        .flat_map(|i| {
+            let at = |ms, status| from(i, post(i, i * 30_000 + ms, "/login", status));
+            let wrong = i.is_multiple_of(3).then(|| at(0, 401));
+            wrong.into_iter().chain((i % 20 > 0).then(|| at(9_000, 200)))
+        })
+        .collect();
+    nothing(&found(&customers));
+}
+
+#[test]
+fn a_partners_program_may_go_through_its_orders_and_one_that_counts_up_through_others_may_not() {
+    let ids = paths("/api/orders/", 5_000..5_200);
+    let order = |i: usize, key_source, status| Event {
+        path: &ids[i],
+        template: "/api/orders/{integer}",
+        key_source,
+        status,
+        ..event(0, i as u64 * 400, i as u64)
+    };
+    let key = "request.header.x-api-key";
+    nothing(&found(&(0..200).map(|i| order(i, key, 200)).collect::<Vec<_>>()));
+    let gaps = |i: usize| if i.is_multiple_of(4) { 404 } else { 200 };
+    assert!(has(&found(&(0..200).map(|i| order(i, key, gaps(i))).collect::<Vec<_>>()), 0, "bola_enumeration"));
+    let cookie: Vec<_> = (0..40).map(|i| order(i, "request.cookie.sid", 200)).collect();
+    assert!(has(&found(&cookie), 0, "bola_enumeration"));
+}
+
+#[test]
+fn ids_guessed_one_a_minute_are_found_within_the_hour_and_a_support_agent_is_not() {
+    let ids = paths("/api/customers/", (0..90).map(|i| 7_000 + i * i * 13));
+    let customer = |i: usize, at_ms, status| Event {
+        path: &ids[i],
+        template: "/api/customers/{integer}",
+        status,
+        ..event(0, at_ms, i as u64)
+    };
+    let guess = |i: usize| customer(i, i as u64 * 60_000, if i.is_multiple_of(3) { 200 } else { 404 });
+    assert!(has(&found(&(0..60).map(guess).collect::<Vec<_>>()), 0, "bola_enumeration"));
+    let mut at_ms = 0;
+    let look_up = |i: usize| {
+        at_ms += [9_000, 70_000, 21_000, 150_000, 4_000, 33_000][i % 6];
+        customer(i, at_ms, 200)
+    };
+    nothing(&found(&(0..90).map(look_up).collect::<Vec<_>>()));
+}
+
+#[test]
+fn coupons_gift_cards_and_one_time_codes_are_guessed_and_an_extension_that_tries_twenty_is_not() {
+    let coupon = |i: u64, gap, status| post(0, i * gap, "/api/cart/coupon", status);
+    let guesses: Vec<_> = (0..40).map(|i| coupon(i, 2_000, 422)).collect();
+    assert!(has(&found(&guesses), 0, "brute_force"));
+    let mut extension: Vec<_> = (0..20).map(|i| coupon(i, 900, 422)).collect();
+    extension.push(coupon(21, 900, 200));
+    nothing(&found(&extension));
+    let cards = paths("/api/gift-cards/AB-", (0..40).map(|i| i * 7_919));
+    let card = |i: usize| {
+        let (path, template) = (cards[i].as_str(), "/api/gift-cards/{slug}");
+        Event { path, template, status: 404, ..event(0, i as u64 * 9_000, i as u64) }
+    };
+    assert!(has(&found(&(0..40).map(card).collect::<Vec<_>>()), 0, "brute_force"));
+    // Each from another address, within the session that waits for the code.
+    let codes: Vec<_> = (0..12)
+        .map(|i| Event { key_source: "request.cookie.sid", ..from(i, post(0, i * 9_000, "/api/verify-otp", 401)) })
+        .collect();
+    assert!(has(&found(&codes), 0, "brute_force"));
+    nothing(&found(&codes[..4]));
+}
+
+#[test]
+fn patient_browsing_of_what_is_not_there_is_found_and_a_check_that_polls_a_few_such_paths_is_not() {
+    let missing = paths("/old-", 0..60);
+    let miss = |i: usize, at_ms| {
+        let (path, template) = (missing[i].as_str(), missing[i].as_str());
+        Event { path, template, status: 404, ..event(0, at_ms, i as u64) }
+    };
+    assert!(has(&found(&(0..60).map(|i| miss(i, i as u64 * 30_000)).collect::<Vec<_>>()), 0, "forced_browsing"));
+    let check = |round: u64| (0..5).map(move |i| (i, round * 30_000 + i as u64 * 90));
+    let checks: Vec<_> = (0..100).flat_map(check).map(|(i, at_ms)| miss(i, at_ms)).collect();
+    nothing(&found(&checks));
+    // Who finds most of what they look for.
+    let visits: Vec<_> = (0..60)
+        .flat_map(|i| {
+            let at = i as u64 * 30_000 + [0, 25_000, 4_000, 19_000][i % 4];
+            [event(0, at, 100 + i as u64), event(0, at + 1, 200 + i as u64), miss(i, at + 2)]
+        })
+        .collect();
+    nothing(&found(&visits));
+}
+
+#[test]
+fn calls_that_ran_out_and_tokens_that_are_renewed_are_no_logins() {
+    let storm: Vec<_> = (0..60).map(|i| post(0, i * 700, "/api/auth/refresh", 200)).collect();
+    nothing(&found(&storm));
+    let expired: Vec<_> = (0..200)
+        .flat_map(|i| {
+            let poll = Event { path: "/api/messages", status: 401, ..event(0, i * 3_000, i) };
+            [poll, post(0, i * 3_000 + 50, "/api/auth/refresh", 401)]
+        })
+        .collect();
+    nothing(&found(&expired));
+    let unavailable: Vec<_> = (0..120).map(|i| post(0, i * 400, "/api/login", 503)).collect();
+    nothing(&found(&unavailable));
+}

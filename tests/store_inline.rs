@@ -10,7 +10,7 @@ use support::shard::{HOUR_MS, settings};
 use support::sqlite::Sqlite;
 use throughline::parameter::{Type, Value};
 use throughline::policy::Policy;
-use throughline::session::{BatchBuilder, Event, Params};
+use throughline::session::{BatchBuilder, Event, Kinds, Params};
 use throughline::store::{Answer, Settings, Store};
 use throughline::verdict::Action;
 use throughline::wire::{Ask, Flush};
@@ -79,6 +79,7 @@ impl Shop {
             blocks_version: 0,
             former: None,
             attempt,
+            kinds: Kinds(u8::MAX),
             ..Ask::default()
         };
         (self.store.ask(&ask).unwrap(), number)

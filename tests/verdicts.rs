@@ -257,7 +257,7 @@ fn a_route_may_say_otherwise_than_the_detector_and_that_it_is_only_watched() {
 /// Asks for a login that is about to be tried.
 fn ask(scene: &mut Scene, event: &Event<'_>) -> Action {
     let mut builder = BatchBuilder::default();
-    builder.push(&Event { status: 0, ..*event });
+    builder.push(&Event { status: 200, ..*event });
     let ask = Ask {
         session: event.session,
         ip: event.ip,
@@ -267,8 +267,7 @@ fn ask(scene: &mut Scene, event: &Event<'_>) -> Action {
         user: String::new(),
         ja4: event.ja4.to_owned(),
         user_agent: event.user_agent.to_owned(),
-        attempt: Vec::new(),
-        login: builder.take().encode(),
+        attempt: builder.take().encode(),
         kinds: Kinds(u8::MAX),
     };
     scene.store.ask(&ask).unwrap().verdict.action
@@ -345,9 +344,31 @@ fn an_object_that_was_handed_to_somebody_else_is_told_of_at_the_first_request() 
     scene.hand(&orders(0, 3_000, 404), Some(100), &[], false);
     assert!(scene.findings().is_empty(), "in vain");
     scene.hand(&orders(0, 4_000, 200), Some(101), &[101], false);
+    scene.send(&[event(2, 13_999, 9)]);
+    assert!(scene.findings().is_empty(), "a list may be on its way that names it");
+    scene.send(&[event(2, 14_000, 10)]);
     let finding = scene.findings().remove(0);
     assert_eq!((finding.detector.as_str(), finding.severity), ("bola_foreign_object", Severity::High));
     assert!(finding.message.contains("somebody else"), "{}", finding.message);
+}
+
+#[test]
+fn a_list_that_is_recorded_after_what_it_led_to_is_no_reason_to_tell_of_it() {
+    let opened = |late: &dyn Fn(&mut Scene)| {
+        let mut scene = monitor();
+        scene.hand(&event(1, 0, 1), None, &[100], false);
+        scene.hand(&event(0, 1_000, 2), None, &[1], false);
+        scene.hand(&orders(0, 4_000, 200), Some(100), &[100], false);
+        late(&mut scene);
+        // What waits is folded with its session.
+        scene.store.fold(START_MS + 5_000).unwrap();
+        scene.send(&[event(2, 30_000, 9)]);
+        let found = scene.store.session(session(0), START_MS + 30_000).unwrap().unwrap().findings;
+        found.get("bola_foreign_object").copied().unwrap_or(0)
+    };
+    assert_eq!(opened(&|_| {}), 1);
+    assert_eq!(opened(&|scene| scene.hand(&event(0, 3_900, 3), None, &[1, 100], false)), 0, "it named it");
+    assert_eq!(opened(&|scene| scene.hand(&event(0, 3_900, 3), None, &[1], true)), 0, "it may have named it");
 }
 
 #[test]
@@ -356,7 +377,8 @@ fn where_what_was_handed_out_is_not_known_in_full_nothing_is_said() {
         let mut scene = monitor();
         scene.hand(&event(1, 0, 1), None, &[100], false);
         prepare(&mut scene);
-        scene.hand(&orders(0, 9_000, 200), Some(100), &[], false);
+        scene.hand(&orders(0, 9_000, 200), Some(100), &[100], false);
+        scene.send(&[event(2, 30_000, 9)]);
         scene.findings().len()
     };
     assert_eq!(opened(&|_| {}), 0, "no list was seen");

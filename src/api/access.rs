@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::share::Share;
 use crate::identity::Keyring;
 use crate::parameter::Value;
-use crate::query::{EventAnswer, SessionAnswer};
+use crate::query::{EventAnswer, FindingAnswer, SessionAnswer};
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,12 @@ impl Mask<'_> {
             }
         }
         event
+    }
+
+    /// Masks the users of its event where a finding speaks of them.
+    pub fn finding(&self, finding: &mut FindingAnswer, event: &EventAnswer) {
+        let users = event.user.iter().chain(&event.attempted_user);
+        users.for_each(|user| self.within(&mut finding.message, user));
     }
 
     fn within(&self, text: &mut String, user: &str) {

@@ -5,7 +5,7 @@
 //! (password, address, means of payment) within the hour, a second finding says so ([`Memory::changed`]).
 //!
 //! **Innocent behaviour that looks like it**: who asks for a new password and then gets in has shown to own the mailbox.
-//! A person who tries six passwords at a person's pace is told with less weight, which the change of the account makes
+//! On a machine that the user was let in with before nobody is taken over. A person who tries six passwords at a person's pace is told with less weight, which the change of the account makes
 //! up for. In an office a colleague's success ends the row.
 
 use serde::{Deserialize, Serialize};
@@ -24,14 +24,13 @@ const MANY: u32 = 10;
 
 /// Judges a login that succeeded; answers whether it looks like somebody else's.
 pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>) -> bool {
-    let Some(tuning) = tuned.get(Detector::AccountTakeover).filter(|_| judged.act == Act::LoginSucceeded) else {
-        return false;
-    };
+    let is_judged = judged.act == Act::LoginSucceeded && !judged.is_own;
+    let Some(tuning) = tuned.get(Detector::AccountTakeover).filter(|_| is_judged) else { return false };
     let member = judged.member;
     let limit = match judged.of {
         Of::Session | Of::Client => f64::from(tuning.limit),
         Of::Ip => f64::from(tuning.limit) * 2.0,
-        Of::User | Of::Build => return false,
+        Of::User | Of::Build | Of::Network => return false,
     };
     // Where many log in, failures of several people can come in a row.
     let many = member.counts.sum(Window::Day, judged.time_ms).succeeded > MANY;

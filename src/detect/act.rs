@@ -17,6 +17,9 @@ pub enum Act {
     ResetAsked,
     /// Changed what an account is or pays with.
     Changed,
+    /// A code that is worth money was not one.
+    CodeRefused,
+    CodeAccepted,
 }
 
 /// Segments looked at, from the end: what an endpoint does stands in its last words.
@@ -24,7 +27,7 @@ const SEGMENTS: usize = 4;
 /// Longest word compared, bytes.
 const MAX_WORD: usize = 24;
 
-const LOGIN: [&str; 17] = [
+const LOGIN: [&str; 21] = [
     "login",
     "signin",
     "logon",
@@ -42,11 +45,29 @@ const LOGIN: [&str; 17] = [
     "credentials",
     "passwordless",
     "verifycode",
+    "verifyotp",
+    "otpverify",
+    "twofactor",
+    "verifypin",
 ];
 const SIGNUP: [&str; 8] =
     ["register", "signup", "registration", "registrations", "enroll", "join", "createaccount", "newaccount"];
 /// What an account created there is called, where anybody may create one.
 const PEOPLE: [&str; 5] = ["users", "accounts", "customers", "members", "user"];
+/// What is redeemed by a code.
+const CODES: [&str; 11] = [
+    "coupon",
+    "coupons",
+    "voucher",
+    "vouchers",
+    "promo",
+    "promocode",
+    "promocodes",
+    "discountcode",
+    "giftcard",
+    "giftcards",
+    "redeem",
+];
 const SENSITIVE: [&str; 28] = [
     "password",
     "email",
@@ -86,7 +107,12 @@ pub fn act(event: &Event<'_>) -> Option<Act> {
     if !event.feedback.is_empty() {
         return event.feedback.split(',').find_map(reported);
     }
-    if !matches!(event.method, "POST" | "PUT" | "PATCH" | "DELETE") {
+    let reads = event.method == "GET";
+    if !reads && !matches!(event.method, "POST" | "PUT" | "PATCH" | "DELETE") {
+        return None;
+    }
+    // Of what is only read, codes alone are looked for, and those stand in the path.
+    if reads && !event.template.contains(['{', '=']) && !matches!(event.status, 400..500) {
         return None;
     }
     let mut words = [""; SEGMENTS];
@@ -99,6 +125,16 @@ pub fn act(event: &Event<'_>) -> Option<Act> {
     let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
     let begins = |start: &str| words.iter().any(|word| word.contains(start));
     let answered = (200..400).contains(&event.status);
+    if has(&CODES) && matches!(event.status, 400 | 403 | 404 | 409 | 410 | 422 | 429) {
+        return Some(Act::CodeRefused);
+    }
+    // Who buys a gift card changes what they pay with.
+    if has(&CODES) && event.status < 300 && (reads || !has(&SENSITIVE)) {
+        return Some(Act::CodeAccepted);
+    }
+    if reads {
+        return None;
+    }
     if event.method != "POST" {
         let changed = event.status < 300 && (has(&SENSITIVE) || PEOPLE.iter().any(|people| words.contains(people)));
         return changed.then_some(Act::Changed);

@@ -6,13 +6,15 @@
 //! - at half of it, where most were refused (403, 404): guesses miss;
 //! - when thirty ids in a row follow each other (each within three of the one before, in one direction), or half of that
 //!   where most were refused;
-//! - at ten times the limit within an hour: patience.
+//! - at ten times the limit within an hour, or at the limit within a day where most were refused: patience.
 //!
 //! **Innocent behaviour that looks like it**: a page loads the forty things of a list one by one. Whatever is answered
 //! without an id leads to eighty ids of any kind in the next ten seconds, in any order. A list that was answered (the
 //! same path without the id, a search, a feed) leads to as many ids of its collection as its bytes can hold, at most a
 //! hundred, for ten minutes; but who then goes from one number to the next is not led by it. A person who pages through a gallery is slow and stops; a
-//! program with an API key or a verified claim that keeps up with many objects may ask for ten times as many. Session keys that are an
+//! program with an API key or a verified claim that keeps up with many objects may ask for ten times as many, and go through
+//! its own in their order, every night: of its rows only those count in which more than one in five was refused, which happens
+//! to who counts up and not to who knows what there is. Session keys that are an
 //! address belong to many people and may have four times as many. Products, articles and the like are nobody's own: five times
 //! as many before it is told, and with little weight, because to copy a catalogue harms less than to read other people's orders.
 
@@ -38,6 +40,9 @@ const ENTRY_BYTES: u64 = 40;
 const OF_PAGE: u32 = 80;
 const PAGE_MS: u64 = 10_000;
 const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// A program's row of ids is one where one in so many at the least was refused.
+const MISSES: u32 = 5;
 const RUN: u32 = 30;
 /// Collections that are there for everybody to go through.
 const CATALOGUE: [&str; 22] = [
@@ -72,6 +77,10 @@ struct Walk {
     hour_ms: u64,
     hour_ids: u32,
     hour_listed: u32,
+    /// The day, and the ids of it that were asked for and those that were refused.
+    day: u32,
+    day_ids: u32,
+    day_refused: u32,
     last: i64,
     run: u32,
     run_refused: u32,
@@ -169,6 +178,10 @@ impl Walk {
         if now_ms.saturating_sub(self.hour_ms) >= HOUR_MS {
             (self.hour_ms, self.hour_ids, self.hour_listed, self.next) = (now_ms, 0, 0, 0);
         }
+        let day = u32::try_from(now_ms / DAY_MS).unwrap_or(u32::MAX);
+        if self.day != day {
+            (self.day, self.day_ids, self.day_refused) = (day, 0, 0);
+        }
         let hash = fnv(FNV, id.as_bytes());
         let hash = (hash ^ (hash >> 16)) as u16;
         if self.ids.contains(&hash) {
@@ -185,6 +198,8 @@ impl Walk {
         self.refused += u32::from(is_refused);
         self.listed += u32::from(is_listed);
         self.hour_ids += 1;
+        self.day_ids = self.day_ids.saturating_add(1);
+        self.day_refused = self.day_refused.saturating_add(u32::from(is_refused));
         self.hour_listed += u32::from(is_listed);
         let Ok(number) = id.parse::<i64>() else { return };
         let step = number.saturating_sub(self.last);
@@ -220,7 +235,8 @@ impl Walk {
             * if usage.is_none() { 2 } else { 1 }
             * if is_catalogue { CATALOGUE_SCALE } else { 1 };
         let hour = self.hour_ids.saturating_sub(self.hour_listed);
-        let (value, baseline, message) = if self.run >= run {
+        let is_row = usage != Some(Use::Program) || self.run_refused * MISSES >= self.run;
+        let (value, baseline, message) = if self.run >= run && is_row {
             (self.run, run, "ids that follow each other")
         } else if mostly_refused && self.refused >= guesses {
             (self.refused, guesses, "ids that are mostly refused")
@@ -228,6 +244,8 @@ impl Walk {
             (unlisted, limit, "different ids within the window, that no list led to")
         } else if hour >= limit.saturating_mul(10) {
             (hour, limit.saturating_mul(10), "different ids within an hour, that no list led to")
+        } else if self.day_refused >= guesses.saturating_mul(2) && self.day_refused * 2 >= self.day_ids {
+            (self.day_refused, guesses * 2, "ids within a day that are mostly refused")
         } else {
             return None;
         };

@@ -1,9 +1,10 @@
 //! BOLA by ownership: somebody gets an object that the origin never handed to them.
 //!
 //! On routes with `objects = "learn"` the ids in JSON answers are remembered for the session and its user: exactly up to
-//! 64, then in a Bloom filter of 4,096 bits (1 % wrong at 400, and wrong to the quiet side). **Fires** at the first
+//! 64, then in a Bloom filter of 4,096 bits (1 % wrong at 400, and wrong to the quiet side). **Fires** for the first
 //! request that names an id never handed out to either and is answered 2xx, and again when there are twice as many; with
-//! full weight where the object was handed to somebody else before. Asking in vain, or for what was never handed out, on
+//! full weight where the object was handed to somebody else before. It is judged ten seconds later by the clock of the events:
+//! a client opens what a list named before the list is recorded, which happens behind its answer, perhaps by another isolate. Asking in vain, or for what was never handed out, on
 //! twenty different ids within two weeks by one user is [`Detector::BolaEnumeration`], however slow.
 //!
 //! **Unknown, and never a finding**: before the collection was listed in the session, and completely; once an answer was
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Suspicion;
 use super::tuning::Tuning;
-use crate::session::{Detector, Event, Objects, Proof, Session, Severity};
+use crate::session::{Batch, BatchBuilder, Detector, Event, Objects, Proof, Session, Severity};
 
 const EXACT: usize = 64;
 const BLOOM_WORDS: usize = 64;
@@ -43,6 +44,9 @@ const MAX_COUNTED: u8 = 3;
 const SLOW: usize = 20;
 const SLOW_DAYS: u16 = 14;
 const DAY_MS: u64 = 86_400_000;
+/// How long an opening waits for what may name its object, ms, and how many of one session wait at a time.
+pub const WAIT_MS: u64 = 10_000;
+const MAX_WAITING: usize = 16;
 
 /// What somebody was handed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -59,6 +63,20 @@ pub struct Handed {
     foreign: u16,
     /// Openings that counted for their endpoint.
     counted: u8,
+    /// Openings that are judged when they have waited, oldest first.
+    waiting: Vec<Waiting>,
+}
+
+/// An object that was opened and not handed out so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Waiting {
+    due_ms: u64,
+    id: u32,
+    endpoint: u32,
+    collection: u32,
+    is_anothers: bool,
+    /// The event, as a batch of its own.
+    event: Vec<u8>,
 }
 
 impl Handed {
@@ -89,12 +107,22 @@ impl Handed {
         }
     }
 
+    /// Counts an opening for its endpoint, unless the session's have counted enough.
+    fn count(&mut self, shared: &mut Ownership, endpoint: u32, is_foreign: bool) {
+        if self.counted < MAX_COUNTED {
+            self.counted += 1;
+            shared.count(endpoint, is_foreign);
+        }
+    }
+
     fn is_whole(&self, collection: u32) -> bool {
         !self.incomplete && self.count <= OVERFULL && self.listed.contains(&collection)
     }
 
-    fn take(&mut self, objects: &Objects, collection: u32) {
-        objects.issued.iter().for_each(|id| self.add(*id));
+    /// Takes in an answer; `strange` is what it was asked for and nobody handed out: that it holds itself is no news.
+    fn take(&mut self, objects: &Objects, strange: Option<u32>) {
+        let collection = objects.collection;
+        objects.issued.iter().filter(|id| Some(**id) != strange).for_each(|id| self.add(*id));
         self.incomplete |= objects.more;
         if objects.asked.is_none() && !objects.more && !self.listed.contains(&collection) {
             if self.listed.len() >= MAX_LISTED {
@@ -104,9 +132,31 @@ impl Handed {
         }
     }
 
+    /// Whether an opening waits to be judged.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Lets an opening wait, but for one too many.
+    fn wait(&mut self, id: u32, objects: &Objects, is_anothers: bool, event: &Event<'_>) {
+        if self.waiting.len() < MAX_WAITING && !self.waiting.iter().any(|waiting| waiting.id == id) {
+            let mut batch = BatchBuilder::default();
+            batch.push(event);
+            self.waiting.push(Waiting {
+                due_ms: event.time_ms.saturating_add(WAIT_MS),
+                id,
+                endpoint: objects.endpoint,
+                collection: objects.collection,
+                is_anothers,
+                event: batch.take().encode(),
+            });
+        }
+    }
+
     /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.ids.capacity() * 4 + self.bloom.capacity() * 8 + self.listed.capacity() * 4
+        let waiting: usize = self.waiting.iter().map(|waiting| size_of::<Waiting>() + waiting.event.len()).sum();
+        size_of::<Self>() + waiting + self.ids.capacity() * 4 + self.bloom.capacity() * 8 + self.listed.capacity() * 4
     }
 }
 
@@ -145,7 +195,6 @@ pub fn observe(
     event: &Event<'_>,
     objects: &Objects,
     (session, user): (&Session, u64),
-    tuning: &Tuning,
 ) -> Vec<Suspicion> {
     let answered = (200..300).contains(&event.status);
     let own = own.get_or_insert_default();
@@ -162,41 +211,71 @@ pub fn observe(
         }
         let is_whole = own.is_whole(objects.collection) && of_user.is_none_or(|known| !known.handed.incomplete);
         let is_refused = matches!(event.status, 403 | 404);
-        if !is_handed && user != 0 && (is_refused || (answered && is_whole)) {
+        if !is_handed && user != 0 && is_refused {
             found.extend(shared.strange(user, id, event, clock));
         }
         if answered {
-            let is_public = shared.is_public(objects.endpoint);
-            if own.counted < MAX_COUNTED {
-                own.counted += 1;
-                shared.count(objects.endpoint, !is_handed);
-            }
             let known = shared.object(id, owner, clock);
-            if !is_handed {
-                let is_shared = known.is_some_and(|(_, owners)| owners >= SHARED);
-                let is_proven = session.proof > Proof::Unproven && !session.is_address_bound();
-                if is_whole && !is_public && !is_shared && is_proven {
-                    own.foreign = own.foreign.saturating_add(1);
-                    found.push(suspicion(event, own.foreign, known.is_some_and(|(first, _)| first != owner), tuning));
-                }
+            if is_handed || !is_whole {
+                own.count(shared, objects.endpoint, !is_handed);
                 // What was got once is known from then on.
                 own.add(id);
+            } else {
+                own.wait(id, objects, known.is_some_and(|(first, _)| first != owner), event);
             }
         }
     }
     if answered {
-        own.take(objects, objects.collection);
+        let strange = objects.asked.filter(|id| own.waiting.iter().any(|waiting| waiting.id == *id));
+        own.take(objects, strange);
         for id in &objects.issued {
             shared.object(*id, owner, clock);
         }
         if user != 0 {
             let of_user = shared.users.entry(user).or_default();
             of_user.used = clock;
-            of_user.handed.take(objects, objects.collection);
+            of_user.handed.take(objects, strange);
         }
     }
     shared.shrink();
     found
+}
+
+/// Judges the openings whose wait is over at `now_ms`; answers the event of each that is looked at, and what looks wrong.
+pub fn settle(
+    own: &mut Handed,
+    shared: &mut Ownership,
+    now_ms: u64,
+    (session, user): (&Session, u64),
+    tuning: &Tuning,
+) -> Vec<(Batch, Vec<Suspicion>)> {
+    let due: Vec<Waiting> = own.waiting.extract_if(.., |waiting| waiting.due_ms <= now_ms).collect();
+    let judged = due.into_iter().filter_map(|Waiting { id, endpoint, collection, is_anothers, event, .. }| {
+        let batch = Batch::decode(&event).ok()?;
+        let event = batch.event(0)?;
+        let of_user = shared.users.get(&user).filter(|_| user != 0);
+        let is_handed = own.has(id) || of_user.is_some_and(|known| known.handed.has(id));
+        let is_whole = own.is_whole(collection) && of_user.is_none_or(|known| !known.handed.incomplete);
+        let is_public = shared.is_public(endpoint);
+        own.count(shared, endpoint, !is_handed);
+        own.add(id);
+        if is_handed || !is_whole {
+            return None;
+        }
+        let mut found = Vec::new();
+        if user != 0 {
+            let clock = shared.clock;
+            found.extend(shared.strange(user, id, &event, clock));
+        }
+        let is_shared = shared.objects.get(&id).is_some_and(|(_, owners, _)| *owners > SHARED);
+        let is_proven = session.proof > Proof::Unproven && !session.is_address_bound();
+        if !is_public && !is_shared && is_proven {
+            own.foreign = own.foreign.saturating_add(1);
+            found.push(suspicion(&event, own.foreign, is_anothers, tuning));
+        }
+        Some((batch, found))
+    });
+    judged.collect()
 }
 
 fn suspicion(event: &Event<'_>, foreign: u16, is_anothers: bool, tuning: &Tuning) -> Suspicion {
@@ -221,7 +300,7 @@ impl Ownership {
         entry.2 = clock;
         // Owners beyond the first are not told apart: one who comes back counts again, which errs to the quiet side.
         if entry.0 != owner {
-            entry.1 = entry.1.saturating_add(1).min(SHARED);
+            entry.1 = entry.1.saturating_add(1).min(SHARED + 1);
         }
         before
     }

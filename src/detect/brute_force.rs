@@ -6,8 +6,13 @@
 //!
 //! **Innocent behaviour that looks like it**: people forget passwords, and stop or ask for a new one before the tenth
 //! attempt. Offices and mobile networks show one address, and with managed machines one client: there logins succeed
-//! too, so failures count only where they are more than three times the successes. Calls that are refused because a
-//! token ran out are no logins.
+//! too, so failures count only where they are more than three times the successes. Who mistypes while somebody else
+//! guesses at the account, or behind the same address, is not blamed for it: a machine that this user was let in with before, a
+//! client that was let in today; and of a user's many failures none is held against a session that is answered elsewhere.
+//! Calls that are refused because a token ran out are no logins.
+//!
+//! **Codes** (coupons, vouchers, gift cards) that are refused count likewise, on their own, with three times the limit:
+//! browsers' extensions try a dozen coupons in a row.
 
 use super::Suspicion;
 use super::act::Act;
@@ -19,13 +24,21 @@ use crate::subject::Window;
 /// Failures for each success that are still an office in the morning.
 const FAILURES_PER_SUCCESS: u32 = 3;
 
-/// Judges a failed login.
+/// Times the limit of logins.
+const CODES: f64 = 3.0;
+
+/// Judges a failed login, or a code that was refused.
 pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>) {
-    let Some(tuning) = tuned.get(Detector::BruteForce).filter(|_| judged.act == Act::LoginFailed) else { return };
+    let (what, scale) = match judged.act {
+        Act::LoginFailed => ("logins failed", 1.0),
+        Act::CodeRefused => ("codes were refused", CODES),
+        _ => return,
+    };
+    let Some(tuning) = tuned.get(Detector::BruteForce).filter(|_| !judged.is_spared()) else { return };
     let scale = match judged.of {
-        Of::Session | Of::Client | Of::User => 1.0,
-        Of::Ip => 2.0,
-        Of::Build => return,
+        Of::Session | Of::Client | Of::User => scale,
+        Of::Ip => scale * 2.0,
+        Of::Build | Of::Network => return,
     };
     let limit = f64::from(tuning.limit) * scale;
     let windows = [(at_least(tuning.window_ms), limit), (Window::Hour, limit * 1.5), (Window::Day, limit * 3.0)];
@@ -45,9 +58,9 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
             confidence: if judged.of == Of::Ip { 0.8 } else { 0.9 },
             value: f64::from(sum.failed),
             baseline: limit,
-            message: format!("{} logins failed{of} within {}, {} succeeded", sum.failed, window.name(), sum.succeeded),
+            message: format!("{} {what}{of} within {}, {} succeeded", sum.failed, window.name(), sum.succeeded),
             evidence: judged.member.evidence.clone(),
-            if_idle: false,
+            if_idle: judged.of == Of::User,
         });
         return;
     }

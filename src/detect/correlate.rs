@@ -58,6 +58,7 @@ impl Kind {
             Detector::Attack(_) => Self::Attack,
             Detector::BruteForce
             | Detector::CredentialStuffing
+            | Detector::PasswordSpraying
             | Detector::AccountTakeover
             | Detector::MassRegistration => Self::Accounts,
             Detector::SessionRotation

@@ -1,14 +1,12 @@
-//! Credential stuffing and password spraying: one guesser, many accounts, a guess or two for each.
+//! Credential stuffing: one guesser, many accounts, a guess or two for each.
 //!
 //! **Counts** the users a session, a client or an address tried in vain. **Fires** beyond the limit (5) within an hour,
-//! or twice that within a day; an address may have twice as many. Where logins do not say whom they are for
-//! (`PARAMETERS` or `Session-Event` would), the addresses count from which one build of client (agent and TLS
-//! fingerprint) fails: eight of them with forty failures in an hour, and hardly a success.
+//! or twice that within a day; an address may have twice as many. Guesses spread over many addresses are
+//! [`super::password_spraying`].
 //!
 //! **Innocent behaviour that looks like it**: a family on one device is fewer; an office or a shop's terminal has many
-//! users and most of their logins succeed, so failures count only where they are more than three times the successes,
-//! of a build six times. A popular browser has its share of mistyped passwords, and far more logins that succeed; a
-//! client that was let in once in a day, or a session that is answered elsewhere, is not blamed for others of its build.
+//! users and most of their logins succeed, so failures count only where they are more than three times the successes.
+//! Who was let in from there before is not blamed for others at the same address.
 
 use super::Suspicion;
 use super::act::Act;
@@ -19,66 +17,41 @@ use crate::session::{Detector, Severity};
 use crate::subject::Window;
 
 const DAY_S: u32 = 86_400;
-/// Of a build: addresses, failures, and failures for each success.
-const BUILD: (usize, u32, u32) = (8, 40, 6);
-/// … and failures of the client in question, without a success: who mistypes once uses the same browser by chance.
-const BY_CLIENT: u32 = 3;
 
 /// Judges a failed login.
 pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>) {
-    let Some(tuning) = tuned.get(Detector::CredentialStuffing).filter(|_| judged.act == Act::LoginFailed) else {
+    let scale = match judged.of {
+        Of::Session | Of::Client => 1.0,
+        Of::Ip => 2.0,
+        Of::User | Of::Build | Of::Network => return,
+    };
+    let is_judged = judged.act == Act::LoginFailed && !judged.is_spared();
+    let Some(tuning) = tuned.get(Detector::CredentialStuffing).filter(|_| is_judged) else { return };
+    let now_s = seconds(judged.time_ms);
+    let limit = f64::from(tuning.limit) * scale;
+    let tried = judged.member.tried.within(seconds(tuning.window_ms), now_s);
+    let in_day = judged.member.tried.within(DAY_S, now_s);
+    let (tried, limit, window) = if tried as f64 > limit {
+        (tried, limit, at_least(tuning.window_ms))
+    } else if in_day as f64 > limit * 2.0 {
+        (in_day, limit * 2.0, Window::Day)
+    } else {
         return;
     };
-    let now_s = seconds(judged.time_ms);
-    let window_s = seconds(tuning.window_ms);
-    let tried = judged.member.tried.within(window_s, now_s);
-    let (addresses, failures, per_success) = BUILD;
-    let sum = |window| judged.member.counts.sum(window, judged.time_ms);
-    let (value, baseline, message) = match judged.of {
-        Of::User => return,
-        Of::Build => {
-            let hour = sum(Window::Hour);
-            if tried < addresses
-                || hour.failed < failures
-                || hour.failed <= hour.succeeded.saturating_mul(per_success)
-                || judged.client.failed < BY_CLIENT
-                || judged.client.succeeded > 0
-            {
-                return;
-            }
-            let message = format!(
-                "one build of client failed to log in {} times within 1h from many addresses, and succeeded {} times",
-                hour.failed, hour.succeeded
-            );
-            (hour.failed as usize, f64::from(failures), message)
-        }
-        of => {
-            let limit = f64::from(tuning.limit) * if of == Of::Ip { 2.0 } else { 1.0 };
-            let in_day = judged.member.tried.within(DAY_S, now_s);
-            let (tried, limit, window) = if tried as f64 > limit {
-                (tried, limit, at_least(tuning.window_ms))
-            } else if in_day as f64 > limit * 2.0 {
-                (in_day, limit * 2.0, Window::Day)
-            } else {
-                return;
-            };
-            let sum = sum(window);
-            if sum.failed <= sum.succeeded.saturating_mul(3) {
-                return;
-            }
-            let per_user = f64::from(sum.failed) / tried.max(1) as f64;
-            let how = if per_user < 2.5 { "a guess or two for each" } else { "many guesses for each" };
-            (tried, limit, format!("tried {tried} users in vain within {}, {how}", window.name()))
-        }
-    };
+    let sum = judged.member.counts.sum(window, judged.time_ms);
+    if sum.failed <= sum.succeeded.saturating_mul(3) {
+        return;
+    }
+    let per_user = f64::from(sum.failed) / tried.max(1) as f64;
+    let how = if per_user < 2.5 { "a guess or two for each" } else { "many guesses for each" };
     found.push(Suspicion {
         detector: Detector::CredentialStuffing,
         severity: Severity::High,
-        confidence: if judged.of == Of::Build { 0.75 } else { 0.9 },
-        value: value as f64,
-        baseline,
-        message,
+        confidence: 0.9,
+        value: tried as f64,
+        baseline: limit,
+        message: format!("tried {tried} users in vain within {}, {how}", window.name()),
         evidence: judged.member.evidence.clone(),
-        if_idle: judged.of == Of::Build,
+        if_idle: false,
     });
 }

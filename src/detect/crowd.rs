@@ -3,7 +3,8 @@
 //! Beside a session's own memory, because attackers drop their sessions: each guess comes with a new cookie, or none.
 //! A function of the stream of events alone, in the order of the journal, so that a replay leaves the same; saved where
 //! the shard's other common knowledge is. At most [`MAX_MEMBERS`] are remembered, those of most recent use; a client
-//! that is pushed out by a flood of others starts again from nothing, and the builds (few) see the flood.
+//! that is pushed out by a flood of others starts again from nothing; a flood of one kind pushes out none of another, and the builds
+//! (few) see the flood.
 //!
 //! Where there are several shards, each sees the events of its own sessions, and of other shards' those about subjects
 //! that fall to it: what an address or a user does everywhere is known in one shard, and in parts in the others. A
@@ -15,10 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{Act, act};
 use super::baseline::Baselines;
+use super::familiar::Familiar;
 use super::normal::Normal;
 use super::reserve::Reservations;
 use super::tuning::Behaviours;
-use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration};
+use super::whereabouts::half;
+use super::{Suspicion, account_takeover, brute_force, credential_stuffing, mass_registration, password_spraying};
 use crate::session::{Detector, Event, EventId, Kinds, Marks};
 use crate::subject::{Counts, Family, Identity, Kind, SubjectHash, Window, Windows};
 use crate::verdict;
@@ -31,6 +34,10 @@ const MAX_SET: usize = 32;
 const MAX_EVIDENCE: usize = 8;
 /// A day, in seconds: how long a value stays in a set.
 const DAY_S: u32 = 86_400;
+/// Stands for every user.
+const ANYBODY: u64 = 0;
+/// What tells the counts of codes from those of logins, in a member's key.
+const CODES: u64 = 0x5eed_c0de_0000_0001;
 
 /// Who is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,6 +50,17 @@ pub enum Of {
     User,
     /// Agent and TLS fingerprint, wherever they come from.
     Build,
+    /// The same, of one provider's network.
+    Network,
+}
+
+impl Of {
+    const ALL: [Self; 6] = [Self::Session, Self::Client, Self::Ip, Self::User, Self::Build, Self::Network];
+
+    /// Whether it is more than the one machine that is judged.
+    pub fn is_many(self) -> bool {
+        !matches!(self, Self::Session | Self::Client)
+    }
 }
 
 /// What is remembered of one of them.
@@ -50,9 +68,11 @@ pub enum Of {
 pub struct Member {
     /// The newest is the greatest.
     used: u64,
+    /// Whether it was used more than once.
+    again: bool,
     /// Logins; `requests` are new accounts.
     pub counts: Windows,
-    /// Of all but users: users tried in vain. Of users and builds: addresses that tried.
+    /// Tried in vain: of users the networks that did, of builds and networks the addresses, of all others the users.
     pub tried: Set,
     /// When accounts were created, epoch seconds, oldest first.
     pub signups: Vec<u32>,
@@ -99,14 +119,28 @@ pub struct Judged<'a> {
     pub member: &'a Member,
     /// What the client behind the event did in the last day, itself included.
     pub client: Counts,
+    /// The user who is tried was let in with this machine before.
+    pub is_own: bool,
+    /// Somebody was let in with the client before.
+    pub is_known: bool,
     pub act: Act,
     pub time_ms: u64,
+}
+
+impl Judged<'_> {
+    /// Whether what many did is not held against this one: the machine is the user's own, or somebody was let in with it
+    /// and few failures came from it since.
+    pub fn is_spared(&self) -> bool {
+        let is_let_in = self.is_known && self.client.failed <= self.client.succeeded.max(1).saturating_mul(3);
+        self.of.is_many() && (self.is_own || is_let_in)
+    }
 }
 
 /// All who are remembered.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Crowd {
     members: BTreeMap<(Of, u64), Member>,
+    familiar: Familiar,
     clock: u64,
     baselines: Baselines,
     /// Attack-like text that is ordinary where it stands.
@@ -167,30 +201,50 @@ impl Crowd {
         tuned: &Behaviours,
         found: &mut Vec<Suspicion>,
     ) {
-        let Keyed { of, user, ip } = keyed(event, kinds, hash);
-        let mut client = Counts::default();
-        for (of, key) in of {
+        let keyed = keyed(event, kinds, hash);
+        let is_own = self.is_own(&keyed);
+        let is_known = keyed.client().is_some_and(|client| self.familiar.has(ANYBODY, client));
+        let is_code = matches!(act, Act::CodeRefused | Act::CodeAccepted);
+        let (mut client, mut was_taken) = (Counts::default(), false);
+        for (of, key) in keyed.of {
             let Some(key) = key else { continue };
-            let tried = if matches!(of, Of::User | Of::Build) { ip } else { user };
+            if is_code && matches!(of, Of::User | Of::Build | Of::Network) {
+                continue;
+            }
+            let key = if is_code { key ^ CODES } else { key };
             self.clock += 1;
             let clock = self.clock;
             let member = self.members.entry((of, key)).or_default();
+            member.again = member.used > 0;
             member.used = clock;
             // A success is judged by the failures before it, and ends them.
-            member.note(event, act, tried);
+            member.note(event, act, keyed.tried(of));
             if of == Of::Client {
                 client = member.counts.sum(Window::Day, event.time_ms);
             }
-            let judged = Judged { of, member, client, act, time_ms: event.time_ms };
+            let judged = Judged { of, member, client, is_own, is_known, act, time_ms: event.time_ms };
             brute_force::judge(&judged, tuned, found);
             credential_stuffing::judge(&judged, tuned, found);
+            password_spraying::judge(&judged, tuned, found);
             mass_registration::judge(&judged, tuned, found);
             let taken = account_takeover::judge(&judged, tuned, found);
+            was_taken |= taken;
             member.settle(act, taken, event.time_ms);
+        }
+        if act == Act::LoginSucceeded && !was_taken {
+            for machine in keyed.machines() {
+                self.familiar.let_in(keyed.user.unwrap_or(ANYBODY), machine);
+            }
+            keyed.client().into_iter().for_each(|client| self.familiar.let_in(ANYBODY, client));
         }
         if self.members.len() > MAX_MEMBERS {
             self.shrink();
         }
+    }
+
+    /// Whether the user who is tried was let in with this machine before.
+    fn is_own(&self, keyed: &Keyed) -> bool {
+        keyed.user.is_some_and(|user| keyed.machines().any(|machine| self.familiar.has(user, machine)))
     }
 
     /// Whether a login that is about to be tried would, should it fail as those under way, be one too many: which
@@ -208,14 +262,17 @@ impl Crowd {
         if act(&failed) != Some(Act::LoginFailed) {
             return None;
         }
-        let Keyed { of, user, ip } = keyed(event, kinds, hash);
+        let keyed = keyed(event, kinds, hash);
+        let is_own = self.is_own(&keyed);
         let mut keys = Vec::new();
-        for (of, key) in of {
+        for (of, key) in keyed.of {
             let Some(key) = key.map(|key| (of, key)) else { continue };
-            let tried = if matches!(of, Of::User | Of::Build) { ip } else { user };
-            let tried = tried.map(|tried| tried as u32);
+            let tried = keyed.tried(of).map(|tried| tried as u32);
             let (member, pending) = (self.members.get(&key), under_way.of(key));
-            if let Some(detector) = one_too_many(of, member, pending, tried, event.time_ms, tuned) {
+            // What others do to an account does not keep its owner out.
+            if !(is_own && of.is_many())
+                && let Some(detector) = one_too_many(of, member, pending, tried, event.time_ms, tuned)
+            {
                 return Some(detector);
             }
             keys.push((key, tried));
@@ -224,32 +281,67 @@ impl Crowd {
         None
     }
 
-    /// Drops the quarter that was used longest ago.
+    /// Of the kind there is most of drops a half, those first who did one thing and that longest ago: a flood of addresses makes
+    /// no user forgotten, and nobody who comes back.
     fn shrink(&mut self) {
-        let mut used: Vec<u64> = self.members.values().map(|member| member.used).collect();
+        let of_kind = |kind: Of| self.members.range((kind, 0)..=(kind, u64::MAX)).map(|(_, member)| member.worth());
+        let Some(most) = Of::ALL.into_iter().max_by_key(|kind| of_kind(*kind).count()) else { return };
+        let mut used: Vec<(bool, u64)> = of_kind(most).collect();
         used.sort_unstable();
-        let Some(horizon) = used.get(used.len() / 4).copied() else { return };
-        self.members.retain(|_, member| member.used >= horizon);
+        let Some(horizon) = used.get(used.len() / 2).copied() else { return };
+        self.members.retain(|(of, _), member| *of != most || member.worth() >= horizon);
     }
 }
 
 /// Whom an event is about, in the crowd.
 struct Keyed {
-    of: [(Of, Option<u64>); 5],
+    of: [(Of, Option<u64>); 6],
     user: Option<u64>,
     ip: Option<u64>,
+    network: u64,
+    /// The build in its network.
+    within: u64,
+}
+
+impl Keyed {
+    /// The client as itself.
+    fn client(&self) -> Option<u64> {
+        self.of.iter().find(|(of, _)| *of == Of::Client).and_then(|(_, key)| *key)
+    }
+
+    /// What a user's machine is known by: as itself, and, where its address has changed, as its build in its network.
+    fn machines(&self) -> impl Iterator<Item = u64> {
+        self.client().into_iter().chain([self.within])
+    }
+
+    /// What a failure adds to the set of what was tried.
+    fn tried(&self, of: Of) -> Option<u64> {
+        match of {
+            Of::User => Some(self.network),
+            Of::Build | Of::Network => self.ip,
+            Of::Session | Of::Client | Of::Ip => self.user,
+        }
+    }
 }
 
 fn keyed(event: &Event<'_>, kinds: Kinds, hash: &SubjectHash) -> Keyed {
     let all = kinds == Kinds(u8::MAX);
-    let user = (!event.user.is_empty()).then(|| Identity::User(event.user).key(hash).prefix());
+    let of_text = |text: &str| Identity::User(text).key(hash).prefix();
+    let user = (!event.user.is_empty()).then(|| of_text(event.user));
     let ip = event.ip.map(|ip| Identity::ip(ip).key(hash).prefix());
     let family = Family::of(event.user_agent);
-    let build = [family.product, " ", event.ja4].concat();
-    let build = Identity::User(&build).key(hash).prefix();
+    let name = [family.product, " ", event.ja4].concat();
+    let build = of_text(&name);
+    let network = match (event.asn, event.ip) {
+        (0, None) => 0,
+        // Without its provider's number a network is what begins alike.
+        (0, Some(ip)) => u64::from(half(ip)),
+        (asn, _) => u64::from(asn),
+    };
+    // Beside the agent as it was shown: of a build in a network there may be many.
+    let within = build.rotate_left(17) ^ network.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let client = event.ip.map(|ip| {
-        let client = [&verdict::Subject::client(ip).to_string(), " ", event.user_agent, " ", event.ja4].concat();
-        Identity::User(&client).key(hash).prefix()
+        of_text(&[&verdict::Subject::client(ip).to_string(), " ", event.user_agent, " ", event.ja4].concat())
     });
     let keyed = all && !crate::identity::is_address_bound(event.key_source);
     let of = [
@@ -258,8 +350,9 @@ fn keyed(event: &Event<'_>, kinds: Kinds, hash: &SubjectHash) -> Keyed {
         (Of::Ip, ip.filter(|_| Kind::Ip.is_in(kinds))),
         (Of::User, user.filter(|_| Kind::User.is_in(kinds))),
         (Of::Build, all.then_some(build)),
+        (Of::Network, (all && event.asn != 0).then_some(within)),
     ];
-    Keyed { of, user, ip }
+    Keyed { of, user, ip, network, within }
 }
 
 /// Whether one failure more, beside those under way, is more than a detector lets be.
@@ -277,7 +370,7 @@ fn one_too_many(
     let scale = match of {
         Of::Session | Of::Client | Of::User => 1.0,
         Of::Ip => 2.0,
-        Of::Build => return None,
+        Of::Build | Of::Network => return None,
     };
     if let Some(tuning) = tuned.get(Detector::BruteForce) {
         let sum = sum(brute_force::at_least(tuning.window_ms));
@@ -305,11 +398,16 @@ fn one_too_many(
 }
 
 impl Member {
+    /// What it is worth to be remembered.
+    fn worth(&self) -> (bool, u64) {
+        (self.again, self.used)
+    }
+
     fn note(&mut self, event: &Event<'_>, act: Act, tried: Option<u64>) {
         let now_s = seconds(event.time_ms);
         let mut counts = Counts::default();
         match act {
-            Act::LoginFailed => {
+            Act::LoginFailed | Act::CodeRefused => {
                 counts.failed = 1;
                 if let Some(tried) = tried {
                     self.tried.see(tried as u32, now_s);
@@ -319,7 +417,7 @@ impl Member {
                 }
                 self.evidence.push(event.id);
             }
-            Act::LoginSucceeded => counts.succeeded = 1,
+            Act::LoginSucceeded | Act::CodeAccepted => counts.succeeded = 1,
             Act::SignedUp => {
                 counts.requests = 1;
                 if self.signups.len() >= MAX_SET {

@@ -2,7 +2,8 @@
 //!
 //! **Counts** distinct paths answered 404, 405, 410, 403 or 401, in a bucket that leaks one every ten seconds.
 //! **Fires** when the bucket holds 10, and again each time it has doubled. The numbers are those of published practice
-//! for forced-browsing triggers: tens of misses within a minute or two, never a handful.
+//! for forced-browsing triggers: tens of misses within a minute or two, never a handful. A second bucket is for patience: it
+//! holds twice as much, leaks ten times as slowly, and speaks only of a session most of whose requests are refused.
 //!
 //! **Innocent behaviour that looks like it**, and how it is told apart:
 //! - a dead link or two, a polled path that is gone: distinct paths count, repeats do not, and two are not ten;
@@ -15,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Detector, Event, Finding, Response};
-use crate::session::{Evidence, Severity};
+use crate::session::{Evidence, Session, Severity};
 
 /// Paths remembered as already counted; a longer walk repeats none of them by chance.
 const MAX_PATHS: usize = 128;
@@ -23,6 +24,9 @@ const MAX_PATHS: usize = 128;
 const MAX_EVIDENCE: usize = 10;
 const DEFAULT_LIMIT: f32 = 10.0;
 const DEFAULT_LEAK_MS: u64 = 10_000;
+/// How much more the bucket for patience holds, and how much more slowly it leaks.
+const PATIENCE: f32 = 2.0;
+const SLOWER: f32 = 10.0;
 const DEFAULT_BLOCK_MS: u64 = 10 * 60 * 1000;
 
 /// How the detector is tuned.
@@ -49,6 +53,9 @@ pub struct Memory {
     at_ms: u64,
     /// Level at which it fires next; 0 stands for the configured limit.
     next: f32,
+    /// The bucket for patience, and its level that fires next.
+    slow: f32,
+    slow_next: f32,
     /// Hashes of the paths in the bucket, oldest first.
     paths: Vec<u32>,
     evidence: Vec<Evidence>,
@@ -56,30 +63,48 @@ pub struct Memory {
 
 impl Memory {
     /// Takes in one event, whose endpoint is known to exist or not.
-    pub fn observe(&mut self, settings: &Settings, is_known: bool, event: &Event<'_>) -> Option<Finding> {
+    pub fn observe(
+        &mut self,
+        settings: &Settings,
+        is_known: bool,
+        event: &Event<'_>,
+        session: &Session,
+    ) -> Option<Finding> {
         let weight = weight(event, is_known);
         if weight == 0.0 || !self.is_new(event) {
             return None;
         }
         self.leak(settings, event.time_ms);
         self.level += weight;
+        self.slow += weight;
         self.keep_evidence(event);
 
-        let threshold = self.next.max(settings.limit);
+        let (threshold, patience) = (self.next.max(settings.limit), self.slow_next.max(settings.limit * PATIENCE));
         // What leaked during a fast walk is less than one path: the tenth path fires, not the eleventh.
-        if self.level.round() < threshold {
+        let fired = if self.level.round() >= threshold {
+            self.next = threshold * 2.0;
+            (self.level, settings.limit)
+        } else if session.refused * 2 > session.requests && self.slow.round() >= patience {
+            (self.slow, settings.limit * PATIENCE)
+        } else {
             return None;
-        }
-        self.next = threshold * 2.0;
-        Some(self.finding(settings, event))
+        };
+        // Who was told of haste is not told of patience for the same.
+        self.slow_next = (self.slow * 2.0).max(patience);
+        Some(self.finding(fired, event))
     }
 
     fn leak(&mut self, settings: &Settings, now_ms: u64) {
         let elapsed = now_ms.saturating_sub(self.at_ms);
-        self.level = (self.level - elapsed as f32 / settings.leak_ms.max(1) as f32).max(0.0);
+        let leaked = elapsed as f32 / settings.leak_ms.max(1) as f32;
+        self.level = (self.level - leaked).max(0.0);
+        self.slow = (self.slow - leaked / SLOWER).max(0.0);
         self.at_ms = self.at_ms.max(now_ms);
         if self.level == 0.0 {
             self.next = 0.0;
+        }
+        if self.slow == 0.0 {
+            self.slow_next = 0.0;
             self.paths.clear();
             self.evidence.clear();
         }
@@ -104,8 +129,8 @@ impl Memory {
         self.evidence.push(Evidence::of(event));
     }
 
-    fn finding(&self, settings: &Settings, event: &Event<'_>) -> Finding {
-        let value = f64::from(self.level);
+    fn finding(&self, (level, limit): (f32, f32), event: &Event<'_>) -> Finding {
+        let value = f64::from(level);
         Finding {
             request: event.id,
             session: event.session,
@@ -116,11 +141,10 @@ impl Memory {
             risk_added: 0,
             // What leaked during the walk is no news to whoever reads it.
             value: (value * 10.0).round() / 10.0,
-            baseline: f64::from(settings.limit),
+            baseline: f64::from(limit),
             place: String::new(),
             message: format!(
-                "asked for {:.0} distinct paths that do not exist or are not open to it, where {:.0} are suspicious",
-                self.level, settings.limit
+                "asked for {level:.0} distinct paths that do not exist or are not open to it, where {limit:.0} are suspicious"
             ),
             evidence: self.evidence.clone(),
             reasons: Vec::new(),

@@ -22,7 +22,7 @@ pub fn judge(judged: &Judged<'_>, tuned: &Behaviours, found: &mut Vec<Suspicion>
         Of::Session => (1.0, 2.0),
         Of::Client => (4.0, 10.0),
         Of::Ip => (10.0, 30.0),
-        Of::User | Of::Build => return,
+        Of::User | Of::Build | Of::Network => return,
     };
     let limit = f64::from(tuning.limit);
     for (window_ms, limit) in [(tuning.window_ms, limit * soon), (DAY_MS, limit * in_day)] {

@@ -19,6 +19,7 @@ mod correlate;
 mod credential_stuffing;
 mod crowd;
 mod dry_run;
+mod familiar;
 mod forced_browsing;
 mod geography;
 mod habits;
@@ -26,6 +27,7 @@ mod impossible_travel;
 mod known;
 mod mass_registration;
 pub mod normal;
+mod password_spraying;
 mod rate_spike;
 mod reserve;
 mod rogue_access;
@@ -53,7 +55,7 @@ pub use tuning::{Behaviours, Tuning};
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::Pattern;
-use crate::session::{Carried, Detector, Event, Finding, Objects, Session};
+use crate::session::{Batch, Carried, Detector, Event, Finding, Objects, Session};
 use crate::verdict::Action;
 use act::Act;
 use whereabouts::Use;
@@ -116,7 +118,7 @@ pub fn observe(
     // A request that was stopped here never reached the origin: its status says nothing about the client.
     let stopped = event.action >= Action::Throttle;
     let browsing = settings.forced_browsing.as_ref().filter(|_| !stopped);
-    let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, is_known, event));
+    let browsing = browsing.and_then(|tuned| memory.forced_browsing.observe(tuned, is_known, event, session));
     let rotation = settings.session_rotation.as_ref();
     let rotation = rotation.and_then(|tuned| memory.session_rotation.observe(tuned, event));
     let is_idle = session.requests < session.refused + 2;
@@ -128,11 +130,36 @@ pub fn observe(
     let told = &mut memory.told;
     let behaviour = suspicions.into_iter().filter_map(|suspicion| told.tell(suspicion, event));
     let found = browsing.into_iter().chain(rotation).chain(rogue).chain(behaviour);
-    let is_excepted = |finding: &Finding| {
+    found.filter(|finding| !settings.excepts(finding, event)).collect()
+}
+
+impl Settings {
+    fn excepts(&self, finding: &Finding, event: &Event<'_>) -> bool {
         let fits = |pattern: &Option<Pattern>| pattern.as_ref().is_none_or(|at| at.matches(event.method, event.path));
-        settings.excepted.iter().any(|(pattern, of)| *of == finding.detector && fits(pattern))
+        self.excepted.iter().any(|(pattern, of)| *of == finding.detector && fits(pattern))
+    }
+}
+
+/// Judges the objects of others that were opened, where their wait is over at `now_ms`; answers findings with the event of each.
+pub fn settle_objects(
+    memory: &mut Memory,
+    common: &mut Common,
+    settings: &Settings,
+    now_ms: u64,
+    (session, user): (&Session, u64),
+) -> Vec<(Batch, Vec<Finding>)> {
+    let Some(handed) = memory.handed.as_mut().filter(|handed| handed.is_waiting()) else { return Vec::new() };
+    let Some(tuning) = settings.behaviours.get(Detector::BolaForeignObject) else { return Vec::new() };
+    let told = &mut memory.told;
+    let judged = bola_foreign_object::settle(handed, &mut common.ownership, now_ms, (session, user), tuning);
+    let tell = |(batch, suspicions): (Batch, Vec<Suspicion>)| {
+        let event = batch.event(0)?;
+        let found = suspicions.into_iter().filter(|of| settings.behaviours.get(of.detector).is_some());
+        let found = found.filter_map(|suspicion| told.tell(suspicion, &event));
+        let found: Vec<Finding> = found.filter(|finding| !settings.excepts(finding, &event)).collect();
+        Some((batch, found))
     };
-    found.filter(|finding| !is_excepted(finding)).collect()
+    judged.into_iter().filter_map(tell).collect()
 }
 
 /// Shows an event of a route that learns whose is what, with the session's user as a hash; answers what looks wrong.
@@ -143,17 +170,11 @@ pub fn own(
     (event, objects): (&Event<'_>, &Objects),
     (session, user): (&Session, u64),
 ) -> Vec<Suspicion> {
-    let Some(tuning) = tuned.get(Detector::BolaForeignObject).filter(|_| event.action < Action::Throttle) else {
+    if tuned.get(Detector::BolaForeignObject).is_none() || event.action >= Action::Throttle {
         return Vec::new();
-    };
-    let found = bola_foreign_object::observe(
-        &mut memory.handed,
-        &mut common.ownership,
-        event,
-        objects,
-        (session, user),
-        tuning,
-    );
+    }
+    let found =
+        bola_foreign_object::observe(&mut memory.handed, &mut common.ownership, event, objects, (session, user));
     found.into_iter().filter(|suspicion| tuned.get(suspicion.detector).is_some()).collect()
 }
 
@@ -161,6 +182,12 @@ impl Memory {
     /// Whether what an event carries is told of the session.
     pub fn tells(&mut self, event: &Event<'_>, carried: &Carried) -> bool {
         self.rogue_access.tells(event, carried)
+    }
+
+    /// When what waits is to be looked at, for an event of this time; `None` where no opening of an object waits.
+    pub fn objects_due_ms(&self, time_ms: u64) -> Option<u64> {
+        let handed = self.handed.as_ref().filter(|handed| handed.is_waiting());
+        handed.map(|_| time_ms.saturating_add(bola_foreign_object::WAIT_MS))
     }
 
     /// What of it lies elsewhere, roughly, bytes.

@@ -24,6 +24,8 @@ impl Tuning {
             Detector::BruteForce => (10.0, 10 * MINUTE_MS),
             // Users tried in vain by one client: more than a family.
             Detector::CredentialStuffing => (5.0, HOUR_MS),
+            // Failures of one build of client.
+            Detector::PasswordSpraying => (40.0, HOUR_MS),
             // Failures in a row before a success.
             Detector::AccountTakeover => (5.0, HOUR_MS),
             // Accounts of one session: a second one is too many.

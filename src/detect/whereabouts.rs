@@ -70,11 +70,7 @@ impl Profile {
         let family = Family::of(event.user_agent);
         let agent = fnv(fnv(FNV, family.product.as_bytes()), platform(event.user_agent).as_bytes());
         let tls = event.ja4.split('_').nth(1).unwrap_or("");
-        let prefix = match network(ip) {
-            core::net::IpAddr::V4(v4) => v4.to_bits() >> 16,
-            core::net::IpAddr::V6(v6) => (v6.to_bits() >> 96) as u32,
-        };
-        let network = if event.asn == 0 { fnv(FNV, &prefix.to_be_bytes()) } else { event.asn };
+        let network = if event.asn == 0 { fnv(FNV, &half(ip).to_be_bytes()) } else { event.asn };
         Some(Self {
             agent,
             major: family.major.unwrap_or(0),
@@ -169,6 +165,14 @@ impl Memory {
             self.profiles.reserve_exact(1);
         }
         self.profiles.push(profile);
+    }
+}
+
+/// The first half of a v4 address, the first quarter of a v6 one: about a provider's network, where its number is not known.
+pub fn half(ip: core::net::IpAddr) -> u32 {
+    match network(ip) {
+        core::net::IpAddr::V4(v4) => v4.to_bits() >> 16,
+        core::net::IpAddr::V6(v6) => (v6.to_bits() >> 96) as u32,
     }
 }
 

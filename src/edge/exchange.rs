@@ -13,7 +13,7 @@ use core::net::IpAddr;
 
 use crate::context::{Context, Feedback, Signed, Target, merge};
 use crate::identity::jwt::TokensAt;
-use crate::identity::{Identified, Outcome, Standing, is_address_bound};
+use crate::identity::{Identified, Outcome, Standing, Who, is_address_bound};
 use crate::policy::{Inline, Mode, Policy};
 use crate::selector::{self, Client, Request, Side};
 use crate::session::{EventId, FLAGGED, Marks, Principal, SessionId, Stop};
@@ -56,7 +56,9 @@ pub struct Exchange {
     /// What the request carries, once it was looked at.
     pub(super) looked: Option<Looked>,
     /// Who the request says it is of, or tries to be, as stored; empty where nobody asked.
-    user: String,
+    pub(super) user: String,
+    /// It only tries to be.
+    pub(super) is_user_attempted: bool,
     /// Nothing is ever done about it: its route is watched only, or its caller is on the list of those never acted on.
     spared: bool,
 }
@@ -126,10 +128,10 @@ impl Exchange {
         let recorded = !described.preflight && route.is_none_or(|route| route.record);
         let inline = policy.inline(described.method, described.path).filter(|_| recorded);
         let is_user_asked = inline.is_some() || isolate.blocks.has_users() || !policy.allow.is_empty();
-        let user = if policy.mode == Mode::Enforce && recorded && is_user_asked {
+        let who = if policy.mode == Mode::Enforce && recorded && is_user_asked {
             user_named(&request, &identified, policy, isolate, time_ms)
         } else {
-            String::new()
+            Who::default()
         };
         let mut exchange = Self {
             text: text.to_owned(),
@@ -148,7 +150,8 @@ impl Exchange {
             stops: Vec::new(),
             at_once: inline.is_some() || (recorded && policy.is_step_at_once(described.method, described.path)),
             looked: None,
-            user,
+            user: who.user,
+            is_user_attempted: who.attempted,
             spared: route.is_some_and(|route| route.monitor),
         };
         if policy.mode == Mode::Enforce && recorded {
@@ -212,7 +215,7 @@ impl Exchange {
             room
         });
         if room {
-            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS, Vec::new()).await;
+            let asked = self.ask(described, policy, env, STANDING_TIMEOUT_MS, attempt::Attempt::default()).await;
             isolate::with(|i| i.standing_questions = i.standing_questions.saturating_sub(1));
             match asked {
                 Ok(Asked { verdict, proven: false, .. }) => self.settled = verdict,
@@ -401,10 +404,10 @@ fn user_named(
     policy: &Policy,
     isolate: &mut Isolate,
     now_ms: u64,
-) -> String {
+) -> Who {
     let mut tokens = TokensAt { tokens: &mut isolate.tokens, now_ms };
     let (response, feedback) = (selector::Response::default(), Feedback::default());
-    Outcome::of(&policy.keys, &policy.users, request, &response, &feedback, found, &mut tokens).who.user
+    Outcome::of(&policy.keys, &policy.users, request, &response, &feedback, found, &mut tokens).who
 }
 
 /// Whether the body has to be read before the request is forwarded: it may carry an attack that is stopped, or a session

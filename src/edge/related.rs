@@ -28,6 +28,7 @@ impl Api<'_> {
     pub(super) async fn finding(&self, request: EventId, id: &str) -> Answer {
         let spread = self.spread().await;
         let (event, mut finding) = self.found(&spread, request, id).await?;
+        self.mask().finding(&mut finding, &event);
         self.label_findings([&mut finding]).await?;
         let session = SessionId::parse(&event.session).ok_or(UNKNOWN)?;
         let around = |order: Order| {
@@ -61,7 +62,8 @@ impl Api<'_> {
             self.ask_each(spread, spread.owners(&[session]), |place| self.events_of(place, query.clone())).await?;
         let missing = asked.missing;
         let page: Page<EventAnswer> = merge(asked.into_answers().collect(), order, limit);
-        Ok((page.items.into_iter().map(|(.., event)| event).collect(), missing))
+        let mask = self.mask();
+        Ok((page.items.into_iter().map(|(.., event)| mask.event(event)).collect(), missing))
     }
 
     /// The event that completed a finding, and the finding.
@@ -136,6 +138,10 @@ impl Api<'_> {
             partial |= cut;
             let hash = self.policy.keys.ring().subjects().0;
             let Some(answer) = known.map(|known| SubjectAnswer::new(&known, self.now_ms, &hash)) else { continue };
+            let mut name = name;
+            if kind == Kind::User {
+                self.mask().name(&mut name);
+            }
             items.push(Shared::new(kind, name, answer.sessions, &session.id));
         }
         (items, partial)

@@ -9,7 +9,7 @@ use crate::detect::caller;
 use crate::inspect::Attack;
 use crate::policy::{Mode, Policy};
 use crate::query::{EventQuery, Filter, Order};
-use crate::session::{BatchBuilder, Carried, Detector, Event, EventId, Params, SessionId, Stop};
+use crate::session::{BatchBuilder, Carried, Detector, Event, EventId, Kinds, Params, SessionId, Stop};
 use crate::store::{FoldSizes, Settings, Store, StoreError};
 use crate::verdict::{Action, Block};
 use crate::wire::{Ask, Flush, IsolateCounts};
@@ -171,6 +171,7 @@ impl Run {
             ip: exchange.ip,
             now_ms: exchange.id.time_ms(),
             attempt: builder.take().encode(),
+            kinds: Kinds(u8::MAX),
             ..Ask::default()
         };
         Ok(self.store.ask(&ask)?.stops)

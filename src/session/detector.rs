@@ -31,6 +31,7 @@ pub enum Detector {
     ShadowAccess,
     ZombieAccess,
     BolaForeignObject,
+    PasswordSpraying,
     /// A class of attack, in the request itself.
     Attack(Attack),
 }
@@ -49,7 +50,7 @@ const OF_SESSIONS: [Detector; 10] = [
     Detector::ParamDistinct,
 ];
 /// Detectors of behaviour, in the order of their numbers, which begin with [`FIRST_BEHAVIOUR`].
-const BEHAVIOURS: [Detector; 14] = [
+const BEHAVIOURS: [Detector; 15] = [
     Detector::BruteForce,
     Detector::CredentialStuffing,
     Detector::AccountTakeover,
@@ -64,6 +65,7 @@ const BEHAVIOURS: [Detector; 14] = [
     Detector::ShadowAccess,
     Detector::ZombieAccess,
     Detector::BolaForeignObject,
+    Detector::PasswordSpraying,
 ];
 const FIRST_BEHAVIOUR: u32 = 10;
 const FIRST_ATTACK: u32 = 64;
@@ -106,6 +108,7 @@ impl Detector {
             Self::ShadowAccess => "shadow_access",
             Self::ZombieAccess => "zombie_access",
             Self::BolaForeignObject => "bola_foreign_object",
+            Self::PasswordSpraying => "password_spraying",
             Self::Attack(attack) => attack.name(),
         }
     }
@@ -165,7 +168,9 @@ impl Detector {
             | Self::FlowSpeed
             | Self::RegionSurge
             | Self::ParamDistinct => &["API6:2023"],
-            Self::BruteForce | Self::CredentialStuffing | Self::AccountTakeover => &["API2:2023"],
+            Self::BruteForce | Self::CredentialStuffing | Self::PasswordSpraying | Self::AccountTakeover => {
+                &["API2:2023"]
+            }
             Self::TokenSharing | Self::SessionHijack | Self::ImpossibleTravel => &["API2:2023"],
             Self::BolaEnumeration | Self::BolaForeignObject => &["API1:2023"],
             Self::MassRegistration | Self::Automation => &["API6:2023"],

@@ -6,7 +6,7 @@ use super::{Store, StoreError};
 use crate::detect::business::{Known, Seen, judge};
 use crate::detect::{self, Response, consequence};
 use crate::identity::is_address_bound;
-use crate::session::{Batch, Event, Proof, Stop};
+use crate::session::{Batch, Event, Kinds, Proof, Stop};
 use crate::verdict::{Action, Caller, Verdict};
 use crate::wire::{Ask, KnownSession};
 
@@ -14,6 +14,8 @@ use crate::wire::{Ask, KnownSession};
 const RETRY_MS: u64 = 60_000;
 /// … and who has logins under way, ms.
 const WAIT_MS: u64 = 5_000;
+/// Every subject of a request.
+const ALL: Kinds = Kinds(u8::MAX);
 
 /// The answer to a request that wants to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,17 +51,22 @@ impl<S: Sql> Store<S> {
             .chain(former)
             .fold(Verdict::ALLOW, Verdict::stricter);
         let mut stops = Vec::new();
-        if verdict.action < Action::Throttle && self.settings.enforce && !ask.attempt.is_empty() {
-            stops = self.attempt(Batch::decode(&ask.attempt)?, ask.now_ms);
+        let attempt = if ask.attempt.is_empty() { None } else { Some(Batch::decode(&ask.attempt)?) };
+        let is_open = |verdict: Verdict| verdict.action < Action::Throttle;
+        if is_open(verdict)
+            && self.settings.enforce
+            && ask.kinds == ALL
+            && let Some(attempt) = &attempt
+        {
+            stops = self.attempt(attempt, ask.now_ms);
             for stop in &stops {
                 let retry_ms = if stop.for_ms > 0 { stop.for_ms } else { RETRY_MS };
                 let until_ms = ask.now_ms.saturating_add(retry_ms);
                 verdict = verdict.stricter(Verdict { action: stop.finding.action, until_ms });
             }
         }
-        let login = Batch::decode(&ask.login).ok();
-        if verdict.action < Action::Throttle
-            && let Some(event) = login.as_ref().and_then(|batch| batch.event(0))
+        if is_open(verdict)
+            && let Some(event) = attempt.as_ref().and_then(|batch| batch.event(0))
         {
             verdict = verdict.stricter(self.presume(&event, ask));
         }
@@ -89,14 +96,14 @@ impl<S: Sql> Store<S> {
     }
 
     /// What the request would break; where that is nothing, it is under way from now on.
-    fn attempt(&mut self, batch: Batch, now_ms: u64) -> Vec<Stop> {
-        let patience_ms = self.settings.business.patience_ms();
-        self.reservations.expire(now_ms, patience_ms);
-        let Some(event) = batch.event(0) else { return Vec::new() };
+    fn attempt(&mut self, batch: &Batch, now_ms: u64) -> Vec<Stop> {
+        let rules = &self.settings.business;
+        self.reservations.expire(now_ms, rules.patience_ms());
+        let Some(event) = batch.event(0).filter(|event| !rules.passes_over(event)) else { return Vec::new() };
         let stops = self.judge(&event);
         if stops.is_empty() {
-            let (id, user) = (event.id, self.user_at(&event));
-            self.reservations.hold(id, batch, &user, now_ms);
+            let user = self.user_at(&event);
+            self.reservations.hold(event.id, batch.clone(), &user, now_ms);
         }
         stops
     }

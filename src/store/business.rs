@@ -7,6 +7,7 @@ use crate::detect;
 use crate::detect::business::{Known, Seen, Shared, Told};
 use crate::session::{Batch, Detector, Dictionary, Event, Proof, Session, SessionId};
 use crate::store::hot::Tracked;
+use crate::subject::SubjectHash;
 use crate::verdict::Block;
 
 /// Shows an event, which its session has taken in but for its values, to all rules of the business.
@@ -44,7 +45,19 @@ pub fn user_of<'a>(session: &Session, dictionary: &'a Dictionary, event: &Event<
     session.user_at(event.time_ms).map_or("", |user| dictionary.text(user))
 }
 
+/// The session's user at that time as a hash; 0 where it is not known.
+pub fn user_hash(session: &Session, dictionary: &Dictionary, time_ms: u64, hash: &SubjectHash) -> u64 {
+    let user = session.user_at(time_ms).map(|user| dictionary.text(user));
+    user.filter(|user| !user.is_empty()).map_or(0, |user| hash.of_texts(&[user]))
+}
+
 impl<S: Sql> Store<S> {
+    /// Notes that openings of objects wait in a session that is in its folded state already.
+    pub(super) fn await_objects(&mut self, id: SessionId, time_ms: u64) {
+        let due_ms = self.hot.get(id).and_then(|tracked| tracked.memory.objects_due_ms(time_ms));
+        due_ms.into_iter().for_each(|due_ms| self.business.wait(id, due_ms));
+    }
+
     /// Repeats for what is known across sessions an event that is replayed and in its session's folded state already.
     pub(super) fn repeat_business(&mut self, event: &Event<'_>) {
         let rules = &self.settings.business;
@@ -96,6 +109,9 @@ impl<S: Sql> Store<S> {
                     imposed.extend(self.conclude(finding, Some(configured), completed));
                 }
             }
+            if !is_folded {
+                self.settle_objects(id, clock_ms, told_at, imposed);
+            }
             if self.hot.get_mut(id).is_some_and(|tracked| is_waiting(tracked)) {
                 self.business.wait(id, clock_ms + self.settings.business.grace_ms());
             }
@@ -103,6 +119,29 @@ impl<S: Sql> Store<S> {
     }
 }
 
+impl<S: Sql> Store<S> {
+    /// Judges the openings of objects that have waited long enough.
+    fn settle_objects(&mut self, id: SessionId, clock_ms: u64, told_at: u64, imposed: &mut Vec<Block>) {
+        let (dictionary, hash) = (&self.hot.dictionary, &self.settings.subjects);
+        let waiting = self.hot.get(id).filter(|tracked| tracked.memory.objects_due_ms(clock_ms).is_some());
+        let Some(user) = waiting.map(|tracked| user_hash(&tracked.session, dictionary, clock_ms, hash)) else { return };
+        let Some(tracked) = self.hot.get_mut(id) else { return };
+        tracked.dirty = true;
+        let Tracked { session, memory, .. } = tracked;
+        let found =
+            detect::settle_objects(memory, &mut self.common, &self.settings.detectors, clock_ms, (session, user));
+        let mut endpoint = String::new();
+        for (batch, findings) in &found {
+            let Some(event) = batch.event(0) else { continue };
+            event.write_endpoint_key(&mut endpoint);
+            for finding in findings {
+                let completed = Completed { event: Some(&event), endpoint: &endpoint, told_at, is_first: false };
+                imposed.extend(self.conclude(finding.clone(), None, completed));
+            }
+        }
+    }
+}
+
 fn is_waiting(tracked: &Tracked) -> bool {
-    tracked.memory.business.as_ref().is_some_and(|own| own.is_waiting())
+    tracked.memory.objects_due_ms(0).is_some() || tracked.memory.business.as_ref().is_some_and(|own| own.is_waiting())
 }

@@ -140,7 +140,8 @@ impl<S: Sql> Store<S> {
 /// The user a verdict may be put on: who the session belongs to beyond a claim, and it alone; of guesses, who was guessed
 /// at.
 fn named<'a>(session: &Session, finding: &Finding, event: Option<&Event<'a>>, user: &'a str) -> Option<&'a str> {
-    let is_guess = matches!(finding.detector, Detector::BruteForce | Detector::CredentialStuffing);
+    let is_guess =
+        matches!(finding.detector, Detector::BruteForce | Detector::CredentialStuffing | Detector::PasswordSpraying);
     let attempted = event.map(|event| event.attempted_user()).filter(|user| is_guess && !user.is_empty());
     let is_sure = session.proof > Proof::Unproven && session.users.len() == 1 && !user.is_empty();
     attempted.or_else(|| is_sure.then_some(user))

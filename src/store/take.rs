@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::Store;
-use super::business::business_of;
+use super::business::{business_of, user_hash};
 use super::conclude::Completed;
 use super::hot::Tracked;
 use super::sql::Sql;
@@ -100,6 +100,9 @@ impl<S: Sql> Store<S> {
             self.pending.take(event.session);
             self.known.learn(event, endpoint);
             self.repeat_business(event);
+            if batch.objects(place.1).is_some() {
+                self.await_objects(event.session, event.time_ms);
+            }
             self.parted.repeat(place.0, event.session, &mut self.hot, &self.marks);
             return None;
         }
@@ -134,10 +137,12 @@ impl<S: Sql> Store<S> {
         }
         if let Some(objects) = batch.objects(place.1) {
             let (hash, tuned) = (&self.settings.subjects, &self.settings.detectors.behaviours);
-            let user = tracked.session.user_at(event.time_ms).map(|user| dictionary.text(user));
-            let user = user.filter(|user| !user.is_empty()).map_or(0, |user| hash.of_texts(&[user]));
+            let user = user_hash(&tracked.session, dictionary, event.time_ms, hash);
             let Tracked { session, memory, .. } = &mut *tracked;
             suspicions.extend(detect::own(memory, &mut self.common, tuned, (event, objects), (session, user)));
+            if let Some(due_ms) = memory.objects_due_ms(event.time_ms) {
+                self.business.wait(event.session, due_ms);
+            }
         }
         let is_known = event.refused() && standing.exists;
         let tuned = &self.settings.detectors;

@@ -3,7 +3,7 @@
 use super::people::{BUILDS, home};
 use super::{Actor, HOUR, MINUTE, Place, Rng, SECOND, Strength, Traffic};
 
-pub const CLASSES: [&str; 14] = [
+pub const CLASSES: [&str; 20] = [
     "brute_force",
     "credential_stuffing",
     "distributed_stuffing",
@@ -18,6 +18,12 @@ pub const CLASSES: [&str; 14] = [
     "volume_exfiltration",
     "automation",
     "forced_browsing",
+    "patient_spraying",
+    "patient_bola",
+    "guessed_coupons",
+    "guessed_gift_cards",
+    "guessed_otp",
+    "attacked_account",
 ];
 const TOOLS: [(&str, &str); 4] = [
     ("python-requests/2.31.0", "t13d1812h1_85036bcba153_375ca2c5e164"),
@@ -186,6 +192,60 @@ pub fn attack(t: &mut Traffic, rng: &mut Rng, class: &'static str, strength: Str
                 }
                 t.send(&a, "GET", format!("/api/products/{}", rng.within(1, 4_000)), 200, 2_000);
                 a.wait(pace(rng, 500, 3 * SECOND, 8 * SECOND));
+            }
+        }
+        // One password for each of many users, from an address that is new each time.
+        "patient_spraying" => {
+            (a.place.agent, a.place.ja4) = *rng.pick(&TOOLS);
+            for i in 0..strength.of(400, 160, 100) {
+                a.place.ip = format!("{}.{}.{}.7", rng.within(140, 180), rng.within(0, 255), start % 250);
+                t.login(&mut a, "/api/signin", &format!("user{}", i % 90), false);
+                a.wait(pace(rng, 4 * SECOND, 20 * SECOND, 60 * SECOND));
+            }
+        }
+        "patient_bola" => {
+            a = insider(t, rng, label, start);
+            let mut id = rng.within(10_000, 900_000);
+            for _ in 0..strength.of(120, 90, 70) {
+                id += rng.within(1, 40);
+                let status = if rng.chance(0.75) { *rng.pick(&[403, 404]) } else { 200 };
+                t.send(&a, "GET", format!("/api/orders/{id}"), status, 1_500);
+                a.wait(pace(rng, 10 * SECOND, 40 * SECOND, 90 * SECOND));
+            }
+        }
+        "guessed_coupons" => {
+            a = insider(t, rng, label, start);
+            for _ in 0..strength.of(300, 90, 60) {
+                t.send(&a, "POST", "/api/cart/coupon", *rng.pick(&[404, 422]), 90);
+                a.wait(pace(rng, 200, 2 * SECOND, 20 * SECOND));
+            }
+        }
+        "guessed_gift_cards" => {
+            for _ in 0..strength.of(300, 90, 60) {
+                let path = format!("/api/gift-cards/{:04}-{:04}/balance", rng.within(0, 9_999), rng.within(0, 9_999));
+                t.send(&a, "GET", path, if rng.chance(0.01) { 200 } else { 404 }, 90);
+                a.wait(pace(rng, 200, 2 * SECOND, 20 * SECOND));
+            }
+        }
+        "guessed_otp" => {
+            a.session = Some(t.session());
+            t.login(&mut a, "/api/login", "", true);
+            for i in 0..strength.of(300, 40, 25) {
+                if strength == Strength::Stealthy {
+                    a.place.ip = format!("{}.{}.8.9", 140 + i, start % 250);
+                }
+                t.send(a.wait(pace(rng, 200, 3 * SECOND, 30 * SECOND)), "POST", "/api/auth/verify-otp", 401, 90);
+            }
+        }
+        // One user is guessed at from everywhere; who owns the account is among the innocent.
+        "attacked_account" => {
+            let (user, victim) = (format!("victim{start}"), home(rng));
+            super::odd::victim(t, rng, &victim, &user, start);
+            for i in 0..strength.of(200, 60, 40) {
+                a.place.ip = format!("{}.{}.{}.3", 140 + i % 30, i, start % 250);
+                a.place.asn = 20_000 + (i % 12) as u32;
+                t.login(&mut a, "/api/signin", &user, false);
+                a.wait(pace(rng, 500, 6 * SECOND, 60 * SECOND));
             }
         }
         _ => {

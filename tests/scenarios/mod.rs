@@ -2,11 +2,12 @@
 //!
 //! Written from how people and attackers behave, not from what detectors count: think times are log-normal, pages load
 //! their parts in bursts, passwords are mistyped, offices share an address, attackers jitter and rotate. The same seed
-//! gives the same traffic. `people.rs` has who is innocent, `attackers.rs` who is not, `play.rs` runs a store.
+//! gives the same traffic. `people.rs` has who is innocent, `odd.rs` those of them who look otherwise, `attackers.rs` who is not, `play.rs` runs a store.
 
 #![allow(dead_code, reason = "each user of it needs its own part")]
 
 pub mod attackers;
+pub mod odd;
 pub mod people;
 pub mod play;
 

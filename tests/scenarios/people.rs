@@ -53,7 +53,7 @@ pub fn home(rng: &mut Rng) -> Place {
     Place { ip, country, asn, agent, ja4 }
 }
 
-fn mobile(rng: &mut Rng, of: &Place) -> Place {
+pub fn mobile(rng: &mut Rng, of: &Place) -> Place {
     let asn = COUNTRIES.iter().find(|(country, ..)| *country == of.country).map_or(1, |(_, _, asn)| *asn);
     Place { ip: format!("100.{}.{}.{}", 64 + asn % 60, rng.within(0, 255), rng.within(1, 254)), asn, ..of.clone() }
 }
@@ -104,14 +104,14 @@ fn page(t: &mut Traffic, rng: &mut Rng, a: &mut Actor) {
     }
 }
 
-fn browse(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, pages: u64) {
+pub fn browse(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, pages: u64) {
     for _ in 0..pages {
         page(t, rng, a);
     }
 }
 
 /// Logs in with as many mistakes as people make; a site knows its visitors by a cookie, an app by nothing yet.
-fn log_in(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, who: u64) {
+pub fn log_in(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, who: u64) {
     let path = if who.is_multiple_of(2) { "/api/login" } else { "/api/signin" };
     let user = format!("user{who}");
     let mut wrong = 0.08;
@@ -124,7 +124,7 @@ fn log_in(t: &mut Traffic, rng: &mut Rng, a: &mut Actor, who: u64) {
     a.user = if path.ends_with("signin") { user } else { String::new() };
 }
 
-fn buy(t: &mut Traffic, rng: &mut Rng, a: &mut Actor) {
+pub fn buy(t: &mut Traffic, rng: &mut Rng, a: &mut Actor) {
     for (path, wait) in [("/api/cart/items", 4_000.0), ("/api/checkout", 20_000.0), ("/api/payments", 40_000.0)] {
         a.wait(rng.around(wait, 0.7));
         t.send(a, "POST", path, 201, 500);
@@ -140,7 +140,7 @@ pub fn visit(t: &mut Traffic, rng: &mut Rng, n: u64, start: u64) {
         a.session = Some(t.session());
     }
     match kind {
-        0..=54 => {
+        0..=42 => {
             let pages = rng.within(1, 8);
             browse(t, rng, &mut a, pages);
             if rng.chance(0.6) {
@@ -155,6 +155,7 @@ pub fn visit(t: &mut Traffic, rng: &mut Rng, n: u64, start: u64) {
                 }
             }
         }
+        43..=54 => super::odd::visit(t, rng, &mut a, kind - 43, n),
         55..=62 => {
             a.label = Label::Innocent("roaming");
             log_in(t, rng, &mut a, n);

@@ -4,13 +4,12 @@ use worker::Env;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Exchange, FIRST_TIMEOUT_MS, REFRESH_TIMEOUT_MS, is_stale};
+use crate::edge::attempt::Attempt;
 use crate::edge::isolate::{self, Isolate};
 use crate::edge::request::Described;
 use crate::edge::{clock, inspection, object};
-use crate::inventory::templated;
-use crate::policy::{Inline, OnError, Policy};
-use crate::session::{BatchBuilder, Event, Kinds, Marks, Params, Stop};
-use crate::subject::subjects_of;
+use crate::policy::{OnError, Policy};
+use crate::session::{Kinds, Marks, Stop};
 use crate::verdict::{Action, Verdict};
 use crate::wire::{Ask, AskReply, Place, operation};
 impl Exchange {
@@ -22,7 +21,7 @@ impl Exchange {
             return;
         }
         // Whoever does not answer knows nothing that would let it pass.
-        if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Vec::new()).await.is_ok() {
+        if self.ask(described, policy, env, FIRST_TIMEOUT_MS, Attempt::default()).await.is_ok() {
             let look = |i: &mut Isolate| inspection::look(described, self.body.as_ref(), self.spared, policy, i);
             self.looked = Some(isolate::with(look));
         }
@@ -43,8 +42,8 @@ impl Exchange {
             isolate::with(|i| i.blocks_asked_ms = self.started_ms);
         }
         let attempt = match self.inline {
-            Some(Inline { judged: true, .. }) => isolate::with(|i| self.attempt(described, policy, i)),
-            _ => Ok(Vec::new()),
+            Some(inline) => isolate::with(|i| self.attempt(described, policy, inline.judged, i)),
+            None => Ok(Attempt::default()),
         };
         let asked = match attempt {
             Ok(attempt) => self.ask(described, policy, env, timeout, attempt).await,
@@ -77,29 +76,23 @@ impl Exchange {
         policy: &Policy,
         env: &Env,
         timeout_ms: u32,
-        attempt: Vec<u8>,
+        attempt: Attempt,
     ) -> Result<Asked, ()> {
         let own = self.found.session.shard(policy.shards);
-        let login = if self.inline.is_some() { self.login_attempt(described, policy) } else { LoginAttempt::default() };
         let ask = Ask {
             session: self.found.session,
             ip: described.client.ip,
             now_ms: self.time_ms,
             blocks_version: isolate::with(|i| i.blocks.version()),
             former: self.found.former,
-            attempt,
+            attempt: attempt.batch,
             user: self.user.clone(),
             ja4: described.client.ja4.to_owned(),
             user_agent: described.client.user_agent.to_owned(),
-            login: login.batch,
             kinds: Kinds(u8::MAX),
         };
-        let elsewhere = login.elsewhere.into_iter().filter(|(shard, _)| *shard != own);
-        let asks = core::iter::once((own, ask.kinds)).chain(elsewhere).map(|(index, kinds)| {
-            let (place, ask) = (
-                Place { layout: policy.shards, index },
-                if index == own { ask.clone() } else { Ask { kinds, attempt: Vec::new(), ..ask.clone() } },
-            );
+        let asks = core::iter::once((own, ask.kinds)).chain(attempt.elsewhere).map(|(index, kinds)| {
+            let (place, ask) = (Place { layout: policy.shards, index }, Ask { kinds, ..ask.clone() });
             async move {
                 let reply: Result<AskReply, _> = object::tell_shard(env, place, operation::ASK, &ask, timeout_ms).await;
                 let reply = reply.map(|reply| (place, reply));
@@ -132,61 +125,6 @@ impl Exchange {
             _ => Err(()),
         }
     }
-
-    /// The event that the request is about to be, and the other shards that own a subject of it.
-    fn login_attempt(&self, described: &Described<'_>, policy: &Policy) -> LoginAttempt {
-        let client = described.client;
-        let path = templated(described.path, policy.limits.path_bytes as usize);
-        let event = Event {
-            id: self.id,
-            inventory: None,
-            session: self.found.session,
-            key_source: &self.found.source,
-            verified: self.found.verified,
-            time_ms: self.time_ms,
-            duration_ms: 0,
-            method: described.method,
-            host: described.host,
-            path: &path.path,
-            template: &path.template,
-            status: 0,
-            request_bytes: described.request_bytes,
-            response_bytes: None,
-            ip: client.ip,
-            country: client.country,
-            asn: client.asn,
-            colo: "",
-            user_agent: client.user_agent,
-            ja4: client.ja4,
-            user: &self.user,
-            roles: "",
-            principal: self.found.principal,
-            token: self.found.token,
-            feedback: "",
-            params: Params::default(),
-            action: Action::Allow,
-            marks: Marks::default(),
-        };
-        let mut elsewhere: Vec<(u32, Kinds)> = Vec::new();
-        let hash = policy.keys.ring().subjects().0;
-        for (key, _) in subjects_of(&event, &hash).filter(|_| policy.shards > 1) {
-            let (shard, kind) = (key.shard(policy.shards), key.kind.alone());
-            match elsewhere.iter_mut().find(|(there, _)| *there == shard) {
-                Some((_, kinds)) => kinds.0 |= kind.0,
-                None => elsewhere.push((shard, kind)),
-            }
-        }
-        let mut batch = BatchBuilder::default();
-        batch.push(&event);
-        LoginAttempt { batch: batch.take().encode(), elsewhere }
-    }
-}
-
-/// An event to be, encoded, with the other shards that own a subject of it and which those are.
-#[derive(Default)]
-struct LoginAttempt {
-    batch: Vec<u8>,
-    elsewhere: Vec<(u32, Kinds)>,
 }
 
 /// What a shard said of a request that wants to go on.

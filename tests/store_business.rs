@@ -341,19 +341,24 @@ fn completions_are_limited_per_user_across_sessions() {
 
 /// Two hours of ordinary trade from five countries, then as many orders within a minute, from `places` in turn.
 fn sale(between: Between, places: &[(&'static str, u32)], orders: u64) -> Shop {
+    sale_after(120, between, places, orders, 45.0)
+}
+
+/// The same after so many minutes, within so many seconds.
+fn sale_after(minutes: u64, between: Between, places: &[(&'static str, u32)], orders: u64, within_s: f64) -> Shop {
     const COUNTRIES: [(&str, u32); 5] = [("DE", 1), ("AT", 2), ("FR", 3), ("US", 4), ("BR", 5)];
     let mut shop = Shop::new("[]", "[]", between);
     let buys = |n: u64, at_s: f64, (country, asn): (&'static str, u32)| {
         order(n, at_s, "total=40").with(|event| Event { country, asn, ..event })
     };
-    for minute in 0..120 {
+    for minute in 0..minutes {
         let made: Vec<_> =
             (0..5).map(|n| buys(minute * 5 + n, minute as f64 * 60.0 + n as f64, COUNTRIES[n as usize])).collect();
         shop.take(&made);
     }
     for n in 0..orders {
         let place = places[n as usize % places.len()];
-        shop.take(&[buys(10_000 + n, 7_200.0 + n as f64 * 45.0 / orders as f64, place)]);
+        shop.take(&[buys(10_000 + n, minutes as f64 * 60.0 + n as f64 * within_s / orders as f64, place)]);
     }
     shop
 }
@@ -380,6 +385,29 @@ fn a_surge_of_one_region_is_told_within_a_minute_and_leads_to_its_sessions() {
         let of_surge: Vec<u64> = (10_000..10_060).collect();
         assert_eq!(sale(between, &campaign, 60).judged(&of_surge), live.judged(&of_surge), "{between:?}");
     }
+}
+
+#[test]
+fn a_burst_of_four_seconds_is_told_with_the_next_order_from_there() {
+    let mut shop = sale_after(120, Between::Nothing, &[("BR", 5)], 30, 4.0);
+    assert!(shop.found().is_empty(), "others may be on their way");
+    let at = |n: u64, at_s: f64, country| order(n, at_s, "total=40").with(|event| Event { country, asn: 5, ..event });
+    shop.take(&[at(20_000, 7_220.0, "BR")]);
+    assert_eq!(shop.detectors(), ["region_surge"]);
+    // The same from everywhere.
+    let everywhere = [("DE", 1), ("AT", 2), ("FR", 3), ("US", 4), ("BR", 5)];
+    let mut shop = sale_after(120, Between::Nothing, &everywhere, 150, 4.0);
+    shop.take(&[at(20_000, 7_220.0, "BR")]);
+    assert!(shop.found().is_empty());
+}
+
+#[test]
+fn in_the_first_hour_only_what_is_far_beyond_the_little_that_is_known_is_a_surge() {
+    let told = |minutes, orders| !sale_after(minutes, Between::Nothing, &[("BR", 5)], orders, 45.0).found().is_empty();
+    assert!(!told(15, 60), "too early");
+    assert!(told(25, 60) && told(25, 30));
+    let everywhere = [("DE", 1), ("AT", 2), ("FR", 3), ("US", 4), ("BR", 5)];
+    assert!(sale_after(25, Between::Nothing, &everywhere, 300, 45.0).found().is_empty());
 }
 
 #[test]

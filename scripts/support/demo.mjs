@@ -2,6 +2,7 @@
 // says whether that is the truth.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { policy } from '../../examples/shop/policy.mjs';
 import { planTraffic, playTraffic } from '../../examples/shop/traffic.mjs';
 import { differences, readBack } from './demo-check.mjs';
 import { ranked, sessionTable, timeline, totals } from './demo-view.mjs';
@@ -11,8 +12,15 @@ const REQUESTS = 2_000;
 const VISIBLE_LIMIT_MS = 15_000; // a flush goes out after a second; the rest is room for a busy machine
 const TOLD = 20; // differences printed
 
-/** The bindings under which the truth holds: the one session key that it goes by (examples/shop/README.md). */
-export const DEMO_VARS = { MODE: 'monitor', SESSION_KEYS: '[{"from":"request.cookie.sid"}]' };
+/**
+ * The shop's sample policy, but for what the truth goes by (examples/shop/README.md): nobody is stopped, and there is one
+ * session key.
+ */
+export const DEMO_VARS = {
+  ...Object.fromEntries(Object.entries(policy()).map(([name, section]) => [name, JSON.stringify(section)])),
+  MODE: 'monitor',
+  SESSION_KEYS: '[{"from":"request.cookie.sid"}]',
+};
 
 /** Plays, shows and checks; answers whether all that was shown is true. `tell` and `say` take lines. */
 export async function playDemo({ url, api, tell, say }) {

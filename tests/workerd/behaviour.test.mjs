@@ -133,7 +133,7 @@ const SCENES = {
     async ({ who, at, settled }) => {
       const [owner, thief] = [1, 2].map((n) => who({ cookie: `sid=customer-${n}` }));
       for (const [visit, n] of [[owner, 1], [thief, 2]]) {
-        await at(SECOND, visit, `/api/enter/${n}`);
+        await at(SECOND, who(), `/api/enter/${n}`);
         await at(SECOND, visit, '/api/invoices');
       }
       await settled();
@@ -143,7 +143,7 @@ const SCENES = {
     },
     async ({ who, at, settled }) => {
       const visit = who({ cookie: 'sid=customer-3' });
-      await at(SECOND, visit, '/api/enter/3');
+      await at(SECOND, who(), '/api/enter/3');
       await at(SECOND, visit, '/api/invoices');
       await settled();
       // As a page does: the list, and before it can be recorded what it names.

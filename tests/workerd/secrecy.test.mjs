@@ -14,6 +14,7 @@ const SECRETS = {
   bearer: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2ln',
   key: 'sk_live_4eC39HqLyjWDarjtT1zdp7dc', basic: 'YW5uOmh1bnRlcjJodW50ZXIy', query: 'q7Lw2Xc9Vb4Nm6Zx1Ks8', parameter: 'pw-reset-9s8d7f6g5h4j3k2l',
   reset: 'kJ8sd7Fh2sdf87Hsdkf83Kd', hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', matrix: '1A530637289A03B07199A44E8D531427',
+  card: 'tok-5f3e2d1c0b9a8776', card2: 'tok-6a7b8c9d0e1f2233', holder: 'erika-mustermann-2213', dropped: 'remark-of-nobodys-business-17', forged: 'kunde-unbekannt-99817',
   body: 'correct-horse-battery-staple-42', response: 'issued-8f7e6d5c4b3a2918', short: 'x9',
 };
 const OPERATOR = { SESSION_SECRET: 'the-session-secret-of-this-test-0001' };
@@ -25,7 +26,13 @@ describe('a secret', { skip: notOurs }, () => {
   const sent = [];
   before(async () => {
     pair = await startPair({ storage, vars: { ...OPERATOR, DEV_CLIENT_HEADERS: true, SESSION_KEYS: [{ from: 'request.cookie.app' }, { from: 'request.query.s' }],
-      ROUTES: [{ match: 'POST /inline', decide: 'inline' }], MODE: 'enforce', LIMITS: { flush_ms: 50 } } });
+      ROUTES: [{ match: 'POST /inline', decide: 'inline' }], MODE: 'enforce',
+      PARAMETERS: [
+        { name: 'card', from: 'request.body#/card', on: 'POST /pay', store: 'hashed' }, { name: 'holder', from: 'request.body#/holder', on: 'POST /pay', store: 'hashed', role: 'user' },
+        { name: 'remark', from: 'request.body#/remark', on: 'POST /pay', store: 'drop' },
+      ],
+      WATCHES: [{ parameter: 'card', kind: 'distinct', window: '1h', above: 1 }, { parameter: 'holder', kind: 'discrepancy', of: 'users', window: '1h', above: 1 }],
+      LIMITS: { flush_ms: 50 } } });
     const visit = async (target, { headers = [], cookie, ip, agent, ...more } = {}) => {
       sent.push(target);
       return client(pair, { cookie, ip, agent })(target, { headers, ...more });
@@ -41,6 +48,11 @@ describe('a secret', { skip: notOurs }, () => {
     await visit(`/confirm/${SECRETS.hash}`);
     await visit(`/shop;jsessionid=${SECRETS.matrix}/cart`);
     await visit('/inline', { method: 'POST', body: SECRETS.body, cookie: `sid=${SECRETS.cookie}`, headers: [['Content-Type', 'text/plain']] });
+    // Values of the business that are to be hashed, or dropped, and what watches find in them.
+    for (const [card, holder] of [['card', 'holder'], ['card2', 'holder'], ['card2', 'forged']]) {
+      const body = JSON.stringify({ card: SECRETS[card], holder: SECRETS[holder], remark: SECRETS.dropped });
+      await visit('/pay', { method: 'POST', body, cookie: `app=${SECRETS.configured}`, headers: [['Content-Type', 'application/json']] });
+    }
     // What goes wrong is logged: nothing of it may name a secret.
     await visit(`/broken/${SECRETS.reset}?s=${SECRETS.query}`, { headers: [['x-answer', 'reset'], ['Authorization', `Bearer ${SECRETS.bearer}`]] });
     for (let i = 0; i < 12; i += 1) await visit(`/guess/${'abcdefghijkl'[i]}/${SECRETS.reset}`, { status: 404, cookie: `app=${SECRETS.configured}` });
@@ -97,9 +109,12 @@ describe('a secret', { skip: notOurs }, () => {
 
   test('is in no answer of the API', async () => {
     const answers = await Promise.all(['healthz', 'metrics', 'api/v1/policy', 'api/v1/sessions?limit=500', 'api/v1/events?limit=500',
-      'api/v1/stats?group_by=endpoint', 'api/v1/blocks', 'api/v1/audit'].map(async (path) => (await pair.admin(path)).text()));
+      'api/v1/stats?group_by=endpoint', 'api/v1/blocks', 'api/v1/audit',
+      'api/v1/findings?limit=500', 'api/v1/endpoints?limit=500', 'api/v1/labels', 'api/v1/dryrun', 'api/v1/findings/export', 'api/v1/sessions/export?format=ndjson', 'api/v1/sessions/export?format=csv',
+      ...['ndjson', 'csv', 'har', 'ocsf', 'ecs', 'cef'].map((format) => `api/v1/events/export?format=${format}`)].map(async (path) => (await pair.admin(path)).text()));
     const text = answers.join('\n');
     assert.ok(text.includes('/public/marker'), 'what may be shown is shown');
+    assert.ok(text.includes('"card"') && text.includes('param_distinct'), 'hashed values are there, and what was found in them');
     for (const secret of hidden()) assert.ok(!text.includes(secret), secret);
   });
 

@@ -4,8 +4,8 @@
 //! number, minute by minute. What is usual is the average of the past, which fades with a half-life of a day; the last
 //! ten minutes are not part of it. **Fires** when a region brought 20 within a minute, three, or ten, and more than
 //! four times what is usual for it, or ten whose sum, the largest left out, is that and worth 20; when that is beyond chance; and
-//! when it has held for ten seconds, because flushes of other places may still be on their way. Nothing fires in the
-//! first hour.
+//! with the first amount three seconds later, because flushes of other places may still be on their way. In the first hour
+//! little is known of what is usual: from its twentieth minute on a surge has to be twice as much, before that there is none.
 //!
 //! **Innocent behaviour that looks like it**: a flash sale. What is usual is multiplied by how much more the rest of
 //! the world brings at the same time, so that customers from everywhere are no surge of any region.
@@ -25,7 +25,8 @@ const RECENT: u32 = 10;
 const WINDOWS: [u32; 3] = [1, 3, RECENT];
 /// 2^(−1/1440): what is left after a minute, so that a day halves it.
 const FADE: f64 = 0.999_518_770_6;
-/// Minutes before which nothing is usual.
+/// Minutes before which nothing is usual, and up to which it takes twice as much.
+const LEARNS: u32 = 20;
 const KNOWS: u32 = 60;
 /// How many are enough to speak of a surge, by number and by sum.
 const MIN_COUNT: u32 = 20;
@@ -33,7 +34,7 @@ const MIN_OF_SUM: u32 = 10;
 const FACTOR: f64 = 4.0;
 /// Standard deviations of a Poisson process.
 const BEYOND_CHANCE: f64 = 5.0;
-const HOLD_MS: u64 = 10_000;
+const HOLD_MS: u64 = 3_000;
 /// How often one region is raised, ms.
 const AGAIN_MS: u64 = 3_600_000;
 /// Parameters, and regions of each, that are watched; of too many regions the one heard of longest ago goes.
@@ -131,7 +132,7 @@ impl Surges {
             region.add(minute, amount);
             region.note(event, user, amount, hash);
             let known = region.minute.saturating_sub(series.begun);
-            let measured = if known < KNOWS { None } else { region.measure(&series.world, known) };
+            let measured = if known < LEARNS { None } else { region.measure(&series.world, known) };
             let told = region.tell(measured.as_ref(), name, place, event.time_ms);
             surge = surge.or(told);
         }
@@ -228,6 +229,7 @@ impl Region {
         // The region was brought up to the same minute as the world by this very amount, or lags behind by as much as
         // flushes do.
         let now = world.minute;
+        let factor = if known < KNOWS { 2.0 * FACTOR } else { FACTOR };
         WINDOWS.into_iter().find_map(|minutes| {
             let ((count, sum, largest), (all, all_sum, _)) = (self.last(minutes, now), world.last(minutes, now));
             let usual = |past: f64| past / weight.max(1.0) * f64::from(minutes);
@@ -236,14 +238,14 @@ impl Region {
             let rest = usual((world.count - self.count).max(0.0));
             let expected = usual(self.count) * growth(f64::from(all.saturating_sub(count)), rest, 3.0);
             let (value, least) = (f64::from(count), expected.max(1.0));
-            let is_more = value > FACTOR * expected && value - expected > BEYOND_CHANCE * least.sqrt();
+            let is_more = value > factor * expected && value - expected > BEYOND_CHANCE * least.sqrt();
             if count >= MIN_COUNT && is_more {
                 return Some(Measured { minutes, value, usual: expected, of_sums: false });
             }
             let mean = if world.count > 0.0 { world.sum / world.count } else { 0.0 };
             let rest = usual((world.sum - self.sum).max(0.0));
             let expected = usual(self.sum) * growth((all_sum - sum).max(0.0), rest, 3.0 * mean.max(0.0));
-            let is_more = expected > 0.0 && sum - largest > (FACTOR * expected).max(mean * f64::from(MIN_COUNT));
+            let is_more = expected > 0.0 && sum - largest > (factor * expected).max(mean * f64::from(MIN_COUNT));
             (count >= MIN_OF_SUM && is_more).then_some(Measured { minutes, value: sum, usual: expected, of_sums: true })
         })
     }

@@ -136,7 +136,7 @@ describe('a finding in monitor mode', { skip: notOurs }, () => {
   let finding;
   const ATTACK = "/api/search?q=1'%20UNION%20SELECT%20password%20FROM%20users--";
   before(async () => {
-    pair = await startPair({ vars: { ...dev, DETECTORS: { brute_force: { limit: 5, action: 'block', for: '10m' } } } });
+    pair = await startPair({ vars: { ...dev, PARAMETERS: USERS, DETECTORS: { brute_force: { limit: 5, action: 'block', for: '10m' } } } });
     const visit = client(pair, { ip: '192.0.2.40', cookie: 'sid=mallory', ja4: JA4 });
     for (const page of ['/one', '/two', '/three']) await visit(page);
     await visit(ATTACK, { status: 403 });
@@ -166,6 +166,14 @@ describe('a finding in monitor mode', { skip: notOurs }, () => {
     const { items } = await ask(pair, `sessions/${finding.session}/neighbours`);
     assert.deepEqual(items.map(({ kind }) => kind).sort(), ['device', 'ip']);
     await problem(await pair.admin(`api/v1/findings/01ARZ3NDEKTSV4RRFFQ69G5FAV-sqli`), 404);
+  });
+
+  test('names no user to viewers', async () => {
+    const [guessed] = (await ask(pair, 'findings?detector=brute_force')).items;
+    const shown = async (token) => (await pair.admin(`api/v1/findings/${guessed.id}`, { token })).text();
+    assert.match(await shown(pair.tokens.admin), /"ann"/);
+    const masked = await shown(pair.tokens.viewer);
+    assert.ok(!/\bann\b/.test(masked) && masked.includes('"h:'), masked);
   });
 
   test('is counted in what enforcing would have touched, the least certain first', async () => {

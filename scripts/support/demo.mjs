@@ -12,12 +12,15 @@ const REQUESTS = 2_000;
 const VISIBLE_LIMIT_MS = 15_000; // a flush goes out after a second; the rest is room for a busy machine
 const TOLD = 20; // differences printed
 
+const { ROUTES, ...sections } = policy();
+
 /**
- * The shop's sample policy, but for what the truth goes by (examples/shop/README.md): nobody is stopped, and there is one
- * session key.
+ * The shop's sample policy, but for what the truth goes by (examples/shop/README.md): nobody is stopped, everything is
+ * recorded, and there is one session key.
  */
 export const DEMO_VARS = {
-  ...Object.fromEntries(Object.entries(policy()).map(([name, section]) => [name, JSON.stringify(section)])),
+  ...Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, JSON.stringify(section)])),
+  ROUTES: JSON.stringify(ROUTES.filter(({ record }) => record !== 'off')),
   MODE: 'monitor',
   SESSION_KEYS: '[{"from":"request.cookie.sid"}]',
 };

@@ -20,6 +20,63 @@ function operationOf({ method, target }) {
   const fits = ({ path: template }) => new RegExp(`^${template.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
   return OPERATIONS.filter((each) => each.method === method && fits(each)).sort((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
 }
+/** What of a document is not as OpenAPI 3.1 has it (sections 4.8.1 to 4.8.27, of what an export may hold). */
+function misshapen(document) {
+  const wrong = [];
+  const check = (holds, place) => holds || wrong.push(place);
+  const only = (object, place, required, optional = []) => {
+    const names = Object.keys(object ?? {});
+    for (const name of required) check(names.includes(name), `${place} lacks ${name}`);
+    for (const name of names) check([...required, ...optional].includes(name), `${place} has ${name}`);
+  };
+  const schema = (value, place) => {
+    only(value, place, [], ['type', 'format', 'pattern', 'minLength', 'maxLength', 'contentEncoding', 'properties']);
+    if (value.type !== undefined) check(['string', 'integer', 'number', 'boolean', 'object', 'array', 'null'].includes(value.type), `${place}/type`);
+    for (const [name, member] of Object.entries(value.properties ?? {})) schema(member, `${place}/properties/${name}`);
+  };
+  only(document, '', ['openapi', 'info', 'servers', 'paths', 'components']);
+  check(/^3\.1\.\d+$/.test(document.openapi), 'openapi');
+  only(document.info, 'info', ['title', 'version'], ['description']);
+  for (const server of document.servers) only(server, 'servers', ['url']);
+  const schemes = document.components.securitySchemes;
+  for (const [name, scheme] of Object.entries(schemes)) {
+    if (scheme.type === 'http') only(scheme, name, ['type', 'scheme']);
+    else only(scheme, name, ['type', 'in', 'name']);
+    check(scheme.type === 'http' || (scheme.type === 'apiKey' && ['query', 'header', 'cookie'].includes(scheme.in)), `${name}/type`);
+  }
+  const forms = Object.keys(document.paths).map((path) => path.replace(/\{[^}]+\}/g, '{}'));
+  check(new Set(forms).size === forms.length, 'paths: two templates are the same');
+  for (const [path, item] of Object.entries(document.paths)) {
+    check(path.startsWith('/') && !/[?#]/.test(path), path);
+    only(item, path, [], ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
+    for (const [method, operation] of Object.entries(item)) {
+      const place = `${method} ${path}`;
+      only(operation, place, ['responses'], ['parameters', 'requestBody', 'security', 'deprecated']);
+      const parameters = operation.parameters ?? [];
+      check(new Set(parameters.map((each) => `${each.in} ${each.name}`)).size === parameters.length, `${place}: a parameter stands there twice`);
+      for (const parameter of parameters) {
+        only(parameter, `${place} ${parameter.name}`, ['name', 'in', 'schema'], ['required', 'example']);
+        check(['path', 'query'].includes(parameter.in) && (parameter.in !== 'path' || parameter.required === true), `${place} ${parameter.name}`);
+        schema(parameter.schema, `${place} ${parameter.name}`);
+      }
+      const placeholders = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name);
+      check(placeholders.join() === parameters.filter((each) => each.in === 'path').map(({ name }) => name).join(), `${place}: placeholders`);
+      if (operation.requestBody) only(operation.requestBody, `${place} body`, ['content']);
+      for (const [type, media] of Object.entries(operation.requestBody?.content ?? {})) {
+        check(/^[a-z]+\/[a-z0-9.+-]+$/.test(type), `${place} ${type}`);
+        only(media, `${place} ${type}`, ['schema']);
+        schema(media.schema, `${place} ${type}`);
+      }
+      check(Object.keys(operation.responses).length > 0, `${place}: responses`);
+      for (const [status, response] of Object.entries(operation.responses)) {
+        check(/^([1-5]\d\d|default)$/.test(status), `${place} ${status}`);
+        only(response, `${place} ${status}`, ['description']);
+      }
+      for (const requirement of operation.security ?? []) for (const name of Object.keys(requirement)) check(schemes[name], `${place}: ${name}`);
+    }
+  }
+  return wrong;
+}
 const named = ({ method, path, template }) => `${method} ${template ?? path}`;
 
 describe('the inventory of the shop', { skip: notOurs }, () => {
@@ -123,8 +180,8 @@ describe('the inventory of the shop', { skip: notOurs }, () => {
 
   test('exports what was discovered: every called operation with its parameters, as OpenAPI 3.1', async () => {
     const document = await ask(pair, 'endpoints/openapi.json');
-    assert.match(document.openapi, /^3\.1\.\d+$/);
-    assert.ok(document.info.title && document.info.version);
+    assert.deepEqual(misshapen(document), []);
+    assert.deepEqual(misshapen({ ...document, openapi: '3.0.3', paths: { a: {} } }), ['openapi', 'a']);
     const form = (path) => path.replace(/\{[^}]+\}/g, '{}');
     const found = new Map(Object.entries(document.paths).map(([path, item]) => [form(path), { path, item }]));
     for (const [path, item] of Object.entries(document.paths)) {

@@ -3,10 +3,10 @@
 
 use core::ops::Range;
 
-use super::States;
-use super::row::{Draft, Row, remove};
+use super::row::{Body, Draft, Entry, Row, remove};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
+use crate::subject::{Subject, SubjectKey};
 
 /// So many rows of about one size are merged into one …
 const RUN: usize = 4;
@@ -18,6 +18,9 @@ const MERGED_SPAN: u64 = 8;
 const SLICE_BYTES: u64 = 2 * MERGED_BYTES;
 /// Subjects may take this part of what chunks may.
 const SIZE_SHARE: u64 = 8;
+
+/// The row that cannot be read.
+struct Unreadable(u64);
 
 impl<S: Sql> Store<S> {
     /// Merges rows about these parts, some about each alone, some about all of them.
@@ -52,36 +55,64 @@ impl<S: Sql> Store<S> {
     }
 
     fn merge_subject_run(&mut self, mut run: Vec<Row>) -> Result<(), StoreError> {
-        let mut merged = States::new();
+        let mut bodies = Vec::new();
         for row in &run {
-            match row.states(&self.sql) {
-                Ok(states) => {
-                    for (key, state) in states {
-                        match merged.get_mut(&key) {
-                            Some(known) => known.merge(&state, &self.settings.subjects),
-                            None => drop(merged.insert(key, state)),
-                        }
-                    }
-                }
-                Err(error) if error.is_damage() => {
-                    // It can tell nothing any more and would stand in the way of every merge.
-                    remove(&self.sql, &[row.id])?;
-                    self.subjects.retain(|other| other.id != row.id);
-                    self.counts.corrupt_rows += 1;
-                    return Ok(());
-                }
+            match row.body(&self.sql) {
+                Ok(body) => bodies.push((row.id, body)),
+                Err(error) if error.is_damage() => return self.give_up(row.id),
                 Err(error) => return Err(error),
             }
         }
+        let draft = match self.merged(&run, &bodies) {
+            Ok(draft) => draft,
+            Err(Unreadable(id)) => return self.give_up(id),
+        };
         let Some(last) = run.pop() else { return Ok(()) };
         let sources: Vec<u64> = run.iter().map(|row| row.id).collect();
         // From this statement on the row stands for the others, whether they are gone or not.
-        let row = last.update(&self.sql, sources, Draft::of(merged))?;
+        let row = last.update(&self.sql, sources, draft)?;
         self.subjects.retain(|other| !row.sources.contains(&other.id));
         if let Some(slot) = self.subjects.iter_mut().find(|other| other.id == row.id) {
             *slot = row;
         }
         self.remove_sources()
+    }
+
+    /// Removes a row that can tell nothing any more and would stand in the way of every merge.
+    fn give_up(&mut self, id: u64) -> Result<(), StoreError> {
+        remove(&self.sql, &[id])?;
+        self.subjects.retain(|row| row.id != id);
+        self.counts.corrupt_rows += 1;
+        Ok(())
+    }
+
+    /// What the rows hold, each subject once. Who is in one of them only, which is nearly everybody, is not even decoded.
+    fn merged(&self, run: &[Row], bodies: &[(u64, Body)]) -> Result<Draft, Unreadable> {
+        let mut entries: Vec<(u64, Entry<'_>)> = Vec::new();
+        for (id, body) in bodies {
+            entries.extend(body.entries().map_err(|_| Unreadable(*id))?.into_iter().map(|entry| (*id, entry)));
+        }
+        entries.sort_by_key(|(_, entry)| entry.key);
+        let mut draft = Draft::about(run.iter());
+        for of_one in entries.chunk_by(|(_, a), (_, b)| a.key == b.key) {
+            let [(_, alone)] = of_one else {
+                let mut sum: Option<(SubjectKey, Subject)> = None;
+                for (id, entry) in of_one {
+                    let state = entry.state().map_err(|_| Unreadable(*id))?;
+                    match &mut sum {
+                        Some((_, sum)) => sum.merge(&state, &self.settings.subjects),
+                        None => sum = Some((entry.key, state)),
+                    }
+                }
+                if let Some((key, mut state)) = sum {
+                    state.settle(draft.to_ms());
+                    draft.add(key, &state);
+                }
+                continue;
+            };
+            draft.copy(alone);
+        }
+        Ok(draft)
     }
 
     /// Removes the rows others stand for. Before anything else is merged: a row must not forget whom it stands for while

@@ -13,7 +13,7 @@ mod row;
 mod sightings;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::hot::Tracked;
 use super::partition::partition_of;
@@ -23,9 +23,6 @@ use crate::session::{Batch, Event, Marks, SessionId, Symbol};
 use crate::subject::{Family, Identity, Kind, Subject, SubjectKey, subjects_with};
 pub(super) use row::Row;
 pub(super) use sightings::Sightings;
-
-/// States with their keys, in order.
-type States = BTreeMap<SubjectKey, Subject>;
 
 /// Sessions met already, unpacked: what they know of their users.
 type Met<'a> = HashMap<SessionId, Option<Cow<'a, Tracked>>>;

@@ -4,7 +4,6 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::States;
 use crate::store::StoreError;
 use crate::store::chunk::KeyFilter;
 use crate::store::partition::PARTITIONS;
@@ -39,10 +38,27 @@ struct Head {
 
 /// A key and its state, encoded.
 #[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    key: SubjectKey,
+pub struct Entry<'a> {
+    pub key: SubjectKey,
     #[serde(borrow)]
     state: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// The state, decoded.
+    pub fn state(&self) -> Result<Subject, StoreError> {
+        Subject::decode(self.state).map_err(|_| DAMAGED)
+    }
+}
+
+/// What a row holds.
+pub struct Body(Vec<u8>);
+
+impl Body {
+    /// Every state with its key.
+    pub fn entries(&self) -> Result<Vec<Entry<'_>>, StoreError> {
+        postcard::from_bytes(&self.0).map_err(|_| DAMAGED)
+    }
 }
 
 const DAMAGED: StoreError = StoreError::Corrupt("subjects");
@@ -80,12 +96,9 @@ impl Row {
         self.parts.contains(&part)
     }
 
-    /// All states of the row.
-    pub fn states(&self, sql: &dyn Sql) -> Result<States, StoreError> {
-        let body = self.column(sql, "SELECT body FROM subjects WHERE id = ?")?;
-        let entries: Vec<Entry<'_>> = postcard::from_bytes(&body).map_err(|_| DAMAGED)?;
-        let decoded = |entry: Entry<'_>| Ok((entry.key, Subject::decode(entry.state).map_err(|_| DAMAGED)?));
-        entries.into_iter().map(decoded).collect()
+    /// All states of the row, encoded.
+    pub fn body(&self, sql: &dyn Sql) -> Result<Body, StoreError> {
+        Ok(Body(self.column(sql, "SELECT body FROM subjects WHERE id = ?")?))
     }
 
     /// The states of these keys, as far as they are in the row.
@@ -97,10 +110,10 @@ impl Row {
         if !keys.iter().any(|key| filter.may_hold(u128::from_be_bytes(key.hash))) {
             return Ok(Vec::new());
         }
-        let body = self.column(sql, "SELECT body FROM subjects WHERE id = ?")?;
-        let entries: Vec<Entry<'_>> = postcard::from_bytes(&body).map_err(|_| DAMAGED)?;
+        let body = self.body(sql)?;
+        let entries = body.entries()?;
         let found = keys.iter().filter_map(|key| entries.iter().find(|entry| entry.key == *key));
-        found.map(|entry| Subject::decode(entry.state).map_err(|_| DAMAGED)).collect()
+        found.map(Entry::state).collect()
     }
 
     fn column(&self, sql: &dyn Sql, statement: &str) -> Result<Vec<u8>, StoreError> {
@@ -140,24 +153,32 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A draft of these states; time passes in all of them up to the newest.
-    pub fn of(states: States) -> Self {
-        let to_ms = states.values().map(|state| state.last_seen_ms).max().unwrap_or(0);
-        let mut draft = Self::default();
-        for (key, mut state) in states {
-            state.settle(to_ms);
-            draft.add(key, &state);
-        }
-        draft
+    /// A draft of nothing yet, about the time of these rows.
+    pub fn about<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Self {
+        let from_ms = rows.clone().map(|row| row.from_ms).min();
+        Self { from_ms, to_ms: rows.map(|row| row.to_ms).max().unwrap_or(0), ..Self::default() }
+    }
+
+    /// Epoch ms of the last sighting.
+    pub fn to_ms(&self) -> u64 {
+        self.to_ms
+    }
+
+    /// Adds a state as it is, of the time the draft is about.
+    pub fn copy(&mut self, entry: &Entry<'_>) {
+        self.put(entry.key, entry.state.to_vec());
     }
 
     /// Adds a state.
     pub fn add(&mut self, key: SubjectKey, state: &Subject) {
         self.from_ms = Some(self.from_ms.map_or(state.first_seen_ms, |from| from.min(state.first_seen_ms)));
         self.to_ms = self.to_ms.max(state.last_seen_ms);
-        let encoded = state.encode();
-        self.bytes += size_of::<SubjectKey>() + encoded.len();
-        self.entries.push((key, encoded));
+        self.put(key, state.encode());
+    }
+
+    fn put(&mut self, key: SubjectKey, state: Vec<u8>) {
+        self.bytes += size_of::<SubjectKey>() + state.len();
+        self.entries.push((key, state));
     }
 
     /// About how much it takes, bytes.

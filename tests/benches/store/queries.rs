@@ -18,7 +18,7 @@ const VALUES: usize = 20;
 /// After this long no further value of a filter is tried.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// A corpus that takes longer to build is given up.
-const PATIENCE_TO_BUILD: Duration = Duration::from_secs(900);
+const PATIENCE_TO_BUILD: Duration = Duration::from_secs(1_800);
 /// After this long no further filter is.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(120);
 const PROGRESS_EVERY: u64 = 4_000;

@@ -18,11 +18,15 @@ use crate::support::sqlite::Sqlite;
 /// A fold may be done in slices; more of them than this, and it does not come to its end.
 const MOST_SLICES: usize = 10_000;
 
-/// A store and the alarm that its object would set for it.
+/// The object tells the fleet this often, ms (`src/edge/shard.rs`).
+const TOLD_EVERY_MS: u64 = 3_000;
+
+/// A store, the alarm that its object would set for it, and the fleet, which confirms whatever it is told.
 pub struct Subject {
     store: Store<Sqlite>,
     sql: Sqlite,
     alarm_at_ms: Option<u64>,
+    told_ms: u64,
     /// How often an alarm was set, which is a row written, and how often it went off, which is a request.
     pub alarms_set: u64,
     pub alarms: u64,
@@ -72,7 +76,7 @@ impl Subject {
     pub fn open(path: &Path, now_ms: u64, detectors: Detectors) -> Self {
         let sql = Sqlite::in_file(path);
         let store = Store::open(sql.clone(), detectors.settings(), now_ms).expect("the store opens");
-        Self { store, sql, alarm_at_ms: None, alarms_set: 0, alarms: 0 }
+        Self { store, sql, alarm_at_ms: None, told_ms: now_ms, alarms_set: 0, alarms: 0 }
     }
 
     /// Takes a flush in, and does what the object does about its alarm.
@@ -80,6 +84,12 @@ impl Subject {
         self.ring(flush.now_ms);
         self.store.apply(flush, flush.now_ms).expect("the flush is taken");
         self.set_alarm(flush.now_ms);
+        if flush.now_ms >= self.told_ms + TOLD_EVERY_MS {
+            self.told_ms = flush.now_ms;
+            if let Some(delta) = self.store.delta("bench") {
+                self.store.told_upto(delta.upto).expect("the fleet's answer is taken");
+            }
+        }
     }
 
     /// Lets the alarm go off if it is due.

@@ -103,3 +103,14 @@ fn every_section_goes_on_in_its_next_part() {
     let arrays = arrays.filter(|name| schema["$defs"][name.as_str()]["type"] == "array");
     assert_eq!(lists, arrays.map(|name| format!("^{name}_([2-9]|[1-9][0-9]+)$")).collect());
 }
+
+#[test]
+fn the_document_of_the_api_names_every_detector() {
+    let document: Value = serde_json::from_str(include_str!("../src/api/openapi.json")).unwrap();
+    let listed = document["components"]["schemas"]["Detector"]["enum"].as_array().unwrap();
+    let mut listed: Vec<&str> = listed.iter().map(|name| name.as_str().unwrap()).collect();
+    let mut all: Vec<&str> = Detector::all().map(|detector| detector.name()).collect();
+    listed.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(listed, all);
+}

@@ -20,6 +20,8 @@ const SHARED_BYTES: usize = 64 * 1024;
 /// Sightings in the journal up to a position, as far as they are not folded.
 #[derive(Debug, Default)]
 pub struct Sightings {
+    /// Journal position of the first batch and the last.
+    from: u64,
     upto: u64,
     /// By subject, each in the order of the journal; those of a part are a stretch of them.
     all: Vec<Sighting>,
@@ -36,14 +38,17 @@ struct Sighting {
     prefix: u64,
     kind: Kind,
     at: At,
-    /// Index of the user, where the session knows it.
-    user: Option<u32>,
+    /// Index of the user, where the session knows it; else [`NOBODY`].
+    user: u32,
 }
 
-/// Where an event is: journal position, and the index among the events of the batch or among its glimpses.
+const NOBODY: u32 = u32::MAX;
+
+/// Where an event is: how far its batch is from the first one, and the index among its events or among its glimpses.
+/// There is one for every subject of every event of a large journal, so they are small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct At {
-    seq: u64,
+    batch: u32,
     is_glimpse: bool,
     index: u32,
 }
@@ -62,7 +67,7 @@ impl Sightings {
         self.to_ms = self.to_ms.max(event.time_ms);
         let event = Event { user: named.as_deref().unwrap_or(event.user), ..*event };
         let keys = identities(&event, agent).map(|of| of.key(hash)).filter(counts);
-        let user = named.is_some().then(|| u32::try_from(self.users.len()).unwrap_or(u32::MAX));
+        let user = named.as_ref().and_then(|_| u32::try_from(self.users.len()).ok()).unwrap_or(NOBODY);
         self.all.extend(keys.map(|key| Sighting { prefix: key.prefix(), kind: key.kind, at, user }));
         self.users.extend(named);
     }
@@ -85,20 +90,26 @@ impl<S: Sql> Store<S> {
     pub(in crate::store) fn sight(&self, sightings: &mut Sightings, end: u64) {
         let (hash, since, before) = (&self.settings.subjects, sightings.upto, sightings.all.len());
         let mut met = Met::new();
+        if sightings.all.is_empty() {
+            sightings.from = self.hot.batches.front().map_or(0, |hot| hot.seq);
+        }
+        let from = sightings.from;
         for hot in self.hot.batches.iter().filter(|hot| hot.seq > since && hot.seq <= end) {
             let (seq, batch, layout) = (hot.seq, &hot.batch, hot.batch.layout());
+            // A journal is folded long before it has so many rows.
+            let batch_number = u32::try_from(seq - from).unwrap_or(u32::MAX);
             let mut agents = Agents::default();
             let unfolded = |key: &SubjectKey| !self.marks.is_part_folded(partition_of(key), seq);
             for (index, event) in (0u32..).zip(batch.events()) {
                 let (here, agent) = (event.session.shard(layout), agents.of(event.user_agent));
                 let named = self.user_met(&event, &mut met).and_then(|user| self.hot.dictionary.shared(user));
                 let counts = |key: &SubjectKey| key.shard(layout) == here && unfolded(key);
-                sightings.add(At { seq, is_glimpse: false, index }, &event, named, agent, hash, counts);
+                sightings.add(At { batch: batch_number, is_glimpse: false, index }, &event, named, agent, hash, counts);
             }
             for (index, (kinds, event)) in (0u32..).zip(batch.glimpses()) {
                 let agent = agents.of(event.user_agent);
                 let counts = |key: &SubjectKey| key.kind.is_in(kinds) && unfolded(key);
-                sightings.add(At { seq, is_glimpse: true, index }, &event, None, agent, hash, counts);
+                sightings.add(At { batch: batch_number, is_glimpse: true, index }, &event, None, agent, hash, counts);
             }
         }
         sightings.upto = end;
@@ -138,10 +149,10 @@ impl<S: Sql> Store<S> {
     /// What these sightings of one subject add up to.
     fn sum(&self, seen: &[Sighting], sightings: &Sightings) -> Option<(SubjectKey, Subject)> {
         let (hash, mut sum) = (&self.settings.subjects, None);
-        for Sighting { kind, at: At { seq, is_glimpse, index }, user, .. } in seen.iter().copied() {
-            let batch = self.hot.batch(seq)?;
+        for Sighting { kind, at: At { batch, is_glimpse, index }, user, .. } in seen.iter().copied() {
+            let batch = self.hot.batch(sightings.from + u64::from(batch))?;
             let event = if is_glimpse { batch.glimpsed(index as usize) } else { batch.event(index as usize) }?;
-            let named = user.and_then(|user| sightings.users.get(user as usize));
+            let named = sightings.users.get(user as usize);
             let event = Event { user: named.map_or(event.user, AsRef::as_ref), ..event };
             let seen = sighting_of(&event, kind, hash)?;
             let (_, state) = sum.get_or_insert_with(|| (seen.of.key(hash), Subject::new(&seen)));

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use build::Case;
 use throughline::inspect::{Hit, Inspector, Limits};
+use throughline::session::Severity;
 
 type File = (&'static str, &'static str);
 
@@ -144,4 +145,30 @@ fn of_a_thousand_awkward_but_ordinary_requests_no_more_than_two_are_blocked() {
     assert!(all >= 3_500, "{all}");
     assert!(blocked * 1_000 <= all * MOST_BLOCKED, "{blocked} of {all}");
     assert!(told * 1_000 <= all * MOST_TOLD, "{told} of {all}");
+}
+
+/// A request of the shop's customers: a line of its corpus, as far as it is read here.
+#[derive(serde::Deserialize)]
+struct ShopLine {
+    method: String,
+    target: String,
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    label: String,
+}
+
+#[test]
+fn in_what_the_customers_of_the_shop_send_nothing_is_worse_than_low() {
+    let inspector = Inspector::new(|_| true, Limits::default());
+    let mut count = 0;
+    for line in include_str!("corpus/shop.jsonl").lines() {
+        let ShopLine { method, target, headers, body, label } = serde_json::from_str(line).unwrap();
+        let headers = [("host".to_owned(), "shop.example.com".to_owned())].into_iter().chain(headers).collect();
+        let case = Case { label, method, target, headers, body: body.map(String::into_bytes) };
+        let hits = build::inspect(&inspector, &case).hits;
+        let worst = hits.iter().map(|hit| hit.severity).max();
+        assert!(worst.is_none_or(|worst| worst <= Severity::Low), "{}", shown(&case, &hits));
+        count += 1;
+    }
+    assert!(count > 100, "{count}");
 }

@@ -8,6 +8,7 @@ use super::redact;
 use super::scan::{DIGITS, LETTERS};
 use super::walk;
 
+use crate::session::Severity;
 use crate::sorting;
 
 /// Layers of encoding undone on top of each other.
@@ -16,10 +17,14 @@ const MAX_LAYERS: u8 = 4;
 const MAX_READINGS: usize = 7;
 /// Hits of one request.
 const MAX_HITS: usize = 16;
+/// Confidence below which a sign is only worth telling beside other findings, and so never grave.
+const HINT: u8 = 50;
 /// Bytes of a hit's name.
 const MAX_NAME: usize = 128;
 /// What a text costs beside its bytes, in bytes.
 const TEXT_COST: usize = 32;
+/// What a class costs that looks at a text, beside the text's bytes, in bytes.
+const CLASS_COST: usize = 64;
 /// Longest run of letters and digits that no class looks at when it holds no word.
 const PLAIN: usize = 32;
 
@@ -229,7 +234,7 @@ impl<'i> Examination<'i> {
             if only.is_some_and(|only| only != class.attack) || !(class.may_be)(scan, place) {
                 continue;
             }
-            if !self.spend(text.len()) {
+            if !self.spend(CLASS_COST + text.len()) {
                 return;
             }
             let reading = Reading { place, text, layers: trail.layers, scan };
@@ -273,7 +278,7 @@ impl<'i> Examination<'i> {
         }
         let hit = Hit {
             attack,
-            severity: sign.severity,
+            severity: if sign.confidence < HINT { sign.severity.min(Severity::Low) } else { sign.severity },
             confidence: sign.confidence.min(100),
             part: place.part,
             name: name.to_owned(),

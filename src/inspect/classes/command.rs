@@ -7,6 +7,7 @@ mod shell;
 
 use core::ops::Range;
 
+use super::names::is_name;
 use super::system::{
     Best, CODE, PROSE_WORDS, SECRET, begins, from, high, is_document, is_named, is_one_of, is_searched, is_spoken_of,
     part, words,
@@ -52,7 +53,7 @@ static WORDS: [&str; WORD_COUNT] = {
 
 fn may_be(scan: Scan, place: Place<'_>) -> bool {
     let has_word = scan.word(Attack::CommandInjection);
-    has_word && (scan.any(b";|&`$\n\r<>(/{") || is_named(place, RUN))
+    has_word && (scan.any(b";|&`$\n\r<>(/{") || !is_name(place.part) && is_named(place, RUN))
         // Names that are hidden from a search for words.
         || scan.any(b"$") && scan.any(b"{('@") && scan.any(b"IiHhPpSs'@")
         || scan.any(b";|&`\n") && scan.any(b"'\"\\^?*`")

@@ -5,6 +5,7 @@ mod headers;
 
 use super::names::has_pair;
 use super::system::{begins, find, from, high, part};
+use crate::inspect::walk::PATH;
 use crate::inspect::{Attack, Part, Place, Request, RequestClass, Tell};
 use crate::session::Severity;
 
@@ -21,7 +22,6 @@ fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
     let mut say = |part: Part, name: &str, text: &str, verdict| told(part, name, text, verdict, tell);
     say(Part::Path, "", request.method, method(request.method));
     say(Part::Header, "host", request.host, host(request.host));
-    say(Part::Path, "", request.path, path(request.path.as_bytes()));
     if has_pair(request.query.as_bytes(), b"_method=")
         && let Some(wanted) = request.query.split('&').take(64).find_map(|pair| pair.strip_prefix("_method="))
     {
@@ -34,6 +34,9 @@ fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
 }
 
 fn judge_header(name: &str, value: &str, tell: &mut Tell<'_>) {
+    if name == PATH {
+        return told(Part::Path, "", value, path(value.as_bytes()), tell);
+    }
     headers::alone(name, value, &mut |part, name, text, verdict| told(part, name, text, verdict, tell));
 }
 

@@ -4,6 +4,7 @@
 mod probes;
 
 use super::system::{begins, find, from, high, is_document, is_spoken_of, part};
+use crate::inspect::walk::PATH;
 use crate::inspect::{Attack, Class, Part, Place, Reading, Request, RequestClass, Scan, Sign, Tell};
 use crate::session::Severity;
 
@@ -187,15 +188,23 @@ impl Starts {
 }
 
 fn judge(request: &Request<'_>, tell: &mut Tell<'_>) {
-    if let Some((confidence, at, what)) = probes::judge(request.path.as_bytes(), request.query.as_bytes()) {
+    if !request.query.is_empty() {
+        probed(request.path, probes::by_query(request.path.as_bytes(), request.query.as_bytes()), tell);
+    }
+}
+
+fn probed(path: &str, found: Option<probes::Probe>, tell: &mut Tell<'_>) {
+    if let Some((confidence, at, what)) = found {
         let severity = if confidence >= 80 { Severity::Medium } else { Severity::Low };
         let sign = Sign { confidence, severity, at, what };
-        tell(Place { part: Part::Path, name: "" }, request.path.as_bytes(), sign);
+        tell(Place { part: Part::Path, name: "" }, path.as_bytes(), sign);
     }
 }
 
 fn judge_header(name: &str, value: &str, tell: &mut Tell<'_>) {
-    if name == "user-agent" {
+    if name == PATH {
+        probed(value, probes::by_path(value.as_bytes()), tell);
+    } else if name == "user-agent" {
         if let Some(sign) = agent(value.as_bytes()) {
             tell(Place { part: Part::Header, name }, value.as_bytes(), sign);
         }

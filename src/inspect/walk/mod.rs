@@ -19,12 +19,14 @@ use super::reading::{Part, Place, Scan};
 use super::request::Request;
 use super::scan::DOCUMENT;
 
+/// The name that HTTP/2 gives the path among the headers (RFC 9113, section 8.3.1); no header that is sent has it.
+pub const PATH: &str = ":path";
 /// Documents inside texts inside documents.
 const MAX_NESTED: u8 = 3;
 
 /// Every text of a request. `body` is how the bytes of its body were come by.
 pub fn request(to: &mut Examination<'_>, request: &Request<'_>, body: Trail) {
-    path::path(to, request.path);
+    to.header(PATH, request.path, |to| path::path(to, request.path));
     pairs::pairs(to, request.query.as_bytes(), &pairs::QUERY, Trail::default());
     header::headers(to, request.headers);
     if let Some(found) = &request.body {

@@ -15,6 +15,7 @@ fn most_of(request: &Request<'_>) -> u8 {
         most = most.max(sign.confidence);
     };
     judge(request, &mut tell);
+    judge_header(PATH, request.path, &mut tell);
     request.headers.iter().for_each(|(name, value)| judge_header(name, value, &mut tell));
     most
 }

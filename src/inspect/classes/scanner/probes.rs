@@ -257,9 +257,12 @@ const ACTUATOR: &[&str] = &[
 /// Segments of a path that are looked at: attacks stand near its beginning or its end.
 const MOST_SEGMENTS: usize = 32;
 
-/// How sure the path is a probe, which piece of it says so, and why.
-pub(super) fn judge(path: &[u8], query: &[u8]) -> Option<(u8, Range<usize>, &'static str)> {
-    let mut best: Option<(u8, Range<usize>, &'static str)> = None;
+/// How sure a path is a probe, which piece of it says so, and why.
+pub(super) type Probe = (u8, Range<usize>, &'static str);
+
+/// What a path asks for by itself.
+pub(super) fn by_path(path: &[u8]) -> Option<Probe> {
+    let mut best: Option<Probe> = None;
     let mut take = |confidence: u8, at: Range<usize>, what| {
         if best.as_ref().is_none_or(|(known, ..)| *known < confidence) {
             best = Some((confidence, at, what));
@@ -315,8 +318,23 @@ pub(super) fn judge(path: &[u8], query: &[u8]) -> Option<(u8, Range<usize>, &'st
     }
     let last = path.len() - before.len().min(path.len())..path.len();
     if let Some(confidence) = spare(before, depth).filter(|_| path.ends_with(before) && !of_others) {
-        take(confidence, last.clone(), "asks for a copy that is left behind by mistake");
+        take(confidence, last, "asks for a copy that is left behind by mistake");
     }
+    best
+}
+
+/// What a path and a query ask for together.
+pub(super) fn by_query(path: &[u8], query: &[u8]) -> Option<Probe> {
+    let mut best: Option<Probe> = None;
+    let mut take = |confidence: u8, at: Range<usize>, what| {
+        if best.as_ref().is_none_or(|(known, ..)| *known < confidence) {
+            best = Some((confidence, at, what));
+        }
+    };
+    let mut segments = path.rsplit(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+    let before = segments.next().unwrap_or_default();
+    let is_first = segments.next().is_none();
+    let last = path.len() - before.len().min(path.len())..path.len();
     if is_script(before)
         && query.split(|byte| *byte == b'&').take(16).any(|pair| begins(pair, b"cmd=") && pair.len() > 4)
     {
@@ -325,7 +343,7 @@ pub(super) fn judge(path: &[u8], query: &[u8]) -> Option<(u8, Range<usize>, &'st
     if begins(query, b"XDEBUG_SESSION_START=") || begins(query, b"xdebug_session_start=") {
         take(82, 0..path.len(), "asks for a debugger to be started");
     }
-    if depth == 1
+    if is_first
         && before.eq_ignore_ascii_case(b"shell")
         && (find(query, b"wget").is_some() || find(query, b"cd+/tmp").is_some())
     {

@@ -12,6 +12,7 @@ fn most(path: &str, query: &str, agent: &str) -> u8 {
         most = most.max(sign.confidence);
     };
     judge(&request, &mut tell);
+    judge_header(PATH, path, &mut tell);
     judge_header("user-agent", agent, &mut tell);
     most
 }

@@ -59,9 +59,16 @@ impl<'t> Lexer<'t> {
     }
 
     /// All tokens; a plus that stands for a space, as in forms, is left out.
-    pub fn all(mut self) -> Vec<Token> {
+    pub fn all(self) -> Vec<Token> {
+        self.first(usize::MAX)
+    }
+
+    /// As many of them.
+    pub fn first(mut self, most: usize) -> Vec<Token> {
         let mut tokens: Vec<Token> = Vec::new();
-        while let Some(token) = self.next() {
+        while tokens.len() < most
+            && let Some(token) = self.next()
+        {
             let is_plus = |t: &Token| t.kind == Kind::Sign && self.text.get(t.start) == Some(&b'+');
             let parts = |t: &Token| t.kind == Kind::Comment || matches!(t.kind, Kind::Word(word) if !word.is_operand());
             if parts(&token) {

@@ -310,6 +310,8 @@ fn has_call(tail: Tail<'_>) -> bool {
 const MAX_QUOTES: usize = 64;
 /// Of them, those behind which SQL may go on: each is a pass over the rest of the text.
 const MAX_PASSES: usize = 4;
+/// Tokens read behind each of them: what ends a value goes on at once.
+const MAX_BEHIND: usize = 1_024;
 
 fn behind_quotes(text: &[u8], quote: u8, is_told: bool) -> Option<Sign> {
     let mut best: Option<Sign> = None;
@@ -328,7 +330,7 @@ fn behind_quotes(text: &[u8], quote: u8, is_told: bool) -> Option<Sign> {
         let counts = !(left == b'\\' || right == quote || (tail::is_word(&left) && right.is_ascii_alphabetic()));
         if may_go_on(text, at + 1) {
             passes += 1;
-            let tokens = Lexer::new(text, at + 1).all();
+            let tokens = Lexer::new(text, at + 1).first(MAX_BEHIND);
             let value = text.get(..at).unwrap_or_default();
             let short = value.len() <= 64
                 && value

@@ -11,7 +11,7 @@ use support::sqlite::Sqlite;
 use throughline::fleet::Fleet;
 use throughline::query::{FindingQuery, Page, RollupGroup, RollupQuery};
 use throughline::rollup::{Cell, Delta, Group};
-use throughline::session::{Detector, EventId, Finding, Severity};
+use throughline::session::{Detector, EventId, Finding, Judgement, Label, Severity};
 use throughline::verdict::{Action, Block, BlockChanges, BlockSet, MAX_BLOCKS, Subject};
 use throughline::wire::{AuditEntry, FleetHealth, FleetOrder, FleetReply, Layout, Layouts, Sync};
 
@@ -378,4 +378,46 @@ fn an_erased_user_is_named_by_no_finding_that_is_kept_or_may_be_counted_again() 
     let messages: Vec<&str> = page.items.iter().map(|(_, _, finding)| finding.message.as_str()).collect();
     let (gone, kept) = ("one session is used by … and another", "one session is used by bob@example.test and another");
     assert_eq!(messages, [gone, kept, gone]);
+}
+
+fn label(n: u64, judgement: Judgement, time_ms: u64) -> FleetOrder {
+    FleetOrder::Label(Label {
+        id: format!("{n:032x}"),
+        session: session(n),
+        detector: None,
+        judgement,
+        note: String::new(),
+        by: "admin".to_owned(),
+        time_ms,
+        endpoint: String::new(),
+        place: String::new(),
+    })
+}
+
+/// The version of the labels, and they themselves where they are told.
+fn labels(fleet: &mut Fleet<Sqlite>, known: u64) -> (u64, Option<Vec<Judgement>>) {
+    let FleetReply::Labels { version, labels } = fleet.order(FleetOrder::Labels { known }).unwrap() else {
+        panic!("labels are expected")
+    };
+    (version, labels.map(|labels| labels.iter().map(|label| label.judgement).collect()))
+}
+
+#[test]
+fn labels_are_told_to_who_does_not_know_them_and_every_change_is_another_version() {
+    use Judgement::{FalsePositive, TruePositive};
+    let sql = Sqlite::new();
+    let mut fleet = open(&sql);
+    assert_eq!(labels(&mut fleet, 0), (0, None), "there is none, and who knows of none knows all");
+    fleet.order(label(1, TruePositive, START_MS)).unwrap();
+    let (first, told) = labels(&mut fleet, 0);
+    assert_eq!(told, Some(vec![TruePositive]));
+    assert_eq!(labels(&mut fleet, first), (first, None));
+    // Even what is said of the same within a millisecond.
+    fleet.order(label(1, FalsePositive, START_MS)).unwrap();
+    let (second, told) = labels(&mut fleet, first);
+    assert_eq!((second != first, told), (true, Some(vec![FalsePositive])));
+    fleet.order(label(2, TruePositive, START_MS)).unwrap();
+    let (third, told) = labels(&mut fleet, second);
+    assert_eq!((third != second, told.map(|told| told.len())), (true, Some(2)));
+    assert_eq!(labels(&mut open(&sql), third), (third, None), "and it is the same after an eviction");
 }

@@ -82,9 +82,9 @@ pub struct Precision {
 }
 
 /// By detector.
-pub fn precision(labels: &[Label]) -> BTreeMap<&'static str, Precision> {
+pub fn precision<'a>(labels: impl IntoIterator<Item = &'a Label>) -> BTreeMap<&'static str, Precision> {
     let mut of: BTreeMap<&'static str, Precision> = BTreeMap::new();
-    for (label, detector) in labels.iter().filter_map(|label| Some((label, label.detector?))) {
+    for (label, detector) in labels.into_iter().filter_map(|label| Some((label, label.detector?))) {
         let counts = of.entry(detector.name()).or_default();
         match label.judgement {
             Judgement::TruePositive => counts.true_positives += 1,
@@ -117,7 +117,7 @@ struct Proposed {
 }
 
 impl LabelsAnswer {
-    /// The newest `limit` labels, and what all of them say.
+    /// The first `limit` of `labels`, which are the newest first, and what all of them say.
     pub fn new(labels: &[Label], limit: usize, now_ms: u64) -> Self {
         let mut counts: BTreeMap<Proposal, (u64, u64)> = BTreeMap::new();
         for label in labels {

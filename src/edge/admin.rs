@@ -181,7 +181,7 @@ impl Api<'_> {
         let found = self.page_of(&spread, query, &mut positions).await?;
         let mask = self.mask();
         let mut found = found.map(|session| mask.session(session));
-        self.label_sessions(found.items.iter_mut().map(|(.., session)| session)).await?;
+        self.label_sessions(found.items.iter_mut().map(|(.., session)| session)).await;
         Ok(page(found, cut, question, as_of_ms, positions))
     }
 
@@ -217,7 +217,7 @@ impl Api<'_> {
         let pages = asked.answers.drain(..).map(|(_, page)| page).collect();
         let mask = self.mask();
         let mut found = merge(pages, order, limit).map(|event| mask.event(event));
-        self.label_findings(found.items.iter_mut().flat_map(|(.., event)| &mut event.findings)).await?;
+        self.label_findings(found.items.iter_mut().flat_map(|(.., event)| &mut event.findings)).await;
         Ok((found, missing))
     }
 
@@ -231,7 +231,7 @@ impl Api<'_> {
     async fn session(&self, id: SessionId) -> Answer {
         let session = self.find(&self.spread().await, id).await?.ok_or(UNKNOWN)?;
         let mut session = self.mask().session(session);
-        self.label_sessions([&mut session]).await?;
+        self.label_sessions([&mut session]).await;
         Ok(json(200, &session))
     }
 

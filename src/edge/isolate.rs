@@ -22,7 +22,7 @@ use crate::inspect::{self, Inspector};
 use crate::inventory::{Operations, Sample};
 use crate::policy::{KeySource, OnError, Policy, Problem};
 use crate::recent::Recent;
-use crate::session::{EventId, SessionId};
+use crate::session::{EventId, Label, SessionId};
 use crate::verdict::BlockSet;
 use crate::wire::KnownSession;
 
@@ -79,6 +79,9 @@ pub struct Isolate {
     pub sample: Sample,
     /// Shares by what the fleet said of them last, and when, platform time.
     pub shares: Recent<u64, (u64, Option<Share>)>,
+    /// When the fleet last told of labels, platform time, their version, and all of them by what
+    /// they are on.
+    pub labels: (u64, u64, Rc<BTreeMap<String, Label>>),
     /// Streams that are open, by when each was last read, platform time.
     pub streams: BTreeMap<u64, u64>,
     /// Cloudflare Access with its keys, where it is configured.
@@ -164,6 +167,7 @@ impl Isolate {
             documents: Documents::default(),
             operations: Operations::default(),
             sample: Sample::default(),
+            labels: (0, 0, Rc::default()),
             shares: Recent::new(super::caller::SHARES_REMEMBERED),
             streams: BTreeMap::new(),
             access: None,

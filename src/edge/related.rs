@@ -2,11 +2,13 @@
 //! what analysts said of it, and what enforcing would have done.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::admin::{Answer, Api};
 use super::object;
 use super::problem::json;
 use super::spread::{QUESTION_TIMEOUT_MS, Spread};
+use super::{clock, isolate};
 use crate::api::dry_run::{DAY_MS, DryRunAnswer};
 use crate::api::label::{LabelOrder, LabelledAnswer, LabelsAnswer, precision};
 use crate::api::related::{FindingContext, MAX_AROUND, MAX_SHARED, Shared};
@@ -17,11 +19,14 @@ use crate::query::{
     Terms, merge,
 };
 use crate::session::{EventId, Judgement, Label, SessionId};
+use crate::sorting;
 use crate::subject::{Identity, Kind, Subject, SubjectAnswer, SubjectKey};
 use crate::verdict;
 use crate::wire::{FleetOrder, FleetReply, Place};
 
 const UNKNOWN: Refusal = Refusal::NotFound("No finding has this id.");
+/// How long an isolate goes by the labels it heard of, ms: what somebody else says is shown that much later.
+const LABELS_FRESH_MS: u64 = 3_000;
 
 impl Api<'_> {
     /// A finding with the requests around it and the sessions that share something with its own.
@@ -29,7 +34,7 @@ impl Api<'_> {
         let spread = self.spread().await;
         let (event, mut finding) = self.found(&spread, request, id).await?;
         self.mask().finding(&mut finding, &event);
-        self.label_findings([&mut finding]).await?;
+        self.label_findings([&mut finding]).await;
         let session = SessionId::parse(&event.session).ok_or(UNKNOWN)?;
         let around = |order: Order| {
             let (from_ms, to_ms) = match order {
@@ -212,57 +217,60 @@ impl Api<'_> {
     async fn put_label(&self, label: Label) -> Answer {
         let order = FleetOrder::Label(label.clone());
         match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
-            FleetReply::Done { .. } => Ok(json(200, &LabelledAnswer::new(&label))),
+            FleetReply::Done { .. } => {
+                // Who put it sees it at once.
+                isolate::with(|isolate| isolate.labels.0 = 0);
+                Ok(json(200, &LabelledAnswer::new(&label)))
+            }
             _ => Err(Refusal::Unavailable),
         }
     }
 
     pub(super) async fn labels(&self) -> Answer {
         let limit = crate::api::audit_limit(self.query)?;
-        let labels = self.labels_of(None).await?;
+        let labels = self.all_labels().await?;
+        let mut labels: Vec<Label> = labels.values().cloned().collect();
+        sorting::sort_by_key(&mut labels, |label| (core::cmp::Reverse(label.time_ms), label.id.clone()));
         Ok(json(200, &LabelsAnswer::new(&labels, limit as usize, self.now_ms)))
     }
 
-    /// The labels on these findings and sessions, or all.
-    async fn labels_of(&self, ids: Option<Vec<String>>) -> Result<Vec<Label>, Refusal> {
-        let order = FleetOrder::Labels(ids);
-        match object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await? {
-            FleetReply::Labels(labels) => Ok(labels),
-            _ => Err(Refusal::Unavailable),
+    /// All labels, as this isolate heard of them a moment ago: lists need them all the time, and they seldom change.
+    async fn all_labels(&self) -> Result<Rc<BTreeMap<String, Label>>, Refusal> {
+        let now_ms = clock::real_now_ms();
+        let (heard_ms, known, labels) = isolate::with(|isolate| isolate.labels.clone());
+        if now_ms.saturating_sub(heard_ms) < LABELS_FRESH_MS {
+            return Ok(labels);
         }
+        let order = FleetOrder::Labels { known };
+        let reply = object::order_fleet(self.env, &order, QUESTION_TIMEOUT_MS).await?;
+        let FleetReply::Labels { version, labels: news } = reply else { return Err(Refusal::Unavailable) };
+        let by_id = |news: Vec<Label>| Rc::new(news.into_iter().map(|label| (label.id.clone(), label)).collect());
+        let labels = news.map_or(labels, by_id);
+        isolate::with(|isolate| isolate.labels = (now_ms, version, labels.clone()));
+        Ok(labels)
     }
 
     /// Puts labels with the findings that have one. Without any nobody is asked.
-    pub(super) async fn label_findings(
-        &self,
-        findings: impl IntoIterator<Item = &mut FindingAnswer>,
-    ) -> Result<(), Refusal> {
+    pub(super) async fn label_findings(&self, findings: impl IntoIterator<Item = &mut FindingAnswer>) {
         let mut findings: Vec<&mut FindingAnswer> = findings.into_iter().collect();
-        let ids: Vec<String> = findings.iter().map(|finding| finding.id.clone()).collect();
-        let by_id = self.by_id(ids).await?;
-        findings.iter_mut().for_each(|finding| finding.label = by_id.get(&finding.id).cloned());
-        Ok(())
+        if !findings.is_empty() {
+            let labels = self.labels_for_show().await;
+            findings.iter_mut().for_each(|finding| finding.label = labels.get(&finding.id).map(LabelAnswer::new));
+        }
     }
 
     /// Puts labels with the sessions that have one.
-    pub(super) async fn label_sessions(
-        &self,
-        sessions: impl IntoIterator<Item = &mut SessionAnswer>,
-    ) -> Result<(), Refusal> {
+    pub(super) async fn label_sessions(&self, sessions: impl IntoIterator<Item = &mut SessionAnswer>) {
         let mut sessions: Vec<&mut SessionAnswer> = sessions.into_iter().collect();
-        let ids: Vec<String> = sessions.iter().map(|session| session.id.clone()).collect();
-        let by_id = self.by_id(ids).await?;
-        sessions.iter_mut().for_each(|session| session.label = by_id.get(&session.id).cloned());
-        Ok(())
+        if !sessions.is_empty() {
+            let labels = self.labels_for_show().await;
+            sessions.iter_mut().for_each(|session| session.label = labels.get(&session.id).map(LabelAnswer::new));
+        }
     }
 
-    async fn by_id(&self, ids: Vec<String>) -> Result<BTreeMap<String, LabelAnswer>, Refusal> {
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        // While the fleet does not answer, the rest of an answer is shown without labels; the log says so.
-        let labels = self.labels_of(Some(ids)).await.unwrap_or_default();
-        Ok(labels.into_iter().map(|label| (label.id.clone(), LabelAnswer::new(&label))).collect())
+    /// While the fleet does not answer, an answer shows the labels last heard of; the log says so.
+    async fn labels_for_show(&self) -> Rc<BTreeMap<String, Label>> {
+        self.all_labels().await.unwrap_or_else(|_| isolate::with(|isolate| isolate.labels.2.clone()))
     }
 
     /// Sessions that are asked for by their label are those the fleet knows it of.
@@ -271,10 +279,10 @@ impl Api<'_> {
         if wanted.any.is_empty() && wanted.none.is_empty() {
             return Ok(());
         }
-        let labels = self.labels_of(None).await?;
+        let labels = self.all_labels().await?;
         let of = |terms: &[Judgement]| {
             let fits = |label: &&Label| label.detector.is_none() && terms.contains(&label.judgement);
-            labels.iter().filter(fits).map(|label| label.session).collect::<Vec<_>>()
+            labels.values().filter(fits).map(|label| label.session).collect::<Vec<_>>()
         };
         filter.session.none.extend(of(&wanted.none));
         if !wanted.any.is_empty() {
@@ -293,7 +301,7 @@ impl Api<'_> {
         let question = Question::DryRun(self.now_ms.saturating_sub(DAY_MS));
         let asked = self.ask::<Vec<WouldTouch>>(&spread, spread.all(), &question).await?;
         let missing = asked.missing;
-        let labels = precision(&self.labels_of(None).await?);
+        let labels = precision(self.all_labels().await?.values());
         let told = asked.into_answers().flatten();
         Ok(json(200, &DryRunAnswer::new(told, &labels, self.policy.mode, self.now_ms, missing)))
     }

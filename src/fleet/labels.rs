@@ -6,7 +6,7 @@ use super::Fleet;
 use crate::session::Label;
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, blob};
-use crate::wire::AuditEntry;
+use crate::wire::{AuditEntry, FleetReply};
 
 /// Labels kept; beyond that the oldest go.
 pub const MAX_LABELS: usize = 10_000;
@@ -26,8 +26,10 @@ pub(super) fn read(sql: &dyn Sql) -> Result<Labels, StoreError> {
 
 impl<S: Sql> Fleet<S> {
     /// Puts a label on, in place of the one there was, and notes who did.
-    pub(super) fn label(&mut self, label: Label) -> Result<bool, StoreError> {
-        let existed = self.labels.contains_key(&label.id);
+    pub(super) fn label(&mut self, mut label: Label) -> Result<bool, StoreError> {
+        let before = self.labels.get(&label.id).map(|before| before.time_ms);
+        let existed = before.is_some();
+        label.time_ms = before.map_or(label.time_ms, |before| label.time_ms.max(before.saturating_add(1)));
         if !existed && self.labels.len() >= MAX_LABELS {
             let oldest = self.labels.values().min_by_key(|label| label.time_ms).map(|label| label.id.clone());
             if let Some(id) = oldest {
@@ -52,13 +54,11 @@ impl<S: Sql> Fleet<S> {
         Ok(existed)
     }
 
-    /// The labels on these, or all, newest first.
-    pub(super) fn labels(&self, ids: Option<&[String]>) -> Vec<Label> {
-        let mut found: Vec<Label> = match ids {
-            Some(ids) => ids.iter().filter_map(|id| self.labels.get(id)).cloned().collect(),
-            None => self.labels.values().cloned().collect(),
-        };
-        found.sort_by(|a, b| b.time_ms.cmp(&a.time_ms).then_with(|| a.id.cmp(&b.id)));
-        found
+    /// All labels, unless `known` is their version.
+    pub(super) fn labels_since(&self, known: u64) -> FleetReply {
+        // Every label that is put comes later than the one it replaces, so the sum is another.
+        let version = self.labels.values().fold(0u64, |sum, label| sum.wrapping_add(label.time_ms));
+        let labels = (version != known).then(|| self.labels.values().cloned().collect());
+        FleetReply::Labels { version, labels }
     }
 }

@@ -225,7 +225,7 @@ impl<S: Sql> Fleet<S> {
             FleetOrder::Findings(query) => FleetReply::Findings(self.findings(&query)?),
             FleetOrder::Rollups(query) => FleetReply::Rollups(self.series(&query)?),
             FleetOrder::Label(label) => FleetReply::Done { existed: self.label(label)? },
-            FleetOrder::Labels(ids) => FleetReply::Labels(self.labels(ids.as_deref())),
+            FleetOrder::Labels { known } => self.labels_since(known),
             FleetOrder::Inventory { known } => FleetReply::Inventory(self.endpoints.news(known)),
             FleetOrder::Endpoints => {
                 self.finish()?;

@@ -55,8 +55,10 @@ pub enum FleetOrder {
     Findings(FindingQuery),
     /// Put a label on a finding or session.
     Label(Label),
-    /// The labels on these findings and sessions, or all, newest first.
-    Labels(Option<Vec<String>>),
+    /// All labels, to who knows this version of them (0: none).
+    Labels {
+        known: u64,
+    },
     Rollups(RollupQuery),
     Health,
     Share(Share),
@@ -124,7 +126,11 @@ pub enum FleetReply {
     Audit(Vec<AuditEntry>),
     Layouts(Layouts),
     Findings(Page<(Finding, Option<Label>)>),
-    Labels(Vec<Label>),
+    /// None where the version is known.
+    Labels {
+        version: u64,
+        labels: Option<Vec<Label>>,
+    },
     Rollups(Series),
     Inventory(InventoryNews),
     /// Every endpoint, and the calls of those that found no room.

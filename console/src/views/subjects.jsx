@@ -59,7 +59,7 @@ export function Subject({ kind, value }) {
   return (
     <>
       <section class="summary"><header><h2>{kind} <code>{data.value}</code></h2>
-        <span class="actions">{role === 'admin' && kind !== 'token' && <Act kind={kind} value={data.value} done={again} />}
+        <span class="actions">{role === 'admin' && kind !== 'token' && <Act kind={kind} value={kind === 'ip' ? value : data.value} done={again} />}
           {(kind === 'user' || kind === 'ip') && <Link to={['sessions']} search={new URLSearchParams({ [kind]: value }).toString()}>Its sessions, filtered</Link>}<CopyLink /></span></header>
         <dl class="facts">{facts.map(([name, fact]) => <div key={name}><dt>{name}</dt><dd>{fact}</dd></div>)}</dl></section>
       <Partial on={data.partial} />

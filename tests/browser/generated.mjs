@@ -49,8 +49,16 @@ export const finding = (n, of = n) => ({
   evidence: [{ request: idOf(n), time: at(START_MS), what: 'GET /backup → 404' }], where: null, owasp: ['API9:2023'], reasons: [], action: 'tag', would: 'tag', label: null,
 });
 
+/** The nth endpoint. */
+export const endpoint = (n) => ({
+  id: hex(n), method: 'GET', host: 'shop.example.com', template: `/api/part-${n}/{integer}`, inventory: 'shadow', reasons: ['in no document'], calls: 9_000 - n, sessions: 400,
+  users: 40, statuses: { 200: 8_000, 404: 12 }, auth: 'none', auth_means: [], sensitive: ['email', 'iban'],
+  parameters: [{ name: '<b>total</b>', in: 'query', types: ['number'] }], attacks: 0, risk: 40, risk_reasons: ['no authentication'],
+  duration_ms: { p50: 5, p95: 40, p99: 90 }, response_bytes: null, documents: [], learned: false, first_seen: at(START_MS - 3_600_000), last_seen: at(START_MS),
+});
+
 /** Names of the schemas of answers, by path. */
-export const SCHEMAS = { rollups: 'Rollups', stats: 'Stats', sessions: 'SessionPage', findings: 'FindingPage', events: 'EventPage' };
+export const SCHEMAS = { endpoints: 'EndpointPage', rollups: 'Rollups', stats: 'Stats', sessions: 'SessionPage', findings: 'FindingPage', events: 'EventPage' };
 
 /** What `path` with `query` answers where there are so many sessions, and so many events in each. */
 export function answer(path, query, { sessions, events }) {
@@ -62,7 +70,9 @@ export function answer(path, query, { sessions, events }) {
   });
   const buckets = (item) => Array.from({ length: 145 }, (_, n) => item(at(START_MS - n * 600_000), n));
   const [list, id, part] = path.replace('api/v1/', '').split('/');
+  if (list === 'endpoints' && id && !part) return endpoint(Number(`0x${id}`));
   switch (part ?? (id ? 'one' : list)) {
+    case 'endpoints': return page(5_000, endpoint);
     case 'rollups': return query.get('group_by') === 'country'
       ? { items: Array.from({ length: 250 }, (_, n) => counted(null, `${String.fromCharCode(65 + (n % 26))}${String.fromCharCode(65 + Math.floor(n / 26))}`, n)), partial: false }
       : { items: buckets((time, n) => counted(time, null, n)), partial: false };

@@ -41,6 +41,19 @@ describe('the console over much', () => {
     await close();
   });
 
+  test('5,000 endpoints are shown page by page, and each opens with what is known of it', async () => {
+    const { page, troubles, close } = await openPage(browser, api.url);
+    await signIn(page, api.url, 'token', 'endpoints');
+    const rows = page.locator('tbody tr');
+    await waitFor(async () => (await rows.count()) === 100, { what: 'the first page' });
+    await page.getByRole('button', { name: 'More endpoints' }).click();
+    await waitFor(async () => (await rows.count()) === 200, { what: 'the second page' });
+    await page.getByRole('link', { name: /part-150\// }).click();
+    for (const text of ['in no document', 'no authentication', 'iban', 'query <b>total</b>: number']) await page.getByText(text, { exact: true }).waitFor();
+    assert.deepEqual(troubles, []);
+    await close();
+  });
+
   test('a session of 100,000 events scrolls from its first to its last, with few rows in the document', async () => {
     const { page, troubles, close } = await openPage(browser, api.url);
     await signIn(page, api.url, 'token', `sessions/${session(97).id}`);

@@ -73,7 +73,8 @@ function Upload({ done }) {
 function Details({ details }) {
   const { changes } = details;
   const parts = changes ? [['Added', changes.added], ['Removed', changes.removed], ['Deprecated', changes.deprecated],
-    ['In need of authentication now', changes.secured], ['Without authentication now', changes.opened]].filter(([, names]) => names.length > 0) : [];
+    ['In need of authentication now', changes.secured], ['Without authentication now', changes.opened],
+    ['Different in what both have', changes.contracts]].filter(([, names]) => names.length > 0) : [];
   return (
     <Panel title={`${details.title} ${details.version}`}>
       {details.warnings.length > 0 && <><h3>Odd about it</h3><Names names={details.warnings} /></>}

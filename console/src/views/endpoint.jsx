@@ -34,6 +34,8 @@ export function Endpoint({ id }) {
         <Panel title="What it is">
           <List title="To the documents" items={endpoint.reasons} otherwise="No document speaks about it." />
           <List title="Risk" items={endpoint.risk_reasons} otherwise="Nothing speaks against it." />
+          <List title="Called with" items={endpoint.parameters.map(({ name, in: place, types }) => `${place} ${name}: ${types.join(', ')}`)} otherwise="No parameter was seen." />
+          <List title="Sensitive data in its answers" items={endpoint.sensitive} otherwise="None was seen." />
           <List title="Documents" items={endpoint.documents} otherwise="None has it." />
         </Panel>
         <Panel title="How it answers"><Answers endpoint={endpoint} /></Panel>

@@ -301,11 +301,12 @@ fn while_the_fleet_is_away_for_long_totals_stay_exact_and_memory_bounded() {
     (0..200u64).for_each(|n| paths.push(format!("/{}/{n}", "long-".repeat(40))));
     let mut requests = 0;
     for minute in 0..3 * 24 * 60u64 {
-        let events: Vec<_> = (0..10u64)
+        // A session a minute that looks for what is not there.
+        let events: Vec<_> = (0..12u64)
             .map(|i| {
-                let n = minute * 10 + i;
+                let n = minute * 12 + i;
                 let path = &paths[(n * 7 % 200) as usize];
-                Event { path, template: path, status: 404, ..event(minute % 5, minute * MINUTE_MS + i, n) }
+                Event { path, template: path, status: 404, ..event(minute, minute * MINUTE_MS + i, n) }
             })
             .collect();
         requests += events.len() as u64;

@@ -127,7 +127,7 @@ fn damage_never_panics_and_a_shard_that_opens_takes_what_comes() {
         };
         ask(&store);
         let came = event(7, 600_000, 5_000);
-        store.apply(&flush(2, 1, &[came.clone()]), START_MS).expect("a batch that comes after is taken");
+        store.apply(&flush(2, 1, &[came]), START_MS).expect("a batch that comes after is taken");
         let is_there = |store: &Store<Sqlite>| {
             let asked = parse_events("", NOW_MS, Some(session(7))).unwrap().query;
             let page = store.events(&asked).expect("a session of the journal is answered");

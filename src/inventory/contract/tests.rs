@@ -1,5 +1,7 @@
 //! Messages beside contracts: what is told, what is left open, and how much work that is.
 
+#![allow(clippy::needless_pass_by_value, reason = "what `json!` makes is handed over as it is")]
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -340,7 +342,7 @@ fn hostile_documents_and_bodies_take_bounded_work() {
     // Each level has the next one twice, so that there are 2^40 ways through.
     let level = |n: usize| {
         let next = json!({ "$ref": format!("#/components/schemas/L{}", n + 1) });
-        json!({ "anyOf": [{ "allOf": [next.clone()] }, { "allOf": [next] }] })
+        json!({ "anyOf": [{ "allOf": [&next] }, { "allOf": [&next] }] })
     };
     let mut schemas: serde_json::Map<String, Value> = (0..40).map(|n| (format!("L{n}"), level(n))).collect();
     schemas.insert("L40".to_owned(), json!({ "type": "integer" }));

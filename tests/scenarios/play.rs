@@ -8,7 +8,7 @@ use throughline::store::Store;
 use throughline::verdict::Action;
 use throughline::wire::{Flush, IsolateCounts};
 
-use super::{Attacker, Label, Rng, Strength, Traffic, attackers, people};
+use super::{Attacker, Label, Request, Rng, Strength, Traffic, attackers, people};
 use crate::support::events::START_MS;
 use crate::support::{shard, sqlite::Sqlite};
 
@@ -28,6 +28,8 @@ pub struct Score {
     /// Innocent sessions with a finding: whose, and which.
     pub wrong: Vec<(&'static str, String, u8)>,
     pub attack_sessions: u32,
+    /// The highest risk any session of each attacker had, and of each innocent session; 0 without a finding.
+    pub peaks: (Vec<u8>, Vec<u8>),
     pub events: u64,
     pub ms: u128,
 }
@@ -60,6 +62,8 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
     let mut sent = vec![0u32; t.attackers.len()];
     let mut found_at: Vec<Option<u32>> = vec![None; t.attackers.len()];
     let mut flagged = vec![false; t.attackers.len()];
+    let mut peaks: BTreeMap<SessionId, u8> = BTreeMap::new();
+    score.peaks.0 = vec![0; t.attackers.len()];
     for (n, requests) in (1u64..).zip(t.requests.chunks(FLUSH)) {
         let mut builder = BatchBuilder::default();
         let mut touched: BTreeSet<(u32, SessionId)> = BTreeSet::new();
@@ -124,16 +128,19 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
             store.fold(now_ms).unwrap();
         }
         score.ms += now() - before;
-        for (of, id) in touched {
-            let of = of as usize;
-            if (found_at[of].is_some() && flagged[of]) || sent[of] == 0 {
-                continue;
-            }
+        for id in requests.iter().map(Request::session_id).collect::<BTreeSet<_>>() {
             let Some(session) = store.session(id, now_ms).unwrap() else { continue };
             if !session.findings.is_empty() {
-                found_at[of].get_or_insert(sent[of]);
-                flagged[of] |= session.risk >= 50;
+                let peak = peaks.entry(id).or_default();
+                *peak = (*peak).max(session.risk.max(1));
             }
+        }
+        for (of, id) in touched {
+            let of = of as usize;
+            let Some(risk) = peaks.get(&id).copied().filter(|_| sent[of] > 0) else { continue };
+            found_at[of].get_or_insert(sent[of]);
+            flagged[of] |= risk >= 50;
+            score.peaks.0[of] = score.peaks.0[of].max(risk);
         }
     }
     for (of, Attacker { class, strength }) in t.attackers.iter().enumerate() {
@@ -150,6 +157,7 @@ pub fn play(t: &Traffic, now: impl Fn() -> u128) -> Score {
             continue;
         }
         score.innocent += 1;
+        score.peaks.1.push(peaks.get(&id).copied().unwrap_or(0));
         let Some(session) = store.session(id, end).unwrap() else { continue };
         if let (false, Some(Label::Innocent(who))) = (session.findings.is_empty(), of.first()) {
             let what: Vec<String> = session.findings.keys().cloned().collect();
@@ -174,6 +182,12 @@ impl Score {
     /// The share of innocent sessions with a finding.
     pub fn false_positives(&self) -> f64 {
         self.wrong.len() as f64 / f64::from(self.innocent.max(1))
+    }
+
+    /// The shares of attackers and of innocent sessions that ever had this risk or more: a point of the ROC curve.
+    pub fn reached(&self, risk: u8) -> (f64, f64) {
+        let share = |of: &[u8]| of.iter().filter(|peak| **peak >= risk).count() as f64 / of.len().max(1) as f64;
+        (share(&self.peaks.0), share(&self.peaks.1))
     }
 
     pub fn attackers(&self) -> (u32, u32) {

@@ -113,6 +113,40 @@ fn documents_of_different_make_are_read_and_their_requests_recognised() {
     }
 }
 
+#[test]
+fn an_operation_is_the_same_however_its_path_is_written_and_the_newest_document_that_has_it_speaks() {
+    let document = |version: &str, deprecated: bool| {
+        let get = json!({ "deprecated": deprecated, "responses": { "200": { "description": "" } } });
+        let paths = json!({ "/orders": { "get": get }, "/orders/{id}": { "get": get } });
+        let info = json!({ "title": "Shop", "version": version });
+        Document::parse(&json!({ "openapi": "3.1.0", "info": info, "paths": paths }).to_string()).unwrap().0
+    };
+    let (newer, older) = (document("2", false), document("1", true));
+    let catalogue = Catalogue::new([&newer, &older]);
+    for path in [
+        "/orders/1",
+        "/orders/1;jsessionid=7",
+        "/orders;v=1/1",
+        "/Orders/1",
+        "/orders/1/",
+        "//orders//1",
+        "/%6frders/%31",
+        "/orders/a%2Fb",
+        "/orders/%2e%2e",
+    ] {
+        let expected = ("/orders/{id}".to_owned(), Some(Inventory::Documented));
+        assert_eq!(compared(&catalogue, &format!("GET {path}")), expected, "{path}");
+        let expected = ("/orders/{id}".to_owned(), Some(Inventory::Zombie));
+        assert_eq!(compared(&Catalogue::new([&older, &newer]), &format!("GET {path}")), expected, "{path}");
+    }
+    // Another method, whatever a header calls it, and a path below are others.
+    for (request, template) in
+        [("POST /orders/1", "/orders/{id}"), ("GET /orders/1/items", ""), ("GET /orders/1%2F/items", "")]
+    {
+        assert_eq!(compared(&catalogue, request), (template.to_owned(), Some(Inventory::Shadow)), "{request}");
+    }
+}
+
 /// 2,000 operations on 800 paths in the manner of a large REST API, each with an instance of it.
 fn large() -> (Document, Vec<(String, String)>) {
     let mut paths = json!({});

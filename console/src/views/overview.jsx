@@ -11,6 +11,7 @@ import { Badge, Empty, Link, Loading, Panel, Partial, Risk, Time, Trouble } from
 
 const EVERY_MS = 15_000;
 const MOST_COUNTRIES = 12;
+const MOST_WEIGHED = 500; // findings, the most the API tells at once
 
 export function Overview({ search }) {
   const from = new URLSearchParams(search).get('from') ?? '-24h';
@@ -20,6 +21,8 @@ export function Overview({ search }) {
   const stats = useAnswer(`stats?${range}&bucket=${bucket}`, { every: 2 * EVERY_MS });
   const risky = useAnswer(`sessions?${range}&sort=risk&limit=6&min_risk=1`, { every: EVERY_MS });
   const findings = useAnswer(`findings?${range}&limit=5`, { every: EVERY_MS });
+  const weighed = useAnswer(`findings?${range}&limit=${MOST_WEIGHED}`, { every: 2 * EVERY_MS });
+  const surges = useAnswer(`findings?${range}&detector=region_surge&limit=3`, { every: EVERY_MS });
   const nothing = rollups.data && rollups.data.items.length === 0 && stats.data && stats.data.total.requests === 0;
   return (
     <>
@@ -28,7 +31,7 @@ export function Overview({ search }) {
       <Totals rollups={rollups.data} stats={stats.data} />
       {nothing && <Empty title="No traffic in this range">
         <p>Point the API's route at the Worker, or choose a longer range. The first request shows up here within a few seconds.</p></Empty>}
-      <Traffic rollups={rollups.data} stats={stats.data} from={from} />
+      <Traffic rollups={rollups.data} stats={stats.data} findings={weighed.data} from={from} />
       <Partial on={stats.data?.partial} />
       <div class="columns">
         <Panel title="Newest findings" aside={<Link to={['findings']}>All findings</Link>}>
@@ -41,6 +44,11 @@ export function Overview({ search }) {
           <Panel title="Riskiest sessions" aside={<Link to={['sessions']} search="sort=risk">All sessions</Link>}>
             <Trouble problem={risky.problem} again={risky.again} />
             <Risky data={risky.data} />
+          </Panel>
+          <Panel title="Surges" aside={<Link to={['findings']} search="detector=region_surge">All surges</Link>}>
+            <Trouble problem={surges.problem} again={surges.again} />
+            {surges.data?.items.map((finding) => <FindingCard key={finding.id} finding={finding} linked />)}
+            {surges.data?.items.length === 0 && <p>No country or network brought more than it is used to.</p>}
           </Panel>
           <Panel title="Countries"><Countries range={range} /></Panel>
         </div>
@@ -55,23 +63,28 @@ function Totals({ rollups, stats }) {
   return <dl class="totals">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value === undefined ? '…' : count(value)}</dd></div>)}</dl>;
 }
 
-function Traffic({ rollups, stats, from }) {
+function Traffic({ rollups, stats, findings, from }) {
   const drawn = useMemo(() => {
     const { ms, span } = bucketFor(from);
     const to = Date.now();
     const range = { from: to - span, to, ms };
     const counted = evenly(rollups?.items ?? [], ['requests', 'attacks'], range);
     const sessions = evenly(stats?.buckets ?? [], ['sessions'], range);
+    const started = (finding) => Math.floor(new Date(finding.time).getTime() / ms) * ms;
+    const risk = evenly(findings?.items.map((finding) => ({ time: started(finding), risk: finding.risk_added })) ?? [], ['risk'], range);
     return {
       times: counted.times,
+      risk: [{ label: 'risk added', color: 'sessions', values: risk.values.risk }],
       traffic: [{ label: 'requests', color: 'requests', values: counted.values.requests }, { label: 'sessions', color: 'sessions', values: sessions.values.sessions }],
       attacks: [{ label: 'requests with findings', color: 'attacks', values: counted.values.attacks }],
     };
-  }, [rollups, stats, from]);
+  }, [rollups, stats, findings, from]);
   return (
     <div class="columns">
       <Panel title="Traffic"><Chart title="Requests and sessions" times={drawn.times} series={drawn.traffic} /></Panel>
       <Panel title="Attacks"><Chart title="Requests with findings" times={drawn.times} series={drawn.attacks} /></Panel>
+      <Panel title="Risk" aside={findings?.next && <span>of the newest {count(MOST_WEIGHED)} findings</span>}>
+        <Chart title="Risk that findings added" times={drawn.times} series={drawn.risk} /></Panel>
     </div>
   );
 }

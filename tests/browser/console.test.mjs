@@ -90,6 +90,20 @@ describe('the console', () => {
     await close();
   });
 
+  test('the overview tells surges, and the risk that findings added', async () => {
+    const { page, close } = await open();
+    await signIn(page, pair.worker.url, pair.tokens.admin);
+    await show(page, '');
+    await page.getByText('No country or network brought more than it is used to.').waitFor();
+    const { items } = await ask(pair, 'findings?from=-24h&limit=500');
+    const added = items.reduce((sum, { risk_added: risk }) => sum + risk, 0);
+    assert.ok(added > 0);
+    const chart = page.locator('figure', { has: page.getByText('Risk that findings added') });
+    const told = await chart.locator('tbody td').allTextContents();
+    assert.equal(told.reduce((sum, value) => sum + Number(value.replaceAll(/\D/g, '')), 0), added);
+    await close();
+  });
+
   test('what clients send is text in every view', async () => {
     const { page, troubles, close } = await open();
     await signIn(page, pair.worker.url, pair.tokens.admin);
